@@ -68,16 +68,6 @@ func Parse(text string) (Amount, error) {
 	return a, nil
 }
 
-// MustParse is Parse for constants in tests and tables; it panics on an error.
-func MustParse(text string) Amount {
-	a, err := Parse(text)
-	if err != nil {
-		panic(err)
-	}
-
-	return a
-}
-
 // FromInt returns the amount of whole units.
 func FromInt(units int64) Amount { return Amount{d: decimal.NewFromInt(units)} }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/amount/amounttest"
 )
 
 func TestParse(t *testing.T) {
@@ -63,7 +64,7 @@ func scaled(t *rapid.T, label string) (*big.Int, amount.Amount) {
 	n, ok := new(big.Int).SetString(digits, 10)
 	require.True(t, ok)
 
-	return n, amount.MustParse(text(n))
+	return n, amounttest.Of(text(n))
 }
 
 // text prints n·10^-10 the long way.
@@ -127,18 +128,18 @@ func TestJSONNumberIsRefused(t *testing.T) {
 func TestOverflowIsAnError(t *testing.T) {
 	t.Parallel()
 
-	most := amount.MustParse(strings.Repeat("9", 28) + "." + strings.Repeat("9", 10))
-	_, err := most.Add(amount.MustParse("0.0000000001"))
+	most := amounttest.Of(strings.Repeat("9", 28) + "." + strings.Repeat("9", 10))
+	_, err := most.Add(amounttest.Of("0.0000000001"))
 	require.ErrorIs(t, err, amount.ErrRange)
-	_, err = most.Neg().Sub(amount.MustParse("0.0000000001"))
+	_, err = most.Neg().Sub(amounttest.Of("0.0000000001"))
 	require.ErrorIs(t, err, amount.ErrRange)
 }
 
 func TestFitsDecimals(t *testing.T) {
 	t.Parallel()
-	require.True(t, amount.MustParse("1.2300000000").FitsDecimals(2))
-	require.False(t, amount.MustParse("1.2310000000").FitsDecimals(2))
-	require.True(t, amount.MustParse("7").FitsDecimals(0))
+	require.True(t, amounttest.Of("1.2300000000").FitsDecimals(2))
+	require.False(t, amounttest.Of("1.2310000000").FitsDecimals(2))
+	require.True(t, amounttest.Of("7").FitsDecimals(0))
 }
 
 func FuzzParse(f *testing.F) {
