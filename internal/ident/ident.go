@@ -114,7 +114,9 @@ func printable(s string) bool {
 	return true
 }
 
-func control(r rune) bool { return r < ' ' || (r >= 0x7f && r < 0xa0) || r == '\u2028' || r == '\u2029' }
+func control(r rune) bool {
+	return r < ' ' || (r >= 0x7f && r < 0xa0) || r == '\u2028' || r == '\u2029'
+}
 
 func invalid(what, text, want string) error {
 	const shown = 80
