@@ -1,0 +1,157 @@
+package books
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/strictjson"
+)
+
+// Entries is what one update adds to the books.
+type Entries struct {
+	Deposits    []Deposit
+	Settlements []Settlement
+	Recovered   []Recovered
+	Advances    []Advance
+	Postings    []Posting
+	Events      []Event
+}
+
+// DepositKind is the way a deposit came.
+type DepositKind string
+
+// The kinds of deposit. Their text is what the database stores.
+const (
+	OneStep   DepositKind = "one_step"
+	ByOffer   DepositKind = "offer"
+)
+
+// DepositState is how far a deposit has come.
+type DepositState string
+
+// The states of a deposit. Their text is what the database stores.
+const (
+	Offered      DepositState = "offered"
+	Credited     DepositState = "credited"
+	Unattributed DepositState = "unattributed"
+	Rejected     DepositState = "rejected"
+	Withdrawn    DepositState = "withdrawn"
+	Expired      DepositState = "expired"
+	Failed       DepositState = "failed"
+)
+
+// Attribution says whose a deposit is, or why that is not known.
+type Attribution struct {
+	State DepositState
+	// Reason is empty unless State is Unattributed.
+	Reason string
+	// Account is the account that the memo names; may be set although the deposit is not credited.
+	Account string
+}
+
+// Deposit is a new row of deposits.
+type Deposit struct {
+	ID          uuid.UUID
+	Kind        DepositKind
+	Attribution Attribution
+	Instrument  ident.Instrument
+	Amount      amount.Amount
+	Sender      ident.Party
+	Memo        *string
+	Correlation ident.ContractID
+	// Place is set for money that has arrived.
+	Place         *Place
+	Offered       bool
+	ExecuteBefore *time.Time
+}
+
+// Place is a transfer's position in its update.
+type Place struct {
+	Node ident.NodeID
+	Leg  int
+}
+
+// Settlement ends an offered deposit.
+type Settlement struct {
+	Correlation ident.ContractID
+	Attribution Attribution
+	Amount      amount.Amount
+	Sender      ident.Party
+	Place       Place
+}
+
+// Origin says how a withdrawal came into the database.
+type Origin string
+
+// The origins of a withdrawal. Their text is what the database stores.
+const (
+	FromRequest Origin = "requested"
+	FromHistory Origin = "recovered"
+)
+
+// WithdrawalState is how far a withdrawal has come.
+type WithdrawalState string
+
+// The states of a withdrawal that history decides. The ones before them belong to Withdrawal Automation.
+const (
+	WithdrawalOffered   WithdrawalState = "offered"
+	WithdrawalCompleted WithdrawalState = "completed"
+	WithdrawalFailed    WithdrawalState = "failed"
+)
+
+// Recovered is a withdrawal found in history without a request.
+type Recovered struct {
+	ID          string
+	State       WithdrawalState
+	Reason      string
+	Instrument  ident.Instrument
+	Amount      amount.Amount
+	Receiver    ident.Party
+	Correlation ident.ContractID
+}
+
+// Advance is what history says about a known withdrawal.
+type Advance struct {
+	ID          string
+	State       WithdrawalState
+	Reason      string
+	Correlation ident.ContractID
+}
+
+// AccountKind is a class of accounts in the double-entry books.
+type AccountKind string
+
+// The kinds of account; `COMMENT ON COLUMN postings.account_kind` tells what each means.
+const (
+	Network             AccountKind = "network"
+	Customer            AccountKind = "customer"
+	UnattributedMoney   AccountKind = "unattributed"
+	WithdrawalsUnderWay AccountKind = "withdrawals"
+	RecoveredPayments   AccountKind = "recovered"
+	Fees                AccountKind = "fees"
+	Income              AccountKind = "income"
+	Losses              AccountKind = "losses"
+	UnrecognizedMoney   AccountKind = "unrecognized"
+	Opening             AccountKind = "opening"
+)
+
+// Posting is one line of a movement. The lines of a movement sum to zero per instrument.
+type Posting struct {
+	Movement   int
+	Line       int
+	Kind       AccountKind
+	Account    string
+	Instrument ident.Instrument
+	Amount     amount.Amount
+}
+
+// Event is one row of the outbox.
+type Event struct {
+	ID      uuid.UUID
+	Type    string
+	Subject string
+	Payload strictjson.Raw
+}

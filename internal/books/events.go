@@ -1,0 +1,118 @@
+package books
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
+	"github.com/canton-exchange/suite/internal/strictjson"
+	"github.com/canton-exchange/suite/internal/txhistory"
+)
+
+// stableID is a name-based UUID (RFC 9562, version 5) of the parts.
+func stableID(parts ...string) uuid.UUID {
+	space := uuid.UUID{0x8e, 0x5b, 0x1d, 0x02, 0x6f, 0x0c, 0x4a, 0x39, 0x9a, 0x6d, 0x33, 0x52, 0xc1, 0x77, 0xe0, 0x44}
+
+	return uuid.NewSHA1(space, []byte(strings.Join(parts, "\n")))
+}
+
+// evidence is what lets a receiver check an event against any validator node.
+type evidence struct {
+	UpdateID   ident.UpdateID `json:"updateId"`
+	NodeID     ident.NodeID   `json:"nodeId"`
+	RecordTime time.Time      `json:"recordTime"`
+}
+
+type depositPayload struct {
+	DepositID     uuid.UUID        `json:"depositId"`
+	State         DepositState     `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Account       string           `json:"account,omitempty"`
+	Admin         ident.Party      `json:"instrumentAdmin"`
+	InstrumentID  string           `json:"instrumentId"`
+	Amount        amount.Amount    `json:"amount"`
+	Sender        ident.Party      `json:"sender,omitempty"`
+	Memo          *string          `json:"memo,omitempty"`
+	CorrelationID ident.ContractID `json:"correlationId,omitempty"`
+	Evidence      evidence         `json:"evidence"`
+}
+
+func (r *recorder) depositEvent(id uuid.UUID, a Attribution, t txhistory.Transfer, moved amount.Amount) error {
+	return r.event("deposit."+string(a.State), id.String(), depositPayload{
+		DepositID: id, State: a.State, Reason: a.Reason, Account: a.Account, Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID,
+		Amount: moved, Sender: t.Sender, Memo: stored(t.Memo), CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
+	})
+}
+
+type withdrawalPayload struct {
+	WithdrawalID  string           `json:"withdrawalId"`
+	Origin        Origin           `json:"origin"`
+	State         WithdrawalState  `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Admin         ident.Party      `json:"instrumentAdmin"`
+	InstrumentID  string           `json:"instrumentId"`
+	Amount        amount.Amount    `json:"amount"`
+	Receiver      ident.Party      `json:"receiver"`
+	CorrelationID ident.ContractID `json:"correlationId,omitempty"`
+	Evidence      evidence         `json:"evidence"`
+}
+
+func (r *recorder) withdrawalEvent(id string, origin Origin, state WithdrawalState, reason string, t txhistory.Transfer) error {
+	return r.event("withdrawal."+string(state), id, withdrawalPayload{
+		WithdrawalID: id, Origin: origin, State: state, Reason: reason, Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID,
+		Amount: t.Amount, Receiver: t.Receiver, CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
+	})
+}
+
+type unrecognizedPayload struct {
+	Problem  txhistory.Problem `json:"problem"`
+	Detail   string            `json:"detail"`
+	Evidence evidence          `json:"evidence"`
+}
+
+func (r *recorder) reportUnrecognized() error {
+	for _, u := range r.effects.Unrecognized {
+		subject := fmt.Sprintf("%s/%d", r.update.ID, u.Node)
+		payload := unrecognizedPayload{Problem: u.Problem, Detail: memo.Stored(u.Detail), Evidence: r.evidence(u.Node)}
+		if err := r.event("ledger.unrecognized", subject, payload); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func (r *recorder) event(kind, subject string, payload any) error {
+	raw, err := strictjson.Encode(payload)
+	if err != nil {
+		return fmt.Errorf("encode event %s of %s: %w", kind, subject, err)
+	}
+
+	ordinal := strconv.Itoa(len(r.entries.Events))
+	r.entries.Events = append(r.entries.Events, Event{
+		ID:   stableID("event", string(r.grounds.Treasury), string(r.update.ID), ordinal),
+		Type: kind, Subject: subject, Payload: raw,
+	})
+
+	return nil
+}
+
+func (r *recorder) evidence(node ident.NodeID) evidence {
+	return evidence{UpdateID: r.update.ID, NodeID: node, RecordTime: r.update.RecordTime}
+}
+
+func stored(text *string) *string {
+	if text == nil {
+		return nil
+	}
+
+	s := memo.Stored(*text)
+
+	return &s
+}

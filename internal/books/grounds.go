@@ -1,0 +1,132 @@
+// Package books decides whose money it is: from what a transaction did to the treasury's holdings, and from what
+// the exchange knows about memos, tokens and withdrawals, it makes deposits, the ends of withdrawals, double-entry
+// postings and events. It is pure: values in, values out.
+package books
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
+	"github.com/canton-exchange/suite/internal/txhistory"
+)
+
+// Account is the customer account that a memo belongs to.
+type Account struct {
+	Name    string
+	Enabled bool
+}
+
+// Listing is how the exchange deals in a token.
+type Listing struct {
+	Listed         bool
+	MinimumDeposit amount.Amount
+}
+
+// Offer is a deposit that was offered earlier, whatever became of it since.
+type Offer struct {
+	DepositID uuid.UUID
+	Open      bool
+}
+
+// Withdrawal is one that a transfer in history may belong to.
+type Withdrawal struct {
+	ID         string
+	Origin     Origin
+	State      WithdrawalState
+	Instrument ident.Instrument
+	Amount     amount.Amount
+	Receiver   ident.Party
+	// Correlation is the chain of its offer; empty before it was offered.
+	Correlation ident.ContractID
+}
+
+// Grounds is what decisions rest on, as it is before an update. Record moves it forward, so that the next update
+// of a batch sees what this one decided.
+type Grounds struct {
+	// Treasury is the party whose books these are.
+	Treasury ident.Party
+	// Accounts by memo key.
+	Accounts map[string]Account
+	// Listings of the tokens met; a token that is not in it is not listed.
+	Listings map[ident.Instrument]Listing
+	// Offers by correlation.
+	Offers map[ident.ContractID]Offer
+	// Withdrawals by id.
+	Withdrawals map[string]Withdrawal
+	// Chains gives the withdrawal id of a correlation.
+	Chains map[ident.ContractID]string
+	// Decided holds the attributions that were recorded before; a rebuild keeps them, because memos may have
+	// been registered or disabled since. Nil in normal operation.
+	Decided map[uuid.UUID]Attribution
+}
+
+// NewGrounds returns grounds that know nothing yet.
+func NewGrounds(treasury ident.Party) *Grounds {
+	return &Grounds{
+		Treasury: treasury, Accounts: map[string]Account{}, Listings: map[ident.Instrument]Listing{},
+		Offers: map[ident.ContractID]Offer{}, Withdrawals: map[string]Withdrawal{}, Chains: map[ident.ContractID]string{},
+	}
+}
+
+// Questions is what the grounds must answer before an update can be recorded.
+type Questions struct {
+	MemoKeys      []string
+	Instruments   []ident.Instrument
+	Correlations  []ident.ContractID
+	WithdrawalIDs []string
+	DepositIDs    []uuid.UUID
+}
+
+// Ask adds what Record will want to know about these effects.
+func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Effects) {
+	for _, c := range e.Created {
+		q.Instruments = append(q.Instruments, c.Holding.Instrument)
+	}
+
+	for _, o := range e.Opened {
+		q.Instruments = append(q.Instruments, o.Instruction.Transfer.Instrument)
+	}
+
+	for _, m := range e.Movements {
+		q.Instruments = append(q.Instruments, m.Instrument)
+	}
+
+	for _, t := range e.Transfers {
+		q.Instruments = append(q.Instruments, t.Instrument)
+		if t.Correlation != "" {
+			q.Correlations = append(q.Correlations, t.Correlation)
+		}
+
+		switch t.Direction {
+		case txhistory.In:
+			if key := memoKey(t.Memo); key != "" {
+				q.MemoKeys = append(q.MemoKeys, key)
+			}
+
+			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, t))
+		case txhistory.Out:
+			q.WithdrawalIDs = append(q.WithdrawalIDs, candidateID(t), recoveredID(id, t))
+		case txhistory.Self:
+		}
+	}
+}
+
+func memoKey(text *string) string {
+	if text == nil {
+		return ""
+	}
+
+	return memo.Key(*text)
+}
+
+// Update is where in the treasury's history something happened.
+type Update struct {
+	// No counts the treasury's updates, gapless.
+	No         int64
+	ID         ident.UpdateID
+	RecordTime time.Time
+}

@@ -1,0 +1,126 @@
+package books
+
+import (
+	"fmt"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/txhistory"
+)
+
+// Record books one update's effects and moves the grounds forward. An error means that the effects contradict
+// themselves, and that nothing of the update may be stored.
+func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
+	r := &recorder{update: u, effects: e, grounds: g, targets: make([]target, len(e.Transfers))}
+
+	for i, t := range e.Transfers {
+		change, err := changeOf(e, i)
+		if err != nil {
+			return Entries{}, fmt.Errorf("transfer at node %d: %w", t.Node, err)
+		}
+
+		switch t.Direction {
+		case txhistory.In:
+			r.targets[i], err = r.deposit(t, change)
+		case txhistory.Out:
+			r.targets[i], err = r.withdrawal(t)
+		case txhistory.Self:
+			r.targets[i] = target{kind: Fees}
+		}
+
+		if err != nil {
+			return Entries{}, fmt.Errorf("transfer at node %d: %w", t.Node, err)
+		}
+	}
+
+	if err := r.post(); err != nil {
+		return Entries{}, err
+	}
+
+	if err := r.reportUnrecognized(); err != nil {
+		return Entries{}, err
+	}
+
+	return r.entries, nil
+}
+
+// target is the account on the exchange's side of a movement.
+type target struct {
+	kind    AccountKind
+	account string
+}
+
+type recorder struct {
+	update  Update
+	effects txhistory.Effects
+	grounds *Grounds
+	// targets holds, per transfer, where its money goes or comes from.
+	targets []target
+	entries Entries
+}
+
+// post writes a movement of two lines for every movement of money: the network gives, an account takes, or the
+// other way round.
+func (r *recorder) post() error {
+	for i, m := range r.effects.Movements {
+		to := r.targetOf(m)
+		r.entries.Postings = append(
+			r.entries.Postings,
+			Posting{Movement: i, Line: 0, Kind: Network, Instrument: m.Instrument, Amount: m.Change.Neg()},
+			Posting{Movement: i, Line: 1, Kind: to.kind, Account: to.account, Instrument: m.Instrument, Amount: m.Change},
+		)
+	}
+
+	return nil
+}
+
+func (r *recorder) targetOf(m txhistory.Movement) target {
+	switch m.Kind {
+	case txhistory.MoveTransfer:
+		return r.targetOfTransfer(m)
+	case txhistory.MoveFee, txhistory.MoveMergeSplit:
+		return target{kind: Fees}
+	case txhistory.MoveMint:
+		return target{kind: Income}
+	case txhistory.MoveBurn, txhistory.MoveExpireDust:
+		return target{kind: Losses}
+	case txhistory.MoveUnrecognized:
+		return target{kind: UnrecognizedMoney}
+	default:
+		return target{kind: UnrecognizedMoney}
+	}
+}
+
+// targetOfTransfer books a transfer's money where the transfer says, unless it flows against the transfer's own
+// direction or before the transfer is complete: then nothing is known about it but that it is there.
+func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
+	if m.Transfer < 0 || m.Transfer >= len(r.effects.Transfers) {
+		return target{kind: UnrecognizedMoney}
+	}
+
+	t := r.effects.Transfers[m.Transfer]
+
+	expected := map[txhistory.Direction]int{txhistory.In: 1, txhistory.Out: -1}[t.Direction]
+	if expected != 0 && (m.Change.Sign() != expected || t.Status != txhistory.Completed) {
+		return target{kind: UnrecognizedMoney}
+	}
+
+	return r.targets[m.Transfer]
+}
+
+// changeOf is what a transfer did to the party's holdings.
+func changeOf(e txhistory.Effects, transfer int) (amount.Amount, error) {
+	sum := amount.Zero()
+
+	for _, m := range e.Movements {
+		if m.Kind != txhistory.MoveTransfer || m.Transfer != transfer {
+			continue
+		}
+
+		var err error
+		if sum, err = sum.Add(m.Change); err != nil {
+			return amount.Amount{}, err
+		}
+	}
+
+	return sum, nil
+}

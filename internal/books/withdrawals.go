@@ -1,0 +1,114 @@
+package books
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/txhistory"
+)
+
+// maxWithdrawalID bounds the exchange's own ids; a longer memo cannot be one.
+const maxWithdrawalID = 255
+
+// withdrawal books a transfer from the treasury and says which account its money comes from.
+func (r *recorder) withdrawal(t txhistory.Transfer) (target, error) {
+	state, reason := withdrawalState(t.Status)
+
+	id, known := r.grounds.Chains[t.Correlation]
+	if !known || t.Correlation == "" {
+		id, known = r.matchByMemo(t)
+	}
+
+	if !known {
+		return r.recovered(t, state, reason)
+	}
+
+	w := r.grounds.Withdrawals[id]
+	from := target{kind: WithdrawalsUnderWay}
+	if w.Origin == FromHistory {
+		from = target{kind: RecoveredPayments}
+	}
+
+	if w.State == state && state == WithdrawalOffered || w.State == WithdrawalCompleted || w.State == WithdrawalFailed {
+		return from, nil // the next contract of the same chain, or a chain that has ended
+	}
+
+	w.State = state
+	if t.Correlation != "" {
+		w.Correlation = t.Correlation
+		r.grounds.Chains[t.Correlation] = id
+	}
+
+	r.grounds.Withdrawals[id] = w
+	r.entries.Advances = append(r.entries.Advances, Advance{ID: id, State: state, Reason: reason, Correlation: t.Correlation})
+
+	return from, r.withdrawalEvent(id, w.Origin, state, reason, t)
+}
+
+// matchByMemo finds the requested withdrawal that a first transfer pays: the memo is its id, and token, amount and
+// receiver agree. One that is paid already is never matched again: a second payment must stand out.
+func (r *recorder) matchByMemo(t txhistory.Transfer) (string, bool) {
+	id := candidateID(t)
+	w, ok := r.grounds.Withdrawals[id]
+
+	return id, ok && w.Origin == FromRequest && w.Correlation == "" &&
+		w.State != WithdrawalOffered && w.State != WithdrawalCompleted && w.State != WithdrawalFailed &&
+		w.Instrument == t.Instrument && w.Receiver == t.Receiver && w.Amount.Equal(t.Amount)
+}
+
+// recovered stores a payment that no request in this database explains.
+func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason string) (target, error) {
+	from := target{kind: RecoveredPayments}
+	if t.Amount.Sign() <= 0 {
+		return from, nil
+	}
+
+	id := candidateID(t)
+	if _, taken := r.grounds.Withdrawals[id]; taken || id == "" {
+		id = recoveredID(r.update.ID, t)
+	}
+
+	w := Withdrawal{
+		ID: id, Origin: FromHistory, State: state, Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
+	}
+	r.grounds.Withdrawals[id] = w
+
+	if t.Correlation != "" {
+		r.grounds.Chains[t.Correlation] = id
+	}
+
+	r.entries.Recovered = append(r.entries.Recovered, Recovered{
+		ID: id, State: state, Reason: reason, Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
+	})
+
+	return from, r.withdrawalEvent(id, FromHistory, state, reason, t)
+}
+
+func withdrawalState(s txhistory.Status) (WithdrawalState, string) {
+	switch s {
+	case txhistory.Pending:
+		return WithdrawalOffered, ""
+	case txhistory.Completed:
+		return WithdrawalCompleted, ""
+	case txhistory.Rejected, txhistory.Withdrawn, txhistory.Expired, txhistory.Failed:
+		return WithdrawalFailed, string(s)
+	default:
+		return WithdrawalFailed, string(s)
+	}
+}
+
+// candidateID is the withdrawal id that a transfer's memo claims; empty if it cannot be one.
+func candidateID(t txhistory.Transfer) string {
+	if t.Memo == nil || len(*t.Memo) > maxWithdrawalID || strings.ContainsRune(*t.Memo, 0) {
+		return ""
+	}
+
+	return *t.Memo
+}
+
+// recoveredID names a payment whose memo is no usable id.
+func recoveredID(update ident.UpdateID, t txhistory.Transfer) string {
+	return fmt.Sprintf("recovered:%s:%s:%s", update, strconv.Itoa(int(t.Node)), strconv.Itoa(t.Leg))
+}

@@ -1,0 +1,51 @@
+// Package memo compares what a stranger wrote into a transfer with what the exchange told a customer to write.
+package memo
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// MaxKey bounds a memo that can belong to an account, in bytes.
+	MaxKey = 128
+	// MaxStored bounds how much of a memo is kept beside a transfer, in bytes. The whole text stays in the raw update.
+	MaxStored = 4000
+)
+
+// Key is the form in which memos are compared, and empty for a text that can belong to nobody.
+//
+// White space around the memo is dropped and A–Z fold to a–z, because people and wallets change both. Nothing
+// else is corrected: Unicode folding would make the Kelvin sign a k, and a memo that is nearly right belongs to
+// somebody else as often as not. No source defines the comparison; this is the reference's recommendation.
+func Key(text string) string {
+	trimmed := strings.TrimSpace(text)
+	if len(trimmed) > MaxKey || !utf8.ValidString(trimmed) {
+		return ""
+	}
+
+	return strings.Map(fold, trimmed)
+}
+
+func fold(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+
+	return r
+}
+
+// Stored is the text as the database keeps it: cut at MaxStored bytes, and without the one character that
+// PostgreSQL cannot hold. It is still a stranger's text.
+func Stored(text string) string {
+	if len(text) > MaxStored {
+		text = text[:MaxStored] // before the replacement, so that a huge text costs nothing
+	}
+
+	text = strings.ReplaceAll(text, "\x00", "\uFFFD")
+	for len(text) > MaxStored || !utf8.ValidString(text) {
+		text = text[:min(len(text)-1, MaxStored)]
+	}
+
+	return text
+}

@@ -1,0 +1,3 @@
+DROP SCHEMA api CASCADE;
+DROP TABLE events, balances, postings, withdrawals, deposits, deposit_accounts;
+DROP FUNCTION post_movements();

@@ -1,0 +1,36 @@
+-- name: DepositInsert :copyfrom
+INSERT INTO deposits (treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before)
+VALUES (@treasury_id, @deposit_id, @kind, @state, @reason, @account, @instrument_no, @amount, @sender, @memo, @correlation_id, @offered_no, @settled_no, @settled_node, @settled_leg, @record_time, @execute_before);
+
+-- name: DepositSettle :execrows
+-- DepositSettle ends an offer: with money, or without. Only an open offer can end.
+UPDATE deposits d
+SET state = s.state, reason = s.reason, account = nullif(s.account, ''), amount = s.amount, sender = s.sender,
+    settled_no = s.settled_no, settled_node = s.settled_node, settled_leg = s.settled_leg, record_time = s.record_time
+FROM (SELECT
+    unnest(@correlation_ids::text[]) AS correlation_id,
+    unnest(@states::text[]) AS state,
+    unnest(@reasons::text[]) AS reason,
+    unnest(@accounts::text[]) AS account,
+    unnest(@amounts::text[])::numeric AS amount,
+    unnest(@senders::text[]) AS sender,
+    unnest(@settled_nos::bigint[]) AS settled_no,
+    unnest(@settled_nodes::integer[]) AS settled_node,
+    unnest(@settled_legs::integer[]) AS settled_leg,
+    unnest(@record_times::timestamptz[]) AS record_time
+) AS s
+WHERE d.treasury_id = @treasury_id AND d.correlation_id = s.correlation_id AND d.state = 'offered';
+
+-- name: DepositListOffered :many
+-- DepositListOffered finds the open offers among the given chains.
+SELECT deposit_id, correlation_id, state, account, memo, amount FROM deposits
+WHERE treasury_id = @treasury_id AND correlation_id = ANY(@correlation_ids::text[]);
+
+-- name: DepositListDecided :many
+-- DepositListDecided gives what was decided about deposits, for a rebuild to keep.
+SELECT deposit_id, state, reason, account FROM deposits WHERE treasury_id = @treasury_id AND deposit_id = ANY(@deposit_ids::uuid[]);
+
+-- name: DepositTotals :many
+SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::numeric(38,10) AS total
+FROM deposits d JOIN instruments i USING (instrument_no)
+WHERE d.treasury_id = @treasury_id GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4;

@@ -1,0 +1,17 @@
+-- name: InstrumentEnsure :one
+-- InstrumentEnsure finds or creates a token; one that is first seen on the ledger is not listed.
+INSERT INTO instruments (admin, instrument_id, first_seen_at) VALUES (@admin, @instrument_id, @now)
+ON CONFLICT (admin, instrument_id) DO UPDATE SET admin = excluded.admin
+RETURNING instrument_no;
+
+-- name: InstrumentList :many
+SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments
+WHERE instrument_no = ANY(@instrument_nos::integer[]);
+
+-- name: InstrumentAll :many
+SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments ORDER BY instrument_no;
+
+-- name: InstrumentSetListing :exec
+INSERT INTO instruments (admin, instrument_id, listed, minimum_deposit, first_seen_at)
+VALUES (@admin, @instrument_id, @listed, @minimum_deposit, @now)
+ON CONFLICT (admin, instrument_id) DO UPDATE SET listed = excluded.listed, minimum_deposit = excluded.minimum_deposit;

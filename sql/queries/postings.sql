@@ -1,0 +1,10 @@
+-- name: PostingInsert :copyfrom
+INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
+VALUES (@treasury_id, @origin, @origin_no, @movement, @line, @account_kind, @account, @instrument_no, @amount);
+
+-- name: PostingTotals :many
+SELECT account_kind, account, instrument_no, sum(amount)::numeric(38,10) AS total
+FROM postings WHERE treasury_id = @treasury_id GROUP BY account_kind, account, instrument_no ORDER BY 1, 2, 3;
+
+-- name: BalanceList :many
+SELECT account_kind, account, instrument_no, amount FROM balances WHERE treasury_id = @treasury_id ORDER BY 1, 2, 3;

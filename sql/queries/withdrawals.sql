@@ -1,0 +1,26 @@
+-- name: WithdrawalInsertRecovered :copyfrom
+INSERT INTO withdrawals (treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time)
+VALUES (@treasury_id, @withdrawal_id, @origin, @state, @reason, @instrument_no, @amount, @receiver, @correlation_id, @offered_no, @settled_no, @record_time);
+
+-- name: WithdrawalAdvance :execrows
+-- WithdrawalAdvance records what history says about a withdrawal. A completed or failed one never changes again.
+UPDATE withdrawals w
+SET state = s.state, reason = s.reason, correlation_id = coalesce(w.correlation_id, nullif(s.correlation_id, '')),
+    offered_no = coalesce(w.offered_no, nullif(s.offered_no, 0)), settled_no = nullif(s.settled_no, 0), record_time = s.record_time
+FROM (SELECT
+    unnest(@withdrawal_ids::text[]) AS withdrawal_id,
+    unnest(@states::text[]) AS state,
+    unnest(@reasons::text[]) AS reason,
+    unnest(@correlation_ids::text[]) AS correlation_id,
+    unnest(@offered_nos::bigint[]) AS offered_no,
+    unnest(@settled_nos::bigint[]) AS settled_no,
+    unnest(@record_times::timestamptz[]) AS record_time
+) AS s
+WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed');
+
+-- name: WithdrawalListMet :many
+-- WithdrawalListMet finds the withdrawals that transfers in history may belong to, by memo or by chain.
+SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+FROM withdrawals w
+WHERE w.treasury_id = @treasury_id
+  AND (w.withdrawal_id = ANY(@withdrawal_ids::text[]) OR w.correlation_id = ANY(@correlation_ids::text[]));
