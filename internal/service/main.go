@@ -1,3 +1,5 @@
+//go:generate go run ./configdoc
+
 // Package service is what every program of the suite shares: configuration from the environment, logs, metrics, health,
 // start and end. A main package wires with it and does nothing else.
 package service
