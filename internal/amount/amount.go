@@ -9,6 +9,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -66,6 +67,14 @@ func Parse(text string) (Amount, error) {
 	}
 
 	return a, nil
+}
+
+// FromScaled returns n·10^-10, and ErrRange if that has more than 38 digits.
+func FromScaled(n *big.Int) (Amount, error) { return fromDecimal(decimal.NewFromBigInt(n, -Scale)) }
+
+// Scaled is the amount as an integer count of 10^-10, for writers of binary formats.
+func (a Amount) Scaled() *big.Int {
+	return a.d.Shift(Scale).BigInt()
 }
 
 // FromInt returns the amount of whole units.

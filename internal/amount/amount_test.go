@@ -113,6 +113,10 @@ func TestTextRoundTrips(t *testing.T) {
 		require.NoError(t, json.Unmarshal(raw, &back))
 		require.True(t, a.Equal(back))
 		require.Equal(t, a.String(), back.String())
+
+		unscaled, err := amount.FromScaled(a.Scaled())
+		require.NoError(t, err)
+		require.True(t, a.Equal(unscaled))
 	})
 }
 

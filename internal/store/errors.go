@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	// ErrFenced means that another writer has taken over the treasury, or that these updates are applied already.
+	ErrFenced = errors.New("another writer has moved the cursor")
+	// ErrContradiction means that the database and the update disagree about what exists: a holding to archive that is not
+	// active, an offer to end that is not open. Nothing of the batch is stored.
+	ErrContradiction = errors.New("the update contradicts the database")
+	// ErrNotFound means that there is no such row.
+	ErrNotFound = errors.New("not found in the database")
+)
+
+// SQLSTATE codes and classes of PostgreSQL, Appendix A of its manual.
+const (
+	uniqueViolation  = "23505"
+	classResources   = "53" // disk full, out of memory, too many connections
+	classOperator    = "57" // shutdown, cannot connect now
+	classConnection  = "08"
+	classSystem      = "58" // I/O errors
+	classTransaction = "40" // serialization failure, deadlock
+)
+
+// IsAway reports whether an error says that the database is out of reach or out of resources for now, so that the
+// same work will do later.
+func IsAway(err error) bool {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		switch server.Code[:2] {
+		case classResources, classOperator, classConnection, classSystem, classTransaction:
+			return true
+		default:
+			return false
+		}
+	}
+
+	var (
+		connect *pgconn.ConnectError
+		network net.Error
+	)
+
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isUnique reports whether an error is the violation of a unique constraint of this name.
+func isUnique(err error, constraint string) bool {
+	var server *pgconn.PgError
+
+	return errors.As(err, &server) && server.Code == uniqueViolation && server.ConstraintName == constraint
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store/dbsqlc"
+	"github.com/canton-exchange/suite/internal/token"
+)
+
+// instrumentCache remembers the short numbers of tokens. Numbers never change and are never reused, so the cache
+// cannot be stale; it is bounded because strangers can invent tokens.
+type instrumentCache struct {
+	mu        sync.Mutex
+	numbers   map[ident.Instrument]int32
+	instances map[int32]ident.Instrument
+}
+
+const maxCachedInstruments = 10_000
+
+func newInstrumentCache() *instrumentCache {
+	return &instrumentCache{numbers: map[ident.Instrument]int32{}, instances: map[int32]ident.Instrument{}}
+}
+
+func (c *instrumentCache) number(i ident.Instrument) (int32, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	no, ok := c.numbers[i]
+
+	return no, ok
+}
+
+func (c *instrumentCache) instrument(no int32) (ident.Instrument, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	i, ok := c.instances[no]
+
+	return i, ok
+}
+
+func (c *instrumentCache) put(i ident.Instrument, no int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if len(c.numbers) >= maxCachedInstruments {
+		clear(c.numbers)
+		clear(c.instances)
+	}
+
+	c.numbers[i], c.instances[no] = no, i
+}
+
+// EnsureInstruments gives every token its number. It commits on its own: a number without a holding does no harm.
+func (db *DB) EnsureInstruments(ctx context.Context, list []ident.Instrument, now time.Time) error {
+	for _, i := range list {
+		if _, ok := db.instruments.number(i); ok {
+			continue
+		}
+
+		no, err := db.queries.InstrumentEnsure(ctx, db.exec, dbsqlc.InstrumentEnsureParams{Admin: i.Admin, InstrumentID: i.ID, Now: now})
+		if err != nil {
+			return fmt.Errorf("register instrument %s: %w", i, err)
+		}
+
+		db.instruments.put(i, no)
+	}
+
+	return nil
+}
+
+// ListInstrument says that the exchange deals in a token, and from what amount on deposits are credited.
+func (db *DB) ListInstrument(ctx context.Context, i ident.Instrument, minimum amount.Amount, now time.Time) error {
+	err := db.queries.InstrumentSetListing(ctx, db.exec, dbsqlc.InstrumentSetListingParams{
+		Admin: i.Admin, InstrumentID: i.ID, Listed: true, MinimumDeposit: minimum, Now: now,
+	})
+	if err != nil {
+		return fmt.Errorf("list instrument %s: %w", i, err)
+	}
+
+	return nil
+}
+
+// instrument finds the token of a number.
+func (db *DB) instrument(ctx context.Context, no int32) (ident.Instrument, error) {
+	if i, ok := db.instruments.instrument(no); ok {
+		return i, nil
+	}
+
+	rows, err := db.queries.InstrumentList(ctx, db.exec, []int32{no})
+	if err != nil {
+		return ident.Instrument{}, fmt.Errorf("look up instrument %d: %w", no, err)
+	}
+
+	if len(rows) != 1 {
+		return ident.Instrument{}, fmt.Errorf("instrument %d: %w", no, ErrNotFound)
+	}
+
+	i := ident.Instrument{Admin: rows[0].Admin, ID: rows[0].InstrumentID}
+	db.instruments.put(i, no)
+
+	return i, nil
+}
+
+func lockOf(holders []string, expires *time.Time, text *string) *token.Lock {
+	if holders == nil {
+		return nil
+	}
+
+	lock := &token.Lock{ExpiresAt: expires}
+	for _, h := range holders {
+		lock.Holders = append(lock.Holders, ident.Party(h))
+	}
+
+	if text != nil {
+		lock.Context = *text
+	}
+
+	return lock
+}

@@ -1,0 +1,98 @@
+// Package store is the integration database: its pool, its transactions, its schema, and what ingestion writes
+// into it. The SQL is in sql/queries, a file per table; sqlc makes the calls in dbsqlc from it.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/canton-exchange/suite/internal/secret"
+	"github.com/canton-exchange/suite/internal/store/dbsqlc"
+)
+
+const (
+	// maxConnections bounds the pool of one service.
+	maxConnections = 8
+	// connectTimeout bounds one attempt to reach the server.
+	connectTimeout = 5 * time.Second
+	// rollbackTimeout bounds the clean-up of a transaction whose caller has gone away.
+	rollbackTimeout = 5 * time.Second
+)
+
+// executor is a pool, or a transaction that everything is to happen in.
+type executor interface {
+	dbsqlc.DBTX
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// DB is the integration database.
+type DB struct {
+	pool        *pgxpool.Pool
+	exec        executor
+	queries     *dbsqlc.Queries
+	instruments *instrumentCache
+}
+
+// Open prepares a pool. It does not connect: a database that is away is found by the first call.
+func Open(ctx context.Context, url secret.String) (*DB, error) {
+	config, err := pgxpool.ParseConfig(url.Reveal())
+	if err != nil {
+		// pgx quotes the whole URL, password included, so its error must not travel on.
+		return nil, errors.New("parse database URL: want postgres://user:password@host:port/database")
+	}
+
+	config.MaxConns = max(config.MaxConns, maxConnections)
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.AfterConnect = registerAmounts
+
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+
+	return &DB{pool: pool, exec: pool, queries: dbsqlc.New(), instruments: newInstrumentCache()}, nil
+}
+
+// Close waits for running queries and closes every connection.
+func (db *DB) Close() { db.pool.Close() }
+
+// Pool is for what has no place here: tests, and reports that people write by hand.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Ping checks that the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("reach database: %w", err)
+	}
+
+	return nil
+}
+
+// inTx runs fn in a transaction and commits it, or rolls it back if fn fails. The rollback does not depend on
+// ctx, so that a cancelled caller never leaves a transaction open.
+func (db *DB) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
+	tx, err := db.exec.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+
+	if err := fn(tx); err != nil {
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+
+		_ = tx.Rollback(cleanup) // fn's error is the one to tell; the connection is closed if this fails
+
+		return err
+	}
+
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+
+	return nil
+}
