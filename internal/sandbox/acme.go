@@ -1,0 +1,313 @@
+package sandbox
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// acmeState is the registry software behind AcmeToken. Any party can run it as an admin of its own tokens, under
+// any instrument id: that is how look-alike tokens with a working registry come to be.
+type acmeState struct {
+	registrar  ident.Party
+	registries map[ident.Party]*contract // by admin
+}
+
+func (s *Sandbox) startAcme() error {
+	registrar, err := s.allocate("acme-registrar")
+	if err != nil {
+		return err
+	}
+
+	s.acme = acmeState{registrar: registrar, registries: map[ident.Party]*contract{}}
+
+	return s.openRegistry(registrar)
+}
+
+// openRegistry creates the one contract on which all of an admin's choices are exercised.
+func (s *Sandbox) openRegistry(admin ident.Party) error {
+	if s.acme.registries[admin] != nil {
+		return nil
+	}
+
+	t := s.begin(admin, s.primary())
+	views := s.factoryViews(admin)
+	views[ifaceBurnMint()] = obj{"admin": admin, "meta": meta()}
+
+	c, err := t.create(creation{
+		template: templateName(pkgAcme, modAcme, "AcmeRegistry"), packageName: pkgAcme, argument: obj{"admin": admin},
+		signatories: []ident.Party{admin}, views: views,
+	})
+	if err != nil {
+		return err
+	}
+
+	c.anywhere = true
+
+	if _, err := t.commit(); err != nil {
+		return err
+	}
+
+	s.acme.registries[admin] = c
+
+	return nil
+}
+
+func (t *transaction) createAcme(
+	instrument ident.Instrument, owner ident.Party, value amount.Amount, l *lock, until time.Time,
+) (*contract, error) {
+	h := &holding{instrument: instrument, owner: owner, amount: value, locked: l != nil, expiresAt: until}
+
+	return t.create(creation{
+		template: templateName(pkgAcme, modAcme, "AcmeHolding"), packageName: pkgAcme,
+		argument:    obj{"admin": instrument.Admin, "id": instrument.ID, "owner": owner, "amount": value, "lock": l},
+		signatories: []ident.Party{instrument.Admin, owner}, views: t.s.holdingViews(h, l, meta()), payload: h,
+	})
+}
+
+// transferAcme exercises the registry's transfer factory: at once to oneself, otherwise always as an offer.
+func (t *transaction) transferAcme(p *plan) error {
+	admin := p.transfer.Instrument.Admin
+
+	registry := t.s.acme.registries[admin]
+	if registry == nil {
+		return fmt.Errorf("registry of %s: %w", admin, ErrUnknown)
+	}
+
+	return t.exercise(exercise{
+		on: registry, iface: ifaceFactory(), choice: "TransferFactory_Transfer", acting: []ident.Party{p.sender()},
+		argument: obj{"expectedAdmin": admin, "transfer": p.transfer, "extraArgs": choiceArgs(nil)},
+	}, func() (any, error) {
+		if p.sender() == p.receiver() {
+			received, change, err := t.settleAcme(p)
+			if err != nil {
+				return nil, err
+			}
+
+			return completed(received, change, meta(keyTxKind, kindMergeSplit)), t.logTransfer(p, received, change)
+		}
+
+		return t.offerAcme(p)
+	})
+}
+
+func (p *plan) instrument() ident.Instrument {
+	return p.transfer.Instrument.Ident()
+}
+
+func (t *transaction) settleAcme(p *plan) (received, change []*contract, err error) {
+	if err := t.spend(p.inputs); err != nil {
+		return nil, nil, err
+	}
+
+	c, err := t.createAcme(p.instrument(), p.receiver(), p.transfer.Amount, nil, time.Time{})
+	if err != nil {
+		return nil, nil, err
+	}
+
+	change, err = t.acmeChange(p)
+
+	return []*contract{c}, change, err
+}
+
+func (t *transaction) acmeChange(p *plan) ([]*contract, error) {
+	left, err := p.change()
+	if err != nil || left.Sign() <= 0 {
+		return nil, err
+	}
+
+	c, err := t.createAcme(p.instrument(), p.sender(), left, nil, time.Time{})
+
+	return []*contract{c}, err
+}
+
+func (t *transaction) offerAcme(p *plan) (any, error) {
+	if err := t.spend(p.inputs); err != nil {
+		return nil, err
+	}
+
+	context := "offer to " + string(p.receiver())
+	held := &lock{
+		Holders: []ident.Party{p.transfer.Instrument.Admin}, ExpiresAt: optionalTime(p.before), Context: &context,
+	}
+
+	locked, err := t.createAcme(p.instrument(), p.sender(), p.transfer.Amount, held, p.before)
+	if err != nil {
+		return nil, err
+	}
+
+	change, err := t.acmeChange(p)
+	if err != nil {
+		return nil, err
+	}
+
+	instruction, err := t.createAcmeInstruction(&offer{transfer: p.transfer, locked: locked, record: p.record})
+	if err != nil {
+		return nil, err
+	}
+
+	p.record.Instruction = instruction.id
+	registry := t.registryOf(p.transfer.Instrument.Admin)
+
+	return pending(instruction, change, meta()),
+		t.logChange(registry, p.sender(), p.inputs, append([]*contract{locked}, change...))
+}
+
+func (t *transaction) createAcmeInstruction(o *offer) (*contract, error) {
+	status := variant{"TransferPendingReceiverAcceptance", obj{}}
+	if o.waiting {
+		status = variant{"TransferPendingInternalWorkflow", obj{
+			"pendingActions": [][]string{{string(o.transfer.Instrument.Admin), "approve"}},
+		}}
+	}
+
+	var original *ident.ContractID
+	if o.original != nil {
+		original = &o.original.id
+	}
+
+	return t.create(creation{
+		template: templateName(pkgAcme, modAcme, "AcmeTransferInstruction"), packageName: pkgAcme,
+		argument: obj{
+			"original": original, "transfer": o.transfer, "lockedHolding": o.locked.id, "status": status,
+		},
+		signatories: []ident.Party{o.transfer.Instrument.Admin, o.transfer.Sender},
+		observers:   []ident.Party{o.transfer.Receiver},
+		views: map[ident.Name]any{ifaceInstruction(): instructionView{
+			Original: original, Transfer: o.transfer, Status: status, Meta: meta(),
+		}},
+		payload: o,
+	})
+}
+
+// acceptAcme completes the transfer, or hands it to the registrar's own workflow first.
+func (t *transaction) acceptAcme(c *contract) error {
+	o := offerOf(c)
+	if !t.at.Before(time.Time(o.transfer.ExecuteBefore)) {
+		return fmt.Errorf("accept %s: %w", c.id, ErrExpired)
+	}
+
+	args := obj{"extraArgs": choiceArgs(nil)}
+
+	return t.instructionChoice(c, "Accept", []ident.Party{o.transfer.Receiver}, args, func() (any, error) {
+		if t.s.cfg.Workflow == AcmeDirect {
+			return t.completeAcme(o)
+		}
+
+		next := &offer{transfer: o.transfer, locked: o.locked, original: c, waiting: true, record: o.record}
+
+		second, err := t.createAcmeInstruction(next)
+		if err != nil {
+			return nil, err
+		}
+
+		return pending(second, nil, meta()), nil
+	})
+}
+
+func (t *transaction) completeAcme(o *offer) (any, error) {
+	p := &plan{transfer: o.transfer, inputs: []*contract{o.locked}, total: holdingOf(o.locked).amount}
+
+	received, change, err := t.settleAcme(p)
+	if err != nil {
+		return nil, err
+	}
+
+	return completed(received, change, mergeMeta(nil, keyTxKind, kindTransfer, keySender, string(p.sender()))),
+		t.logTransfer(p, received, change)
+}
+
+// endAcmeOffer gives the locked money back: Reject, Withdraw or Update.
+func (t *transaction) endAcmeOffer(c *contract, choice string, actor ident.Party) error {
+	o := offerOf(c)
+	args := obj{"extraArgs": choiceArgs(nil)}
+
+	if choice == choiceUpdate {
+		args["extraActors"] = []ident.Party{}
+	}
+
+	return t.instructionChoice(c, choice, []ident.Party{actor}, args, func() (any, error) {
+		t.fetch(o.locked)
+
+		if err := t.archive(o.locked); err != nil {
+			return nil, err
+		}
+
+		h := holdingOf(o.locked)
+
+		back, err := t.createAcme(h.instrument, h.owner, h.amount, nil, time.Time{})
+		if err != nil {
+			return nil, err
+		}
+
+		returned := []*contract{back}
+
+		return failed(returned),
+			t.logChange(t.registryOf(h.instrument.Admin), h.owner, []*contract{o.locked}, returned)
+	})
+}
+
+// approveAcme is the registrar's Update that completes a transfer in its internal workflow.
+func (t *transaction) approveAcme(c *contract) error {
+	o := offerOf(c)
+	args := obj{"extraArgs": choiceArgs(nil), "extraActors": []ident.Party{}}
+	admin := []ident.Party{o.transfer.Instrument.Admin}
+
+	return t.instructionChoice(c, choiceUpdate, admin, args, func() (any, error) { return t.completeAcme(o) })
+}
+
+// mintAcme creates a holding out of nothing, through the registry.
+func (t *transaction) mintAcme(instrument ident.Instrument, owner ident.Party, value amount.Amount) error {
+	return t.burnMint(instrument, owner, nil, value, func(created []*contract) error {
+		return t.logMint(t.registryOf(instrument.Admin), owner, created[0])
+	})
+}
+
+// burnAcme destroys inputs but for what is kept of them.
+func (t *transaction) burnAcme(
+	instrument ident.Instrument, owner ident.Party, value amount.Amount, inputs []*contract, kept amount.Amount,
+) error {
+	return t.burnMint(instrument, owner, inputs, kept, func(created []*contract) error {
+		return t.logBurn(t.registryOf(instrument.Admin), owner, value, inputs, created)
+	})
+}
+
+// burnMint is the standard's BurnMintFactory_BurnMint; its result has no metadata.
+func (t *transaction) burnMint(
+	instrument ident.Instrument, owner ident.Party, inputs []*contract, out amount.Amount,
+	log func(created []*contract) error,
+) error {
+	outputs := []obj{}
+	if out.Sign() > 0 {
+		outputs = append(outputs, obj{"owner": owner, "amount": out, "context": obj{"values": obj{}}})
+	}
+
+	return t.exercise(exercise{
+		on: t.s.acme.registries[instrument.Admin], iface: ifaceBurnMint(), choice: "BurnMintFactory_BurnMint",
+		acting: union([]ident.Party{instrument.Admin, owner}),
+		argument: obj{
+			"expectedAdmin": instrument.Admin, "instrumentId": instrumentOf(instrument),
+			"inputHoldingCids": ids(inputs), "outputs": outputs, "extraActors": []ident.Party{owner},
+			"extraArgs": choiceArgs(nil),
+		},
+	}, func() (any, error) {
+		if err := t.spend(inputs); err != nil {
+			return nil, err
+		}
+
+		var created []*contract
+
+		if out.Sign() > 0 {
+			c, err := t.createAcme(instrument, owner, out, nil, time.Time{})
+			if err != nil {
+				return nil, err
+			}
+
+			created = append(created, c)
+		}
+
+		return obj{"outputCids": ids(created)}, log(created)
+	})
+}

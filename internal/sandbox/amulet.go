@@ -1,0 +1,218 @@
+package sandbox
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// amuletState is what the DSO runs: the contracts every Canton Coin transaction refers to.
+type amuletState struct {
+	dso           ident.Party
+	provider      ident.Party // the validator operator: provider of every preapproval
+	startedAt     time.Time
+	rules         *contract // AmuletRules
+	externalRules *contract // ExternalPartyAmuletRules: the transfer factory
+	config        *contract // ExternalPartyConfigState (current shape)
+	round         *contract // OpenMiningRound (recorded shape)
+}
+
+const (
+	roundLength   = 10 * time.Minute
+	ratePerRound  = "0.0038051800" // the recorded holding fee per round
+	rateShort     = "0.00380518"
+	keyCreatedIn  = "amulet.splice.lfdecentralizedtrust.org/created-in-round"
+	keyRate       = "amulet.splice.lfdecentralizedtrust.org/rate-per-round"
+	memoDelimiter = "'"
+)
+
+// startAmulet puts the DSO's own contracts on the ledger. Only the DSO sees them.
+func (s *Sandbox) startAmulet(dso string) error {
+	s.amulet.dso = ident.Party(dso)
+	s.amulet.startedAt = s.ledgerTime()
+
+	if err := s.host(s.amulet.dso); err != nil {
+		return err
+	}
+
+	provider, err := s.allocate("validator-operator")
+	if err != nil {
+		return err
+	}
+
+	s.amulet.provider = provider
+
+	t := s.begin(s.amulet.dso, s.primary())
+	record := func(module, entity string, argument any, views map[ident.Name]any) *contract {
+		if err != nil {
+			return nil
+		}
+
+		var c *contract
+
+		c, err = t.create(creation{
+			template: templateName(pkgAmulet, module, entity), packageName: pkgAmulet, argument: argument,
+			signatories: []ident.Party{s.amulet.dso}, views: views,
+		})
+		if c != nil {
+			c.anywhere = true
+		}
+
+		return c
+	}
+
+	dsoOnly := obj{"dso": dso}
+	s.amulet.rules = record(modAmuletRules, "AmuletRules", dsoOnly, nil)
+	s.amulet.externalRules = record(modExternalRules, "ExternalPartyAmuletRules", dsoOnly, s.factoryViews(s.amulet.dso))
+	s.amulet.config = record(modExternalCfg, "ExternalPartyConfigState", dsoOnly, nil)
+	s.amulet.round = record(modRound, "OpenMiningRound", obj{"dso": dso, "round": obj{"number": "1"}}, nil)
+
+	if err != nil {
+		return err
+	}
+
+	_, err = t.commit()
+
+	return err
+}
+
+// factoryViews are the views of a contract that is a registry's transfer factory.
+func (s *Sandbox) factoryViews(admin ident.Party) map[ident.Name]any {
+	views := map[ident.Name]any{ifaceFactory(): obj{"admin": admin, "meta": meta()}}
+	if s.cfg.EventsV2 {
+		views[ifaceEventLog()] = obj{"admin": admin, "meta": meta()}
+	}
+
+	return views
+}
+
+// roundNumber is the mining round that is open now.
+func (t *transaction) roundNumber() string {
+	return fmt.Sprint(1 + int64(t.at.Sub(t.s.amulet.startedAt)/roundLength))
+}
+
+// amuletValue is the record Amulet, as an argument and inside LockedAmulet.
+func (t *transaction) amuletValue(owner ident.Party, value amount.Amount) obj {
+	return obj{
+		"dso": t.s.amulet.dso, "owner": owner,
+		"amount": obj{
+			"initialAmount": value, "createdAt": obj{"number": t.roundNumber()},
+			"ratePerRound": obj{"rate": ratePerRound},
+		},
+	}
+}
+
+func (t *transaction) createAmulet(owner ident.Party, value amount.Amount) (*contract, error) {
+	h := &holding{instrument: t.s.Amulet(), owner: owner, amount: value}
+
+	return t.create(creation{
+		template: templateName(pkgAmulet, modAmulet, "Amulet"), packageName: pkgAmulet,
+		argument: t.amuletValue(owner, value), signatories: []ident.Party{t.s.amulet.dso, owner},
+		views: t.amuletViews(h, nil), payload: h,
+	})
+}
+
+// createLockedAmulet locks value for an offer: it stays the sender's, held by the DSO until the offer ends.
+func (t *transaction) createLockedAmulet(
+	owner, receiver ident.Party, value amount.Amount, expiresAt time.Time,
+) (*contract, error) {
+	dso := t.s.amulet.dso
+	reason := "transfer to " + memoDelimiter + string(receiver) + memoDelimiter
+	h := &holding{instrument: t.s.Amulet(), owner: owner, amount: value, locked: true, expiresAt: expiresAt}
+	l := &lock{Holders: []ident.Party{dso}, ExpiresAt: optionalTime(expiresAt), Context: &reason}
+
+	return t.create(creation{
+		template: templateName(pkgAmulet, modAmulet, "LockedAmulet"), packageName: pkgAmulet,
+		argument: obj{
+			"amulet": t.amuletValue(owner, value),
+			"lock":   obj{"holders": l.Holders, "expiresAt": l.ExpiresAt, "optContext": reason},
+		},
+		signatories: []ident.Party{dso, owner}, views: t.amuletViews(h, l), payload: h,
+	})
+}
+
+func (t *transaction) amuletViews(h *holding, l *lock) map[ident.Name]any {
+	return t.s.holdingViews(h, l, meta(keyCreatedIn, t.roundNumber(), keyRate, rateShort))
+}
+
+// holdingViews are the views of any holding: version 1, and version 2 where it is switched on.
+func (s *Sandbox) holdingViews(h *holding, l *lock, m metadata) map[ident.Name]any {
+	views := map[ident.Name]any{ifaceHolding(): holdingView{
+		Owner: h.owner, Instrument: instrumentOf(h.instrument), Amount: h.amount, Lock: l, Meta: m,
+	}}
+
+	if s.cfg.EventsV2 {
+		views[ifaceHoldingV2()] = holdingViewV2{
+			Account: accountOf(h.owner), Instrument: instrumentOf(h.instrument), Amount: h.amount, Lock: l, Meta: m,
+		}
+	}
+
+	return views
+}
+
+// amuletContext is the choice context that the DSO's registry gives for a factory or an instruction choice.
+func (t *transaction) amuletContext(extra obj) extraArgs {
+	context := obj{}
+
+	if t.s.cfg.Shape == ShapeRecorded {
+		context["amulet-rules"] = avContract(t.s.amulet.rules.id)
+		context["open-round"] = avContract(t.s.amulet.round.id)
+	} else {
+		context["external-party-config-state"] = avContract(t.s.amulet.config.id)
+	}
+
+	for key, value := range extra {
+		context[key] = value
+	}
+
+	return choiceArgs(context)
+}
+
+// inputsOf is the Canton Coin form of a list of inputs.
+func inputsOf(contracts []*contract) []variant {
+	list := make([]variant, 0, len(contracts))
+	for _, c := range contracts {
+		list = append(list, variant{Tag: "InputAmulet", Value: c.id})
+	}
+
+	return list
+}
+
+// spend archives inputs, each behind the fetch that the choice makes first.
+func (t *transaction) spend(inputs []*contract) error {
+	for _, c := range inputs {
+		t.fetch(c)
+
+		if err := t.archive(c); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// mergeMeta merges what the sender wrote with what the registry says; the registry's keys win.
+func mergeMeta(sent map[string]string, own ...string) metadata {
+	m := meta()
+	for key, value := range sent {
+		m.Values[key] = value
+	}
+
+	for i := 0; i+1 < len(own); i += 2 {
+		m.Values[own[i]] = own[i+1]
+	}
+
+	return m
+}
+
+// trimmed is a decimal as the Amulet code writes it into metadata ("12.0", "0.5").
+func trimmed(a amount.Amount) string {
+	if text := a.Short(); strings.Contains(text, ".") {
+		return text
+	}
+
+	return a.Short() + ".0"
+}

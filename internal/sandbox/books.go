@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"slices"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// TransferState is how far a transfer has come.
+type TransferState string
+
+// States of a transfer.
+const (
+	TransferCompleted TransferState = "completed"
+	TransferOffered   TransferState = "offered"
+	TransferPending   TransferState = "pending" // accepted, waiting for its registry
+	TransferRejected  TransferState = "rejected"
+	TransferWithdrawn TransferState = "withdrawn"
+	TransferExpired   TransferState = "expired"
+	TransferFailed    TransferState = "failed"
+)
+
+// Transfer is the truth about one transfer that a wallet made, for tests to compare with.
+type Transfer struct {
+	Sender     ident.Party   `json:"sender"`
+	Receiver   ident.Party   `json:"receiver"`
+	Instrument InstrumentID  `json:"instrument"`
+	Amount     amount.Amount `json:"amount"`
+	// Memo is the reason in the transfer's metadata; nil when there is none.
+	Memo     *string        `json:"memo"`
+	UpdateID ident.UpdateID `json:"updateId"` // that made it
+	Offset   ident.Offset   `json:"offset"`
+	// Instruction is the offer's first contract; empty for a one-step transfer.
+	Instruction ident.ContractID `json:"instruction,omitempty"`
+	State       TransferState    `json:"state"`
+	// EndedBy is the update that completed or ended an offer.
+	EndedBy       ident.UpdateID `json:"endedBy,omitempty"`
+	ExecuteBefore time.Time      `json:"executeBefore"`
+}
+
+// books is the oracle's memory: it is kept apart from the ledger so that tests can compare the two.
+type books struct {
+	transfers []*Transfer
+	minted    map[ident.Instrument]amount.Amount
+	burned    map[ident.Instrument]amount.Amount
+}
+
+func newBooks() books {
+	return books{minted: map[ident.Instrument]amount.Amount{}, burned: map[ident.Instrument]amount.Amount{}}
+}
+
+// Supply is what was minted and burned of an instrument so far; fees count as burned. Look-alikes made by
+// RawBareHolding count under the instrument they claim to be only in ActiveContracts, never here.
+func (s *Sandbox) Supply(instrument ident.Instrument) (minted, burned amount.Amount) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.books.minted[instrument], s.books.burned[instrument]
+}
+
+// Total is what a party owns of an instrument, locked holdings included and look-alikes left out.
+func (s *Sandbox) Total(party ident.Party, instrument ident.Instrument) (amount.Amount, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	state, err := s.party(party)
+	if err != nil {
+		return amount.Zero(), err
+	}
+
+	total := amount.Zero()
+
+	for _, c := range state.holdings {
+		if h := holdingOf(c); h.instrument == instrument && !h.bare {
+			if total, err = total.Add(h.amount); err != nil {
+				return amount.Zero(), err //nolint:wrapcheck // says which amounts
+			}
+		}
+	}
+
+	return total, nil
+}
+
+// Visible is an update that a party sees something of.
+type Visible struct {
+	UpdateID   ident.UpdateID `json:"updateId"`
+	Offset     ident.Offset   `json:"offset"`
+	RecordTime time.Time      `json:"recordTime"`
+}
+
+// Updates lists every unpruned transaction and reassignment of which party sees at least one event.
+func (s *Sandbox) Updates(party ident.Party) []Visible {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	visible := []Visible{}
+
+	for _, u := range s.history {
+		seen := u.moved != nil && slices.Contains(u.moved.stakeholders(), party)
+		for _, n := range u.nodes {
+			seen = seen || (n.kind != nodeFetch && slices.Contains(n.witnesses, party))
+		}
+
+		if seen {
+			visible = append(visible, Visible{UpdateID: u.id, Offset: u.offset, RecordTime: u.recordTime})
+		}
+	}
+
+	return visible
+}
+
+// Transfers lists every transfer that was made, in order, with its present state.
+func (s *Sandbox) Transfers() []Transfer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	list := make([]Transfer, 0, len(s.books.transfers))
+	for _, t := range s.books.transfers {
+		list = append(list, *t)
+	}
+
+	return list
+}
+
+// count adds to a tally of the books. Amounts that no longer fit stop counting rather than wrap.
+func count(tally map[ident.Instrument]amount.Amount, instrument ident.Instrument, value amount.Amount) {
+	if sum, err := tally[instrument].Add(value); err == nil {
+		tally[instrument] = sum
+	}
+}

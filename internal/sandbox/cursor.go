@@ -1,0 +1,217 @@
+package sandbox
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// takeSize is how many updates a stream takes from the history at once.
+const takeSize = 256
+
+// cursor reads the history for one stream or list: updates in order, checkpoints when there is nothing else.
+type cursor struct {
+	s          *Sandbox
+	format     *updateFormat
+	at         ident.Offset // everything up to here was considered
+	end        ident.Offset
+	bounded    bool
+	descending bool
+	idle       time.Duration // ends the list when nothing came for so long; 0 never
+	tick       uint64
+}
+
+// emit takes one item; it reports whether it wants more.
+type emit func(*updateJSON) (bool, error)
+
+// run emits until the end offset, until nobody wants more, until ctx ends, or until the idle time has passed.
+func (c *cursor) run(ctx context.Context, out emit) error {
+	if c.descending {
+		return c.runBackwards(out)
+	}
+
+	if !c.bounded && c.s.cfg.Version.atLeast35() {
+		if more, err := out(c.s.checkpointAt(c.at)); err != nil || !more {
+			return err
+		}
+	}
+
+	wait := newWaiter(c.s.cfg.CheckpointInterval, c.idle)
+	defer wait.stop()
+
+	for {
+		batch, err := c.take()
+		if err != nil {
+			return err
+		}
+
+		more, sent, err := c.send(batch.updates, out)
+		if err != nil || !more {
+			return err
+		}
+
+		if sent {
+			wait.reset()
+		}
+
+		if len(batch.updates) > 0 {
+			continue
+		}
+
+		if c.bounded {
+			return nil
+		}
+
+		due := batch.tick != c.tick
+		c.tick = batch.tick
+
+		if !due {
+			var done bool
+			if due, done = wait.next(ctx, batch.changed, c.s.closed); done {
+				return nil
+			}
+		}
+
+		if due {
+			if more, err := c.sendCheckpoint(out); err != nil || !more {
+				return err
+			}
+		}
+	}
+}
+
+func (c *cursor) sendCheckpoint(out emit) (bool, error) {
+	item := c.s.checkpointIfIdle(c.at)
+	if item == nil {
+		return true, nil
+	}
+
+	return out(item)
+}
+
+// batch is what the history held at one moment.
+type batch struct {
+	updates []*update
+	changed <-chan struct{}
+	tick    uint64
+}
+
+func (c *cursor) take() (batch, error) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+
+	if c.at < c.s.prunedTo {
+		return batch{}, errPruned("Update stream", c.at, c.s.prunedTo)
+	}
+
+	start := after(c.s.history, c.at)
+	stop := min(start+takeSize, len(c.s.history))
+
+	if c.bounded {
+		stop = min(stop, after(c.s.history, c.end))
+	}
+
+	return batch{
+		updates: slices.Clone(c.s.history[start:max(start, stop)]), changed: c.s.changed, tick: c.s.ticks,
+	}, nil
+}
+
+func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) {
+	for _, u := range updates {
+		c.at = u.offset
+
+		item := c.s.render(u, c.format)
+		if item == nil {
+			continue
+		}
+
+		sent = true
+		if more, err := out(item); err != nil || !more {
+			return false, sent, err
+		}
+	}
+
+	return true, sent, nil
+}
+
+func (c *cursor) runBackwards(out emit) error {
+	c.s.mu.Lock()
+	start, stop := after(c.s.history, c.at), after(c.s.history, c.end)
+	updates := slices.Clone(c.s.history[start:max(start, stop)])
+	c.s.mu.Unlock()
+
+	slices.Reverse(updates)
+
+	_, _, err := c.send(updates, out)
+
+	return err
+}
+
+// waiter waits for the next reason to go on. It uses real timers: they only pace, they decide nothing.
+type waiter struct {
+	ticker *time.Ticker
+	timer  *time.Timer
+	idle   time.Duration
+}
+
+func newWaiter(checkpoints, idle time.Duration) *waiter {
+	w := &waiter{idle: idle}
+	if checkpoints > 0 {
+		w.ticker = time.NewTicker(checkpoints)
+	}
+
+	if idle > 0 {
+		w.timer = time.NewTimer(idle)
+	}
+
+	return w
+}
+
+func (w *waiter) stop() {
+	if w.ticker != nil {
+		w.ticker.Stop()
+	}
+
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// reset starts the idle time anew. Checkpoints do not count: on a sandbox they come far more often than on a
+// real node, and a list would never end.
+func (w *waiter) reset() {
+	if w.timer != nil {
+		w.timer.Reset(w.idle)
+	}
+}
+
+// next reports whether a checkpoint is due, and whether the stream is over.
+func (w *waiter) next(ctx context.Context, changed, closed <-chan struct{}) (due, done bool) {
+	var (
+		checkpoints <-chan time.Time
+		idle        <-chan time.Time
+	)
+
+	if w.ticker != nil {
+		checkpoints = w.ticker.C
+	}
+
+	if w.timer != nil {
+		idle = w.timer.C
+	}
+
+	select {
+	case <-ctx.Done():
+		return false, true
+	case <-closed:
+		return false, true
+	case <-idle:
+		return false, true
+	case <-changed:
+		return false, false
+	case <-checkpoints:
+		return true, false
+	}
+}

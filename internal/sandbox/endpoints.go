@@ -1,0 +1,218 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// requestTimeout is the node's http-ledger-api.request-timeout.
+const requestTimeout = 20 * time.Second
+
+// Handler serves the node's JSON Ledger API under /v2, its health, and the wallets under /sandbox/v1.
+func (s *Sandbox) Handler() http.Handler {
+	r := chi.NewRouter()
+
+	r.Group(func(r chi.Router) {
+		r.Use(s.whenUp)
+
+		// An invalid token is refused everywhere; a missing one only where the answer is not public.
+		r.With(s.refuseInvalid).Get("/livez", s.getLive)
+		r.With(s.refuseInvalid).Get("/readyz", s.getReady)
+		r.With(s.refuseInvalid).Get("/v2/version", s.getVersion)
+
+		r.With(s.authorize).Group(s.readRoutes)
+
+		// A websocket without a token opens, and then says so in its first message.
+		r.With(s.refuseInvalid).Get("/v2/updates", s.streamUpdates(false))
+		r.With(s.refuseInvalid).Get("/v2/state/active-contracts", s.streamContracts)
+
+		if s.cfg.Version.hasTrees() {
+			r.With(s.refuseInvalid).Get("/v2/updates/trees", s.streamUpdates(true))
+		}
+	})
+
+	r.Route("/sandbox/v1", s.walletRoutes)
+
+	return r
+}
+
+func (s *Sandbox) readRoutes(r chi.Router) {
+	r.Get("/v2/state/ledger-end", s.getLedgerEnd)
+	r.Get("/v2/state/latest-pruned-offsets", s.getPruned)
+	r.Get("/v2/state/connected-synchronizers", s.getSynchronizers)
+	r.Get("/v2/parties/participant-id", s.getParticipant)
+	r.Get("/v2/parties/{party}", s.getParty)
+	r.Post("/v2/state/active-contracts", s.postContracts)
+	r.Post("/v2/updates", s.postUpdates(false))
+	r.Post("/v2/updates/update-by-id", s.postUpdateByID)
+	r.Post("/v2/updates/update-by-offset", s.postUpdateByOffset)
+	r.Post("/v2/events/events-by-contract-id", s.postEventsByContract)
+
+	if s.cfg.Version.hasTrees() {
+		r.Post("/v2/updates/trees", s.postUpdates(true))
+	}
+}
+
+// tokenState is what a request's credentials are worth.
+type tokenState int
+
+const (
+	tokenValid tokenState = iota
+	tokenMissing
+	tokenInvalid
+)
+
+// token judges the bearer token of a request: the Authorization header, or for a websocket the subprotocol.
+func (s *Sandbox) token(r *http.Request) tokenState {
+	given := bearer(r)
+	if given == "" {
+		given = protocolToken(r)
+	}
+
+	switch {
+	case s.faults.rejects.Load():
+		return tokenInvalid
+	case s.cfg.Token.IsZero():
+		return tokenValid
+	case given == "":
+		return tokenMissing
+	case s.sameToken(given):
+		return tokenValid
+	default:
+		return tokenInvalid
+	}
+}
+
+func bearer(r *http.Request) string {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+
+	return token
+}
+
+func (s *Sandbox) sameToken(given string) bool {
+	return subtle.ConstantTimeCompare([]byte(given), []byte(s.cfg.Token.Reveal())) == 1
+}
+
+// protocolToken finds jwt.token.<JWT> among the offered subprotocols. A node splits at commas and does not
+// trim, so a token that is not first in a list joined by ", " is not found; neither is it here.
+func protocolToken(r *http.Request) string {
+	for _, protocol := range strings.Split(r.Header.Get("Sec-WebSocket-Protocol"), ",") {
+		if token, ok := strings.CutPrefix(protocol, "jwt.token."); ok {
+			return token
+		}
+	}
+
+	return ""
+}
+
+func (s *Sandbox) authorize(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.token(r) != tokenValid {
+			s.fail(w, r, errUnauthenticated())
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Sandbox) refuseInvalid(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.token(r) == tokenInvalid {
+			s.fail(w, r, errUnauthenticated())
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}
+
+// encodeJSON writes an answer without escaping what needs no escape.
+func encodeJSON(value any) ([]byte, error) {
+	var buf bytes.Buffer
+
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+
+	if err := enc.Encode(value); err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it encoded
+	}
+
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
+}
+
+func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, status int, value any) {
+	raw, err := encodeJSON(value)
+	if err != nil {
+		s.cfg.Logger.ErrorContext(r.Context(), "encode answer", "error", err)
+		http.Error(w, "Internal server error", http.StatusInternalServerError)
+
+		return
+	}
+
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+
+	if _, err := w.Write(s.faults.garbled(raw)); err != nil {
+		s.cfg.Logger.DebugContext(r.Context(), "write answer", "error", err)
+	}
+}
+
+// fail answers an error of the ledger API.
+func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var e *cantonError
+	if !errors.As(err, &e) {
+		e = newError(http.StatusInternalServerError, grpcUnavailable, categoryUnknown, "NA", "internal error")
+		s.cfg.Logger.ErrorContext(r.Context(), "ledger API request", "error", err)
+	}
+
+	s.answer(w, r, e.status, e)
+}
+
+// errBody is a request body that the node cannot decode: it answers plain text, not JSON.
+var errBody = errors.New("invalid value for: body")
+
+// errTooLarge is a request body beyond the bound, which a node refuses in plain text too.
+var errTooLarge = errors.New("request body too large")
+
+// decode reads a ledger API request the tolerant way a node does: unknown members are ignored.
+func decode(r *http.Request, into any) error {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBody+1))
+
+	switch {
+	case err != nil:
+		return errBody
+	case len(raw) > maxRequestBody:
+		return errTooLarge
+	}
+
+	if err := json.Unmarshal(raw, into); err != nil {
+		return errBody
+	}
+
+	return nil
+}
+
+// read decodes a request or answers why it cannot.
+func (s *Sandbox) read(w http.ResponseWriter, r *http.Request, into any) bool {
+	switch err := decode(r, into); {
+	case err == nil:
+		return true
+	case errors.Is(err, errTooLarge):
+		http.Error(w, "The request content was too large", http.StatusRequestEntityTooLarge)
+	default:
+		http.Error(w, "Invalid value for: body", http.StatusBadRequest)
+	}
+
+	return false
+}

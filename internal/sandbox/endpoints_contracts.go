@@ -1,0 +1,204 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+type contractsRequest struct {
+	At      ident.Offset     `json:"activeAtOffset"`
+	Format  *eventFormatJSON `json:"eventFormat"`
+	Filter  *eventFormatJSON `json:"filter"`
+	Verbose bool             `json:"verbose"`
+}
+
+type activeJSON struct {
+	WorkflowID string  `json:"workflowId"`
+	Entry      obj     `json:"contractEntry"`
+	Token      *string `json:"streamContinuationToken,omitempty"` // 3.5+
+}
+
+// snapshot lists the active contracts that a format shows, as of an offset, in order of creation.
+func (s *Sandbox) snapshot(req *contractsRequest) ([]activeJSON, error) {
+	in := req.Format
+
+	switch {
+	case in != nil && (req.Filter != nil || req.Verbose):
+		return nil, errArgument("Both eventFormat and filter or verbose are set")
+	case in == nil && req.Filter == nil:
+		return nil, errArgument("Either filter and verbose or eventFormat is required.")
+	case in == nil:
+		in = req.Filter
+	}
+
+	f, err := s.resolveFormat(in)
+	if err != nil {
+		return nil, err
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	switch {
+	case req.At < 0:
+		return nil, errNegative("active_at_offset", req.At)
+	case req.At > s.end:
+		return nil, errAfterEnd("Active at", req.At, s.end)
+	case req.At < s.prunedTo:
+		return nil, errPruned("Active contracts request", req.At, s.prunedTo)
+	}
+
+	items := []activeJSON{}
+
+	for _, c := range s.order {
+		if !c.activeAt(req.At) {
+			continue
+		}
+
+		witnesses := f.witnessed(c.stakeholders())
+		if len(witnesses) == 0 || !f.selects(c, witnesses) {
+			continue
+		}
+
+		items = append(items, s.active(c, req.At, f, witnesses))
+	}
+
+	return items, nil
+}
+
+// active writes one contract of a snapshot, which may be under way between synchronizers.
+func (s *Sandbox) active(c *contract, at ident.Offset, f *format, witnesses []ident.Party) activeJSON {
+	item := activeJSON{}
+	if s.cfg.Version.atLeast35() {
+		item.Token = new(string)
+	}
+
+	offset, home, counter := c.offset, c.home, int64(0)
+	if len(c.moves) > 0 {
+		home = c.moves[0].source
+	}
+
+	for _, m := range c.moves {
+		if m.unassigned > at {
+			break
+		}
+
+		if m.assigned > at {
+			item.Entry = obj{"JsIncompleteUnassigned": obj{
+				"createdEvent":    s.createdEvent(c, offset, f, witnesses, true),
+				"unassignedEvent": s.unassigned(c, m, m.unassigned, witnesses),
+			}}
+
+			return item
+		}
+
+		offset, home, counter = m.assigned, m.target, m.counter
+	}
+
+	item.Entry = obj{"JsActiveContract": obj{
+		"createdEvent":   s.createdEvent(c, offset, f, witnesses, true),
+		"synchronizerId": home.id, "reassignmentCounter": counter,
+	}}
+
+	return item
+}
+
+func (s *Sandbox) postContracts(w http.ResponseWriter, r *http.Request) {
+	var req contractsRequest
+	if !s.read(w, r, &req) {
+		return
+	}
+
+	l, err := s.listOf(r, true)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+
+		return
+	}
+
+	items, err := s.snapshot(&req)
+
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case len(items) > l.max && l.want > l.max:
+		s.fail(w, r, errListLimit(l.max))
+	default:
+		s.answer(w, r, http.StatusOK, items[:min(len(items), l.want)])
+	}
+}
+
+type eventsRequest struct {
+	ContractID ident.ContractID `json:"contractId"`
+	Format     *eventFormatJSON `json:"eventFormat"`
+}
+
+// postEventsByContract answers the create and the archive of a contract, to its stakeholders only.
+func (s *Sandbox) postEventsByContract(w http.ResponseWriter, r *http.Request) {
+	var req eventsRequest
+	if !s.read(w, r, &req) {
+		return
+	}
+
+	if req.Format == nil {
+		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
+			"The submitted command is missing a mandatory field: event_format"))
+
+		return
+	}
+
+	f, err := s.resolveFormat(req.Format)
+	if err != nil {
+		s.fail(w, r, err)
+
+		return
+	}
+
+	s.mu.Lock()
+	answer := s.eventsOf(req.ContractID, f)
+	s.mu.Unlock()
+
+	if answer == nil {
+		s.fail(w, r, errNotFound("CONTRACT_EVENTS_NOT_FOUND",
+			"Contract events not found, or not visible."))
+
+		return
+	}
+
+	s.answer(w, r, http.StatusOK, answer)
+}
+
+func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
+	c, ok := s.contracts[id]
+	if !ok {
+		return nil
+	}
+
+	witnesses := f.witnessed(c.stakeholders())
+	if len(witnesses) == 0 || !f.selects(c, witnesses) {
+		return nil
+	}
+
+	answer := obj{"created": nil, "archived": nil}
+	delta := c.archivedBy == nil || !c.archivedBy.transient
+
+	if c.node != nil {
+		home := c.home
+		if len(c.moves) > 0 {
+			home = c.moves[0].source
+		}
+
+		answer["created"] = obj{
+			"createdEvent": s.createdEvent(c, c.offset, f, witnesses, delta), "synchronizerId": home.id,
+		}
+	}
+
+	if c.archivedAt != 0 {
+		archived := archivedEvent(c.archivedBy, c.archivedAt, f, slices.Clone(witnesses))
+		answer["archived"] = obj{"archivedEvent": archived, "synchronizerId": c.home.id}
+	}
+
+	return answer
+}

@@ -1,0 +1,293 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// updatesRequest is GetUpdatesRequest, with the older filter and verbose still accepted.
+type updatesRequest struct {
+	Begin      ident.Offset      `json:"beginExclusive"`
+	End        *ident.Offset     `json:"endInclusive"`
+	Format     *updateFormatJSON `json:"updateFormat"`
+	Filter     *eventFormatJSON  `json:"filter"`
+	Verbose    bool              `json:"verbose"`
+	Descending bool              `json:"descendingOrder"`
+}
+
+// format resolves whichever style the request uses.
+func (s *Sandbox) format(req *updatesRequest, trees bool) (*updateFormat, error) {
+	switch {
+	case req.Format != nil && (req.Filter != nil || req.Verbose):
+		return nil, errArgument("Both updateFormat and filter or verbose are set")
+	case req.Format == nil && req.Filter == nil:
+		return nil, errArgument("Either updateFormat or filter must be set")
+	}
+
+	var (
+		f   *updateFormat
+		err error
+	)
+
+	if req.Format != nil {
+		f, err = s.resolveUpdateFormat(req.Format)
+	} else {
+		f, err = s.legacyFormat(req.Filter, trees)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	if trees {
+		f.trees, f.effects = true, true
+	}
+
+	return f, nil
+}
+
+// legacyFormat is what a node makes of the older filter: for trees everything each party sees, its filters only
+// adding views; for updates the changes of active contracts.
+func (s *Sandbox) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat, error) {
+	f, err := s.resolveFormat(in)
+	if err != nil {
+		return nil, err
+	}
+
+	if trees {
+		for _, own := range f.byParty {
+			own.wildcard = true
+		}
+
+		if f.any != nil {
+			f.any.wildcard = true
+		}
+	}
+
+	return &updateFormat{transactions: f, reassignments: f}, nil
+}
+
+// open checks a request for updates and returns the cursor that serves it.
+func (s *Sandbox) openCursor(req *updatesRequest, trees bool) (*cursor, error) {
+	f, err := s.format(req, trees)
+	if err != nil {
+		return nil, err
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	c := &cursor{s: s, format: f, at: req.Begin, tick: s.ticks, descending: req.Descending}
+
+	switch {
+	case req.Begin < 0:
+		return nil, errNegative("begin_exclusive", req.Begin)
+	case req.Begin > s.end:
+		return nil, errAfterEnd("Begin", req.Begin, s.end)
+	case req.Begin < s.prunedTo:
+		return nil, errPruned("Transactions request", req.Begin, s.prunedTo)
+	case req.Descending && !s.cfg.Version.atLeast35():
+		c.descending = false // an unknown member is ignored
+	}
+
+	if req.End == nil {
+		if c.descending {
+			return nil, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid,
+				"DESCENDING_ORDER_MISSING_END", "descendingOrder requires endInclusive")
+		}
+
+		return c, nil
+	}
+
+	c.end, c.bounded = *req.End, true
+
+	switch {
+	case c.end < 0:
+		return nil, errNegative("end_inclusive", c.end)
+	case c.end > s.end:
+		return nil, errAfterEnd("End", c.end, s.end)
+	case c.end < c.at:
+		return nil, newError(http.StatusBadRequest, grpcOutOfRange, categorySeekAfter, "OFFSET_OUT_OF_RANGE",
+			fmt.Sprintf("end offset %d is before begin offset %d", c.end, c.at))
+	}
+
+	return c, nil
+}
+
+// list is how the POST form of a stream is cut into an answer.
+type list struct {
+	want int // elements to collect at most
+	max  int // more than this is an error
+	idle time.Duration
+}
+
+// listOf reads limit and stream_idle_timeout_ms.
+func (s *Sandbox) listOf(r *http.Request, bounded bool) (list, error) {
+	l := list{want: s.cfg.ListLimit + 1, max: s.cfg.ListLimit}
+	query := r.URL.Query()
+
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return l, fmt.Errorf("invalid value for: query parameter limit: %w", errBody)
+		}
+
+		l.want = int(min(n, int64(l.want)))
+	}
+
+	text := query.Get("stream_idle_timeout_ms")
+	if text == "" {
+		if !bounded {
+			l.idle = s.cfg.ListWait
+		}
+
+		return l, nil
+	}
+
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms <= 0 || ms > int64(time.Hour/time.Millisecond) {
+		return l, fmt.Errorf("invalid value for: query parameter stream_idle_timeout_ms: %w", errBody)
+	}
+
+	l.idle = time.Duration(ms) * time.Millisecond
+
+	return l, nil
+}
+
+func (s *Sandbox) postUpdates(trees bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var req updatesRequest
+		if !s.read(w, r, &req) {
+			return
+		}
+
+		l, err := s.listOf(r, req.End != nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+
+			return
+		}
+
+		c, err := s.openCursor(&req, trees)
+		if err != nil {
+			s.fail(w, r, err)
+
+			return
+		}
+
+		c.idle = l.idle
+
+		items, err := collect(r.Context(), c, l)
+		s.answerList(w, r, items, l, err)
+	}
+}
+
+func collect(ctx context.Context, c *cursor, l list) ([]itemJSON, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+
+	items := []itemJSON{}
+	if l.want == 0 {
+		return items, nil
+	}
+
+	err := c.run(ctx, func(u *updateJSON) (bool, error) {
+		items = append(items, itemJSON{Update: u})
+
+		return len(items) < l.want, nil
+	})
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+
+	return items, err
+}
+
+func (s *Sandbox) answerList(w http.ResponseWriter, r *http.Request, items []itemJSON, l list, err error) {
+	switch {
+	case err != nil && context.Cause(r.Context()) == nil && isTimeout(err):
+		http.Error(w, "The server was not able to produce a timely response to your request.",
+			http.StatusServiceUnavailable)
+	case err != nil:
+		s.fail(w, r, err)
+	case len(items) > l.max:
+		s.fail(w, r, errListLimit(l.max))
+	default:
+		s.answer(w, r, http.StatusOK, items)
+	}
+}
+
+type updateByIDRequest struct {
+	ID     ident.UpdateID    `json:"updateId"`
+	Format *updateFormatJSON `json:"updateFormat"`
+}
+
+type updateByOffsetRequest struct {
+	Offset ident.Offset      `json:"offset"`
+	Format *updateFormatJSON `json:"updateFormat"`
+}
+
+func (s *Sandbox) postUpdateByID(w http.ResponseWriter, r *http.Request) {
+	var req updateByIDRequest
+	if s.read(w, r, &req) {
+		s.point(w, r, req.Format, func(u *update) bool { return u.id == req.ID })
+	}
+}
+
+func (s *Sandbox) postUpdateByOffset(w http.ResponseWriter, r *http.Request) {
+	var req updateByOffsetRequest
+	if !s.read(w, r, &req) {
+		return
+	}
+
+	if req.Offset <= 0 {
+		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "NON_POSITIVE_OFFSET",
+			fmt.Sprintf("Offset %d in offset is not a positive integer", req.Offset)))
+
+		return
+	}
+
+	s.point(w, r, req.Format, func(u *update) bool { return u.offset == req.Offset })
+}
+
+// point answers one update.
+func (s *Sandbox) point(w http.ResponseWriter, r *http.Request, in *updateFormatJSON, is func(*update) bool) {
+	if in == nil {
+		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
+			"The submitted command is missing a mandatory field: update_format"))
+
+		return
+	}
+
+	f, err := s.resolveUpdateFormat(in)
+	if err != nil {
+		s.fail(w, r, err)
+
+		return
+	}
+
+	var found *updateJSON
+
+	s.mu.Lock()
+	for _, u := range s.history {
+		if is(u) {
+			found = s.render(u, f)
+
+			break
+		}
+	}
+	s.mu.Unlock()
+
+	if found == nil {
+		s.fail(w, r, errNotFound("UPDATE_NOT_FOUND", "Update not found, or not visible."))
+
+		return
+	}
+
+	s.answer(w, r, http.StatusOK, itemJSON{Update: found})
+}

@@ -1,0 +1,281 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// The request's side of formats and filters, as the JSON Ledger API spells them.
+type (
+	updateFormatJSON struct {
+		Transactions  *transactionFormatJSON `json:"includeTransactions"`
+		Reassignments *eventFormatJSON       `json:"includeReassignments"`
+		Topology      *topologyFormatJSON    `json:"includeTopologyEvents"`
+	}
+	transactionFormatJSON struct {
+		Events eventFormatJSON `json:"eventFormat"`
+		Shape  string          `json:"transactionShape"`
+	}
+	topologyFormatJSON struct {
+		Authorizations *struct {
+			Parties []ident.Party `json:"parties"`
+		} `json:"includeParticipantAuthorizationEvents"`
+	}
+	eventFormatJSON struct {
+		ByParty  map[ident.Party]filtersJSON `json:"filtersByParty"`
+		AnyParty *filtersJSON                `json:"filtersForAnyParty"`
+		Verbose  bool                        `json:"verbose"`
+	}
+	filtersJSON struct {
+		Cumulative []struct {
+			Filter map[string]json.RawMessage `json:"identifierFilter"`
+		} `json:"cumulative"`
+	}
+)
+
+const (
+	shapeDelta   = "TRANSACTION_SHAPE_ACS_DELTA"
+	shapeEffects = "TRANSACTION_SHAPE_LEDGER_EFFECTS"
+)
+
+// filter is what one party (or anybody) asked to see: the union of its parts.
+type filter struct {
+	wildcard   bool
+	templates  []ident.Name
+	interfaces []ident.Name // whose events are selected
+	views      []ident.Name // whose views are wanted too
+}
+
+// format is a resolved event format.
+type format struct {
+	byParty map[ident.Party]*filter
+	any     *filter
+}
+
+// updateFormat is a resolved update format.
+type updateFormat struct {
+	transactions  *format
+	effects       bool // LEDGER_EFFECTS rather than ACS_DELTA
+	trees         bool // the older eventsById shape
+	reassignments *format
+	topology      bool
+	parties       []ident.Party // of topology events; all when empty
+}
+
+func (s *Sandbox) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, error) {
+	out := &updateFormat{}
+
+	var err error
+
+	if in.Transactions != nil {
+		switch in.Transactions.Shape {
+		case shapeEffects:
+			out.effects = true
+		case shapeDelta:
+		default:
+			return nil, errField("transactionShape %.60q: want %s or %s", in.Transactions.Shape, shapeDelta, shapeEffects)
+		}
+
+		if out.transactions, err = s.resolveFormat(&in.Transactions.Events); err != nil {
+			return nil, err
+		}
+	}
+
+	if in.Reassignments != nil {
+		if out.reassignments, err = s.resolveFormat(in.Reassignments); err != nil {
+			return nil, err
+		}
+	}
+
+	if in.Topology != nil && in.Topology.Authorizations != nil {
+		out.topology, out.parties = true, in.Topology.Authorizations.Parties
+	}
+
+	if out.transactions == nil && out.reassignments == nil && !out.topology {
+		return nil, errArgument("updateFormat includes no kind of update")
+	}
+
+	return out, nil
+}
+
+func (s *Sandbox) resolveFormat(in *eventFormatJSON) (*format, error) {
+	if len(in.ByParty) == 0 && in.AnyParty == nil {
+		return nil, errArgument("filtersByParty and filtersForAnyParty cannot be empty simultaneously")
+	}
+
+	if len(in.ByParty) > maxFilters {
+		return nil, errArgument("%d parties in filtersByParty, at most %d", len(in.ByParty), maxFilters)
+	}
+
+	out := &format{byParty: make(map[ident.Party]*filter, len(in.ByParty))}
+
+	for party, filters := range in.ByParty {
+		if _, err := ident.ParseParty(string(party)); err != nil {
+			return nil, errField("filtersByParty: %s", err)
+		}
+
+		f, err := s.resolveFilters(&filters)
+		if err != nil {
+			return nil, err
+		}
+
+		out.byParty[party] = f
+	}
+
+	if in.AnyParty != nil {
+		var err error
+		if out.any, err = s.resolveFilters(in.AnyParty); err != nil {
+			return nil, err
+		}
+	}
+
+	return out, nil
+}
+
+func (s *Sandbox) resolveFilters(in *filtersJSON) (*filter, error) {
+	out := &filter{wildcard: len(in.Cumulative) == 0}
+
+	if len(in.Cumulative) > maxFilters {
+		return nil, errArgument("%d filters, at most %d", len(in.Cumulative), maxFilters)
+	}
+
+	for _, entry := range in.Cumulative {
+		if len(entry.Filter) != 1 {
+			return nil, errArgument("identifierFilter has %d members, want exactly one", len(entry.Filter))
+		}
+
+		for kind, body := range entry.Filter {
+			if err := s.resolveFilter(out, kind, body); err != nil {
+				return nil, err
+			}
+		}
+	}
+
+	return out, nil
+}
+
+func (s *Sandbox) resolveFilter(out *filter, kind string, body json.RawMessage) error {
+	var wrapped struct {
+		Value struct {
+			Template  string `json:"templateId"`
+			Interface string `json:"interfaceId"`
+			View      bool   `json:"includeInterfaceView"`
+		} `json:"value"`
+	}
+
+	if err := json.Unmarshal(body, &wrapped); err != nil {
+		return errArgument("identifierFilter %.60q cannot be read", kind)
+	}
+
+	switch kind {
+	case "WildcardFilter":
+		out.wildcard = true
+	case "Empty":
+	case "TemplateFilter":
+		name, err := s.resolveName(wrapped.Value.Template)
+		if err != nil {
+			return err
+		}
+
+		out.templates = append(out.templates, name)
+	case "InterfaceFilter":
+		name, err := s.resolveName(wrapped.Value.Interface)
+		if err != nil {
+			return err
+		}
+
+		out.interfaces = append(out.interfaces, name)
+		if wrapped.Value.View {
+			out.views = append(out.views, name)
+		}
+	default:
+		return errArgument("unknown identifierFilter %.60q", kind)
+	}
+
+	return nil
+}
+
+// resolveName checks that a filter names something that the node knows, the way the node's version does.
+func (s *Sandbox) resolveName(text string) (ident.Name, error) {
+	name, err := ident.ParseName(text)
+	if err != nil {
+		return name, errField("%s", err)
+	}
+
+	if s.replay {
+		return name, nil
+	}
+
+	pkg, byName := strings.CutPrefix(name.Package, "#")
+	if !byName {
+		if s.cfg.Version.atLeast35() {
+			return name, errField("expected a package name, got package id %.80q", pkg)
+		}
+
+		return name, nil
+	}
+
+	names, ok := s.known[pkg]
+	if !ok {
+		return name, errNotFound("PACKAGE_NAMES_NOT_FOUND",
+			"The following package names do not match upgradable packages uploaded on this participant: ["+pkg+"].")
+	}
+
+	if !names[name.Module+":"+name.Entity] {
+		return name, errNotFound("TEMPLATES_OR_INTERFACES_NOT_FOUND", "Templates or interfaces do not exist: ["+text+"].")
+	}
+
+	return name, nil
+}
+
+// selects reports whether the filter wants events of a contract.
+func (f *filter) selects(c *contract) bool {
+	return f.wildcard || slices.ContainsFunc(f.templates, c.template.Is) ||
+		slices.ContainsFunc(f.interfaces, c.implements)
+}
+
+// witnessed is which of the asking parties see an event: those of parties whom the format is about.
+func (f *format) witnessed(parties []ident.Party) []ident.Party {
+	if f.any != nil {
+		return parties
+	}
+
+	seen := make([]ident.Party, 0, 1)
+
+	for _, party := range parties {
+		if f.byParty[party] != nil {
+			seen = append(seen, party)
+		}
+	}
+
+	return seen
+}
+
+// selects reports whether any of the witnesses asked for events of this contract.
+func (f *format) selects(c *contract, witnesses []ident.Party) bool {
+	if f.any != nil && f.any.selects(c) {
+		return true
+	}
+
+	return slices.ContainsFunc(witnesses, func(p ident.Party) bool {
+		own := f.byParty[p]
+
+		return own != nil && own.selects(c)
+	})
+}
+
+// wantsView reports whether any of the witnesses asked for the view of an interface.
+func (f *format) wantsView(name ident.Name, witnesses []ident.Party) bool {
+	if f.any != nil && slices.ContainsFunc(f.any.views, name.Is) {
+		return true
+	}
+
+	return slices.ContainsFunc(witnesses, func(p ident.Party) bool {
+		own := f.byParty[p]
+
+		return own != nil && slices.ContainsFunc(own.views, name.Is)
+	})
+}

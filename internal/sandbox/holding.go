@@ -1,0 +1,188 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// maxInputs is how many holdings one Canton Coin transfer may spend (AmuletConfig maxNumInputs). The sandbox
+// keeps every token to it.
+const maxInputs = 100
+
+// holding is what the token logic knows of a holding contract.
+type holding struct {
+	instrument ident.Instrument
+	owner      ident.Party
+	amount     amount.Amount
+	locked     bool
+	expiresAt  time.Time // of the lock
+	bare       bool      // a look-alike that no registry moves
+}
+
+// offer is what the token logic knows of a transfer instruction.
+type offer struct {
+	transfer transferRecord
+	locked   *contract
+	original *contract // the first instruction of its chain; nil when it is the first itself
+	waiting  bool      // for its registry rather than for the receiver
+	record   *Transfer
+}
+
+func (o *offer) instrument() ident.Instrument {
+	return o.transfer.Instrument.Ident()
+}
+
+func holdingOf(c *contract) *holding {
+	h, _ := c.payload.(*holding)
+
+	return h
+}
+
+func offerOf(c *contract) *offer {
+	o, _ := c.payload.(*offer)
+
+	return o
+}
+
+// indexPayloads keeps the wallets' view and the books in step with a transaction that was just committed.
+func (s *Sandbox) indexPayloads(t *transaction) {
+	for c := range t.consumed {
+		s.unindex(c)
+	}
+
+	for _, c := range t.created {
+		if t.consumed[c] == nil {
+			s.index(c)
+		}
+	}
+}
+
+func (s *Sandbox) index(c *contract) {
+	switch p := c.payload.(type) {
+	case *holding:
+		if state, ok := s.parties[p.owner]; ok {
+			state.holdings = append(state.holdings, c)
+		}
+	case *offer:
+		for _, party := range []ident.Party{p.transfer.Sender, p.transfer.Receiver} {
+			if state, ok := s.parties[party]; ok {
+				state.offers = append(state.offers, c)
+			}
+		}
+	case *preapproval:
+		s.parties[p.receiver].preapproval = c
+	}
+}
+
+func (s *Sandbox) unindex(c *contract) {
+	same := func(other *contract) bool { return other == c }
+
+	switch p := c.payload.(type) {
+	case *holding:
+		if state, ok := s.parties[p.owner]; ok {
+			state.holdings = slices.DeleteFunc(state.holdings, same)
+		}
+	case *offer:
+		for _, party := range []ident.Party{p.transfer.Sender, p.transfer.Receiver} {
+			if state, ok := s.parties[party]; ok {
+				state.offers = slices.DeleteFunc(state.offers, same)
+			}
+		}
+	case *preapproval:
+		if state := s.parties[p.receiver]; state.preapproval == c {
+			state.preapproval = nil
+		}
+	}
+}
+
+// spendable lists what a wallet may spend of an instrument on one synchronizer: unlocked holdings, and with
+// expired set also those whose lock has run out. Largest first, ties by contract id.
+func (t *transaction) spendable(owner ident.Party, instrument ident.Instrument, expired bool) []*contract {
+	var list []*contract
+
+	for _, c := range t.s.parties[owner].holdings {
+		h := holdingOf(c)
+		if h.instrument != instrument || h.bare || c.home != t.home || t.consumed[c] != nil {
+			continue
+		}
+
+		if !h.locked || (expired && t.at.After(h.expiresAt)) {
+			list = append(list, c)
+		}
+	}
+
+	sort.Slice(list, func(i, j int) bool {
+		if order := holdingOf(list[i]).amount.Cmp(holdingOf(list[j]).amount); order != 0 {
+			return order > 0
+		}
+
+		return list[i].id < list[j].id
+	})
+
+	return list
+}
+
+// selectInputs takes the largest holdings first until need is covered.
+func (t *transaction) selectInputs(
+	owner ident.Party, instrument ident.Instrument, need amount.Amount,
+) ([]*contract, amount.Amount, error) {
+	var picked []*contract
+
+	total := amount.Zero()
+
+	for _, c := range t.spendable(owner, instrument, false) {
+		if len(picked) > 0 && total.Cmp(need) >= 0 {
+			break
+		}
+
+		sum, err := total.Add(holdingOf(c).amount)
+		if err != nil {
+			return nil, total, fmt.Errorf("add up inputs: %w", err)
+		}
+
+		picked, total = append(picked, c), sum
+	}
+
+	switch {
+	case len(picked) == 0 || total.Cmp(need) < 0:
+		return nil, total, fmt.Errorf("%s of %s has %s unlocked, needs %s: %w",
+			owner, instrument, total.Short(), need.Short(), ErrFunds)
+	case len(picked) > maxInputs:
+		return nil, total, fmt.Errorf("%d inputs, at most %d: %w", len(picked), maxInputs, ErrTooManyInputs)
+	}
+
+	return picked, total, nil
+}
+
+// home picks the synchronizer on which owner holds most of an instrument: a transaction happens on one only.
+func (s *Sandbox) home(owner ident.Party, instrument ident.Instrument) *synchronizer {
+	best, most := s.primary(), amount.Zero()
+	state, ok := s.parties[owner]
+
+	if !ok || len(s.synchronizers) == 1 {
+		return best
+	}
+
+	for _, candidate := range s.synchronizers {
+		total := amount.Zero()
+
+		for _, c := range state.holdings {
+			if h := holdingOf(c); h.instrument == instrument && !h.locked && c.home == candidate {
+				if sum, err := total.Add(h.amount); err == nil {
+					total = sum
+				}
+			}
+		}
+
+		if total.Cmp(most) > 0 {
+			best, most = candidate, total
+		}
+	}
+
+	return best
+}

@@ -1,0 +1,177 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// contract is one contract of the ledger. Everything but the last block is fixed at creation.
+type contract struct {
+	id          ident.ContractID
+	template    ident.Name
+	packageName string
+	argument    json.RawMessage
+	signatories []ident.Party
+	observers   []ident.Party
+	views       []view
+	createdAt   time.Time
+	payload     any  // *holding, *offer or *preapproval: what the token logic reads
+	anywhere    bool // usable on every synchronizer, as contracts of the network itself are
+
+	// Guarded by Sandbox.mu.
+	node       *node // its create
+	offset     ident.Offset
+	archivedBy *node
+	archivedAt ident.Offset // 0 while active
+	moves      []*move
+	home       *synchronizer // where it is now
+}
+
+// view is an interface that a contract implements, with the view's value.
+type view struct {
+	iface ident.Name
+	value json.RawMessage
+}
+
+// move is one reassignment of a contract from one synchronizer to another.
+type move struct {
+	id         string
+	source     *synchronizer
+	target     *synchronizer
+	submitter  ident.Party
+	counter    int64
+	unassigned ident.Offset
+	assigned   ident.Offset
+}
+
+func (c *contract) stakeholders() []ident.Party { return union(c.signatories, c.observers) }
+
+func (c *contract) implements(name ident.Name) bool {
+	return slices.ContainsFunc(c.views, func(v view) bool { return v.iface.Is(name) })
+}
+
+// activeAt reports whether the contract exists once every update up to offset is applied.
+func (c *contract) activeAt(offset ident.Offset) bool {
+	return c.offset <= offset && (c.archivedAt == 0 || c.archivedAt > offset)
+}
+
+type nodeKind int
+
+const (
+	nodeCreate nodeKind = iota + 1
+	nodeExercise
+	// nodeFetch is a look at a contract: it has a node id but no event, which is one reason for gaps.
+	nodeFetch
+)
+
+// node is one action of a transaction. It does not change once the transaction is committed.
+type node struct {
+	kind      nodeKind
+	id        ident.NodeID
+	last      ident.NodeID // of its last descendant; its own id when it has none
+	contract  *contract
+	iface     ident.Name // of an exercise through an interface
+	choice    string
+	argument  json.RawMessage
+	result    json.RawMessage
+	acting    []ident.Party
+	informed  []ident.Party // choice observers
+	consuming bool
+	transient bool // creates or archives a contract that lives only inside this transaction
+	witnesses []ident.Party
+	children  []*node
+}
+
+// informees of a node are those it concerns directly; its witnesses are they and those of its ancestors.
+func (n *node) informees() []ident.Party {
+	parties := union(n.contract.signatories, n.acting, n.informed)
+	if n.kind == nodeCreate || n.consuming {
+		parties = union(parties, n.contract.observers)
+	}
+
+	return parties
+}
+
+type updateKind int
+
+const (
+	updateTransaction updateKind = iota + 1
+	updateUnassign
+	updateAssign
+	updateTopology
+)
+
+// update is one entry of the node's history; immutable once committed.
+type update struct {
+	kind         updateKind
+	id           ident.UpdateID
+	offset       ident.Offset
+	commandID    string
+	workflowID   string
+	submitter    ident.Party
+	effectiveAt  time.Time
+	recordTime   time.Time
+	synchronizer *synchronizer
+	traceparent  string
+	trafficCost  int64
+	nodes        []*node // in pre-order, node ids ascending
+
+	moved *contract // for reassignments
+	move  *move
+	party ident.Party // for topology: the party that became hosted here
+}
+
+// synchronizer is one sequencer's view of time.
+type synchronizer struct {
+	id    ident.SynchronizerID
+	alias string
+	lag   time.Duration // how far its record time is behind this process's clock
+	last  time.Time     // the last record time it gave
+}
+
+// number gives every node its id in pre-order over the whole transaction, and its witnesses, and returns the
+// flat list.
+func number(roots []*node) []*node {
+	var flat []*node
+
+	var walk func(n *node, inherited []ident.Party)
+
+	walk = func(n *node, inherited []ident.Party) {
+		n.id = ident.NodeID(len(flat)) //nolint:gosec // a transaction is far smaller than 2^31 nodes
+		n.witnesses = union(inherited, n.informees())
+		flat = append(flat, n)
+
+		for _, child := range n.children {
+			walk(child, n.witnesses)
+		}
+
+		n.last = flat[len(flat)-1].id
+	}
+
+	for _, root := range roots {
+		walk(root, nil)
+	}
+
+	return flat
+}
+
+// union is the sorted set of all parties given.
+func union(groups ...[]ident.Party) []ident.Party {
+	var all []ident.Party
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+
+	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+
+	return slices.Compact(all)
+}
+
+// after returns the index of the first update in history past offset.
+func after(history []*update, offset ident.Offset) int {
+	return sort.Search(len(history), func(i int) bool { return history[i].offset > offset })
+}

@@ -1,0 +1,223 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// choiceUpdate is the registry's own choice on an instruction.
+const choiceUpdate = "Update"
+
+// Accept takes an offer as its receiver. With AcmePending an AcmeToken offer then waits for CompleteWorkflow.
+func (s *Sandbox) Accept(receiver ident.Party, instruction ident.ContractID) (Receipt, error) {
+	return s.onOffer(receiver, instruction, func(t *transaction, c *contract) (TransferState, error) {
+		o := offerOf(c)
+		if o.transfer.Receiver != receiver || o.waiting {
+			return "", fmt.Errorf("accept %s as %s: %w", c.id, receiver, ErrConflict)
+		}
+
+		if o.instrument() == s.Amulet() {
+			return TransferCompleted, t.acceptAmulet(c)
+		}
+
+		if s.cfg.Workflow == AcmePending {
+			return TransferPending, t.acceptAcme(c)
+		}
+
+		return TransferCompleted, t.acceptAcme(c)
+	})
+}
+
+// Reject refuses an offer as its receiver; the money goes back to the sender.
+func (s *Sandbox) Reject(receiver ident.Party, instruction ident.ContractID) (Receipt, error) {
+	return s.onOffer(receiver, instruction, func(t *transaction, c *contract) (TransferState, error) {
+		if o := offerOf(c); o.transfer.Receiver != receiver || o.waiting {
+			return "", fmt.Errorf("reject %s as %s: %w", c.id, receiver, ErrConflict)
+		}
+
+		return TransferRejected, t.endOffer(c, "Reject", receiver)
+	})
+}
+
+// Withdraw takes an offer back as its sender.
+func (s *Sandbox) Withdraw(sender ident.Party, instruction ident.ContractID) (Receipt, error) {
+	return s.onOffer(sender, instruction, func(t *transaction, c *contract) (TransferState, error) {
+		if offerOf(c).transfer.Sender != sender {
+			return "", fmt.Errorf("withdraw %s as %s: %w", c.id, sender, ErrConflict)
+		}
+
+		return TransferWithdrawn, t.endOffer(c, "Withdraw", sender)
+	})
+}
+
+// CompleteWorkflow lets the registrar approve an accepted AcmeToken offer; FailWorkflow lets it refuse.
+func (s *Sandbox) CompleteWorkflow(instruction ident.ContractID) (Receipt, error) {
+	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
+		return TransferCompleted, t.approveAcme(c)
+	})
+}
+
+// FailWorkflow lets the registrar refuse an accepted AcmeToken offer: the money goes back to the sender.
+func (s *Sandbox) FailWorkflow(instruction ident.ContractID) (Receipt, error) {
+	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
+		return TransferFailed, t.endOffer(c, choiceUpdate, offerOf(c).transfer.Instrument.Admin)
+	})
+}
+
+func (s *Sandbox) onWorkflow(
+	instruction ident.ContractID, build func(*transaction, *contract) (TransferState, error),
+) (Receipt, error) {
+	s.mu.Lock()
+	c, err := s.instruction(instruction)
+	s.mu.Unlock()
+
+	if err != nil {
+		return Receipt{}, err
+	}
+
+	if o := offerOf(c); !o.waiting {
+		return Receipt{}, fmt.Errorf("instruction %s waits for its receiver: %w", instruction, ErrConflict)
+	}
+
+	return s.onOffer(offerOf(c).transfer.Instrument.Admin, instruction, build)
+}
+
+func (t *transaction) endOffer(c *contract, choice string, actor ident.Party) error {
+	if offerOf(c).instrument() == t.s.Amulet() {
+		return t.endAmuletOffer(c, choice, actor)
+	}
+
+	return t.endAcmeOffer(c, choice, actor)
+}
+
+func (s *Sandbox) instruction(id ident.ContractID) (*contract, error) {
+	c, ok := s.contracts[id]
+	if !ok || offerOf(c) == nil {
+		return nil, fmt.Errorf("instruction %.150q: %w", string(id), ErrUnknown)
+	}
+
+	if c.archivedAt != 0 {
+		return nil, fmt.Errorf("instruction %s: %w", id, ErrInactive)
+	}
+
+	return c, nil
+}
+
+// onOffer runs one choice on one instruction, and enters its outcome into the books.
+func (s *Sandbox) onOffer(
+	actor ident.Party, id ident.ContractID, build func(*transaction, *contract) (TransferState, error),
+) (Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	c, err := s.instruction(id)
+	if err != nil {
+		return Receipt{}, err
+	}
+
+	return s.act(actor, c.home, func(t *transaction) error {
+		state, err := build(t, c)
+		if err != nil {
+			return err
+		}
+
+		t.conclude(offerOf(c).record, state)
+
+		return nil
+	})
+}
+
+func (t *transaction) conclude(record *Transfer, state TransferState) {
+	t.onCommit = append(t.onCommit, func(u *update) {
+		record.State = state
+		if state != TransferPending {
+			record.EndedBy = u.id
+		}
+	})
+}
+
+// ExpireOffers ends every offer whose deadline has passed, as the registries' automation does: Canton Coin's in
+// one update per synchronizer, every other token's one by one. It returns the updates it made.
+func (s *Sandbox) ExpireOffers() ([]Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	receipts := []Receipt{}
+
+	for _, home := range s.synchronizers {
+		made, err := s.expireOn(home)
+		if err != nil {
+			return receipts, err
+		}
+
+		receipts = append(receipts, made...)
+	}
+
+	return receipts, nil
+}
+
+func (s *Sandbox) expireOn(home *synchronizer) ([]Receipt, error) {
+	var (
+		coins    []*contract
+		receipts []Receipt
+	)
+
+	for _, c := range s.expiredOffers(home) {
+		if offerOf(c).instrument() == s.Amulet() {
+			coins = append(coins, c)
+
+			continue
+		}
+
+		admin := offerOf(c).transfer.Instrument.Admin
+
+		r, err := s.act(admin, home, func(t *transaction) error {
+			t.conclude(offerOf(c).record, TransferExpired)
+
+			return t.endOffer(c, choiceUpdate, admin)
+		})
+		if err != nil {
+			return receipts, err
+		}
+
+		receipts = append(receipts, r)
+	}
+
+	for batch := range slices.Chunk(coins, maxBatch) {
+		r, err := s.act(s.amulet.dso, home, func(t *transaction) error {
+			for _, c := range batch {
+				t.conclude(offerOf(c).record, TransferExpired)
+			}
+
+			return t.expireAmuletOffers(batch)
+		})
+		if err != nil {
+			return receipts, err
+		}
+
+		receipts = append(receipts, r)
+	}
+
+	return receipts, nil
+}
+
+// expiredOffers lists live offers past their deadline, oldest first. The party order makes it deterministic.
+func (s *Sandbox) expiredOffers(home *synchronizer) []*contract {
+	now := s.ledgerTime()
+
+	var expired []*contract
+
+	for _, party := range s.partyOrder {
+		for _, c := range s.parties[party].offers {
+			o := offerOf(c)
+			if o.transfer.Sender == party && c.home == home && !now.Before(time.Time(o.transfer.ExecuteBefore)) {
+				expired = append(expired, c)
+			}
+		}
+	}
+
+	return expired
+}
