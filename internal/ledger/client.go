@@ -120,10 +120,14 @@ func (c *Client) token(ctx context.Context, op string) (secret.String, error) {
 		return secret.String{}, nil
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	limited, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 
-	token, err := c.cfg.Tokens.Token(ctx)
+	token, err := c.cfg.Tokens.Token(limited)
+	if ctx.Err() != nil {
+		return secret.String{}, fmt.Errorf("ledger: %s: %w", op, ctx.Err())
+	}
+
 	if err != nil {
 		return secret.String{}, &Error{Op: op, Code: CodeNoToken, Cause: bounded(err.Error()), err: err}
 	}

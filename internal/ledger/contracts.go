@@ -54,11 +54,22 @@ const (
 func (c *Client) ActiveContracts(
 	ctx context.Context, party ident.Party, at ident.Offset, yield func(ActiveContract) error,
 ) error {
-	_, err := withInterfaces(c, func(names []ident.Name) (struct{}, error) {
-		return struct{}{}, c.activeContracts(ctx, party, at, names, yield)
-	})
+	given := false
+	giving := func(contract ActiveContract) error {
+		given = true
 
-	return err
+		return yield(contract)
+	}
+
+	for tries := len(c.cfg.Interfaces); ; tries-- {
+		names := c.interfaces.wanted()
+
+		// Once something was given it cannot be taken back, so there is no second try.
+		err := c.activeContracts(ctx, party, at, names, giving)
+		if err == nil || given || tries == 0 || !c.interfaces.learn(names, err) {
+			return err
+		}
+	}
 }
 
 const opContracts = "read active contracts"

@@ -45,7 +45,7 @@ const (
 	CodeIncomplete = "incomplete"
 )
 
-// ErrStreamClosed is wrapped by the error of every stream that has ended without any other cause.
+// ErrStreamClosed is what errors.Is finds in the error of every stream that has ended without any other cause.
 var ErrStreamClosed = errors.New("stream closed")
 
 // Category is Canton's error category, which says what may help.
@@ -136,6 +136,9 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause inside this program, if there is one.
 func (e *Error) Unwrap() error { return e.err }
+
+// Is makes CodeStreamClosed be ErrStreamClosed.
+func (e *Error) Is(target error) bool { return target == ErrStreamClosed && e.Code == CodeStreamClosed }
 
 // failure reads an error answer of whatever shape: Canton's, a proxy's page, plain text or nothing.
 func failure(op string, answer *http.Response, body []byte, now time.Time) *Error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -168,15 +169,13 @@ func (s *socket) pause() (resume func()) {
 func (s *socket) ended(err error) error {
 	switch cause := context.Cause(s.life); {
 	case errors.Is(cause, errHalfOpen), errors.Is(cause, errAged), errors.Is(cause, errClosed):
-		return &Error{Op: s.op, Code: CodeStreamClosed, Cause: cause.Error(), err: ErrStreamClosed}
+		return &Error{Op: s.op, Code: CodeStreamClosed, Cause: cause.Error()}
 	case cause != nil:
-		return cause
+		return fmt.Errorf("ledger: %s: %w", s.op, cause)
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return tooLarge(s.op, s.limit)
 	default:
-		return &Error{
-			Op: s.op, Code: CodeStreamClosed, Cause: bounded(err.Error()), err: errors.Join(ErrStreamClosed, err),
-		}
+		return &Error{Op: s.op, Code: CodeStreamClosed, Cause: bounded(err.Error()), err: err}
 	}
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -192,7 +193,7 @@ func (c *Client) refused(ctx context.Context, s *socket, message []byte) error {
 
 	if c.interfaces.learn(s.asked, e) {
 		return &Error{
-			Op: s.op, Code: CodeStreamClosed, err: ErrStreamClosed,
+			Op: s.op, Code: CodeStreamClosed,
 			Cause: "the node does not know every interface asked for; the next stream asks for fewer: " + e.Cause,
 		}
 	}
@@ -201,7 +202,12 @@ func (c *Client) refused(ctx context.Context, s *socket, message []byte) error {
 }
 
 // isItem reports whether a message is an item and not an error. Items hold the named member, errors code and cause.
+// Whether an item is well-formed is for its decoder to say.
 func isItem(message []byte, member string) bool {
+	if bytes.HasPrefix(message, []byte(`{"`+member+`":`)) {
+		return true
+	}
+
 	var w map[string]strictjson.Raw
 	if strictjson.Decode(message, &w) != nil {
 		return false
@@ -225,7 +231,7 @@ func (c *Client) pollStream(ctx context.Context, op string, party ident.Party, b
 			for {
 				err := p.round(ctx, put)
 				if cause := context.Cause(ctx); cause != nil {
-					return &Error{Op: op, Code: CodeStreamClosed, Cause: cause.Error(), err: ErrStreamClosed}
+					return &Error{Op: op, Code: CodeStreamClosed, Cause: cause.Error()}
 				}
 
 				if err != nil {
@@ -251,25 +257,32 @@ func (p *poller) round(ctx context.Context, put func([]byte) error) error {
 		return err
 	}
 
-	if len(items) == 0 {
-		if items, err = p.upToEnd(ctx); err != nil {
-			return err
-		}
+	if err := putAll(items, put); err != nil || p.pages.position != before {
+		return err
 	}
 
+	if items, err = p.upToEnd(ctx); err != nil {
+		return err
+	}
+
+	if err := putAll(items, put); err != nil || p.pages.position != before {
+		return err
+	}
+
+	return wait(ctx, c.timing.pollPause)
+}
+
+func putAll(items []strictjson.Raw, put func([]byte) error) error {
 	for _, raw := range items {
 		if err := put(raw); err != nil {
 			return err
 		}
 	}
 
-	if p.pages.position != before {
-		return nil
-	}
-
-	return wait(ctx, c.timing.pollPause)
+	return nil
 }
 
+// upToEnd asks for what is new up to the ledger end, without a time after which the node answers with less.
 func (p *poller) upToEnd(ctx context.Context) ([]strictjson.Raw, error) {
 	end, err := p.pages.client.ledgerEnd(ctx, NoRetry)
 	if err != nil {
@@ -287,8 +300,10 @@ func (p *poller) upToEnd(ctx context.Context) ([]strictjson.Raw, error) {
 		return nil, nil
 	}
 
+	before := p.pages.position
+
 	items, err := p.pages.next(ctx, &end, 0)
-	if err == nil && len(items) == 0 {
+	if err == nil && p.pages.position == before {
 		p.read = end
 	}
 
