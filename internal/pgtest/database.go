@@ -100,36 +100,36 @@ func Main(m *testing.M, options ...goleak.Option) int {
 //
 // A migrate that is a plain function runs once in a test process and its result is cloned. Function literals and method
 // values run each time: two of them may do different things under one name.
-func New(t testing.TB, migrate Migrate) *pgxpool.Pool {
-	t.Helper()
+func New(tb testing.TB, migrate Migrate) *pgxpool.Pool {
+	tb.Helper()
 
 	ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
 	defer cancel()
 
 	c, err := sharedCluster(ctx)
 	if err != nil {
-		t.Fatalf("a PostgreSQL for tests: %v", err)
+		tb.Fatalf("a PostgreSQL for tests: %v", err)
 	}
 
 	database, err := c.create(ctx, migrate)
 	if err != nil {
-		t.Fatalf("a database for this test: %v", err)
+		tb.Fatalf("a database for this test: %v", err)
 	}
 
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := c.drop(context.Background(), database); err != nil {
-			t.Errorf("remove this test's database: %v", err)
+			tb.Errorf("remove this test's database: %v", err)
 		}
 	})
 
 	pool, err := newPool(ctx, c.dsn(database), testConnections)
 	if err != nil {
-		t.Fatalf("connect to this test's database: %v", err)
+		tb.Fatalf("connect to this test's database: %v", err)
 	}
 
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if !closePool(pool) {
-			t.Errorf("%d database connections are still in use after the test", pool.Stat().AcquiredConns())
+			tb.Errorf("%d database connections are still in use after the test", pool.Stat().AcquiredConns())
 		}
 	})
 

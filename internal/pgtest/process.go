@@ -113,8 +113,8 @@ func (p *process) end(ctx context.Context, signal os.Signal) error {
 	return fmt.Errorf("stop PostgreSQL, killed instead: %w", ctx.Err())
 }
 
-// watchdogScript outlives us if we are killed: its standard input ends with us. A directory that is still there then was
-// left behind: the server is stopped and the directory removed. It waits for the server at most 10 seconds.
+// watchdogScript outlives us if we are killed: its standard input ends with us. A directory that is still there then
+// was left behind: the server is stopped and the directory removed. It waits for the server at most 10 seconds.
 const watchdogScript = `
 read -r _
 [ -d "$1" ] || exit 0
@@ -144,7 +144,8 @@ func startWatchdog(ctx context.Context, dir string) (*watchdog, error) {
 		return nil, fmt.Errorf("start the server's watchdog: %w", err)
 	}
 
-	command := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", watchdogScript, "sh", dir)
+	command := exec.CommandContext(context.WithoutCancel(ctx), //nolint:gosec // the script is ours, dir is made by us
+		"/bin/sh", "-c", watchdogScript, "sh", dir)
 	command.Stdin = read
 	command.Dir = "/"
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

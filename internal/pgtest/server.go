@@ -52,8 +52,8 @@ type Options struct {
 	AllowDownload bool
 }
 
-// Server is a running PostgreSQL. It dies with the process that started it, even if that is killed. Its methods are safe
-// for concurrent use.
+// Server is a running PostgreSQL. It dies with the process that started it, even if that is killed. Its methods are
+// safe for concurrent use.
 type Server struct {
 	options  Options
 	binaries string

@@ -41,7 +41,7 @@ func hold() int {
 		return 1
 	}
 
-	fmt.Fprintln(os.Stdout, server.root)
+	_, _ = fmt.Fprintln(os.Stdout, server.root)
 
 	_, _ = io.Copy(io.Discard, os.Stdin)
 
@@ -139,7 +139,7 @@ func TestFailedStartTellsWhyAndLeavesNothing(t *testing.T) {
 	dir, err := os.MkdirTemp("", "pgtest-")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // the server's user must be able to enter
+	require.NoError(t, os.Chmod(dir, 0o755)) // the server's user must be able to enter
 
 	_, err = Start(t.Context(), Options{Dir: dir, Settings: map[string]string{"shared_buffers": "nonsense"}})
 	require.ErrorContains(t, err, "nonsense", "the server's own words")

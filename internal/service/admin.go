@@ -29,7 +29,8 @@ type Admin struct {
 	server   *http.Server
 }
 
-// ListenAdmin takes the address, so that a wrong one is an error before any work starts. Serve it with Run, or Close it.
+// ListenAdmin takes the address, so that a wrong one is an error before any work starts. Serve it with Run, or Close
+// it.
 func ListenAdmin(
 	ctx context.Context, addr string, registry *prometheus.Registry, health *Health, logger *slog.Logger,
 ) (*Admin, error) {

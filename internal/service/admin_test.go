@@ -37,7 +37,7 @@ func serveAdmin(t *testing.T, health *Health) string {
 func get(t *testing.T, url, accept string) (status int, body string) {
 	t.Helper()
 
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Accept", accept)
 
@@ -45,7 +45,7 @@ func get(t *testing.T, url, accept string) (status int, body string) {
 	response, err := client.Do(request)
 	require.NoError(t, err)
 
-	defer response.Body.Close() //nolint:errcheck // read to its end
+	defer response.Body.Close()
 
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
@@ -86,7 +86,8 @@ func TestAdminServer(t *testing.T) {
 
 	status, body = get(t, url+"/readyz", "application/json")
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Contains(t, body, `{"ready":false,"checks":[{"name":"database","ready":true},{"name":"ledger","ready":false,"reason":"stream is behind`)
+	require.Contains(t, body, `{"ready":false,"checks":[{"name":"database","ready":true},`+
+		`{"name":"ledger","ready":false,"reason":"stream is behind`)
 
 	status, _ = get(t, url+"/debug/pprof/", "")
 	require.Equal(t, http.StatusNotFound, status)
@@ -116,7 +117,7 @@ func TestAdminRefusesLargeHeaders(t *testing.T) {
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
 
-	defer conn.Close() //nolint:errcheck // a test's
+	defer conn.Close()
 
 	_, err = fmt.Fprintf(conn, "GET /livez HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 4*adminHeaderBytes))
 	require.NoError(t, err)

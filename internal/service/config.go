@@ -79,9 +79,9 @@ func Variables(cfg any) ([]Variable, error) {
 //	Timeout time.Duration `env:"CES_LEDGER_TIMEOUT" default:"30s" help:"How long one ledger request may take."`
 //	Token   secret.String `env:"CES_LEDGER_TOKEN,required" help:"..."`
 //
-// Struct fields without an env tag are parts, and are filled alike. A part or cfg itself may have Validate() error, which
-// runs when all values are well-formed. A variable that is set but empty counts as not set. What is wrong with the
-// environment is returned as a *ConfigError that names every problem.
+// Struct fields without an env tag are parts, and are filled alike. A part or cfg itself may have Validate() error,
+// which runs when all values are well-formed. A variable that is set but empty counts as not set. What is wrong with
+// the environment is returned as a *ConfigError that names every problem.
 func Load(cfg any, environ []string) error {
 	fields, err := fieldsOf(cfg)
 	if err != nil {
@@ -294,7 +294,7 @@ func validate(pointer reflect.Value, wrong *ConfigError) {
 		}
 	}
 
-	if checked, ok := pointer.Interface().(validator); ok {
+	if checked, ok := reflect.TypeAssert[validator](pointer); ok {
 		if err := checked.Validate(); err != nil {
 			wrong.add(err.Error())
 		}

@@ -100,13 +100,19 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 		"URL":               {environ("CES_LEDGER_URL=localhost"), []string{`CES_LEDGER_URL="localhost"`, "https://host"}},
 		"credentials":       {environ("CES_LEDGER_URL=http://u:hunter2@h"), []string{"CES_LEDGER_URL", "not shown"}},
 		"Validate":          {environ("CES_BATCH=0"), []string{`CES_BATCH="0"`, "at least 1"}},
-		"database URL":      {environ("CES_DATABASE_URL=host=x password=hunter2"), []string{"CES_DATABASE_URL", "postgres://"}},
-		"typing error":      {environ("CES_BACTH=5"), []string{"CES_BACTH is not a variable", "did you mean CES_BATCH?"}},
-		"far from any":      {environ("CES_WITHDRAWAL_LIMITS=5"), []string{"CES_WITHDRAWAL_LIMITS is not a variable of this program"}},
-		"secret's file":     {environ("CES_LEDGER_TOKEN_FILES=/x"), []string{"did you mean CES_LEDGER_TOKEN_FILE?"}},
-		"no such file":      {environ("CES_LEDGER_TOKEN_FILE=/no/such"), []string{"CES_LEDGER_TOKEN_FILE", "/no/such"}},
-		"secret as a file":  {environ("CES_LEDGER_TOKEN_FILE=hunter2"), []string{"CES_LEDGER_TOKEN_FILE", "absolute path"}},
-		"two at once":       {environ("CES_BATCH=x", "CES_ROWS=y"), []string{`CES_BATCH="x"`, `CES_ROWS="y"`}},
+		"database URL": {
+			environ("CES_DATABASE_URL=host=x password=hunter2"),
+			[]string{"CES_DATABASE_URL", "postgres://"},
+		},
+		"typing error": {environ("CES_BACTH=5"), []string{"CES_BACTH is not a variable", "did you mean CES_BATCH?"}},
+		"far from any": {
+			environ("CES_WITHDRAWAL_LIMITS=5"),
+			[]string{"CES_WITHDRAWAL_LIMITS is not a variable of this program"},
+		},
+		"secret's file":    {environ("CES_LEDGER_TOKEN_FILES=/x"), []string{"did you mean CES_LEDGER_TOKEN_FILE?"}},
+		"no such file":     {environ("CES_LEDGER_TOKEN_FILE=/no/such"), []string{"CES_LEDGER_TOKEN_FILE", "/no/such"}},
+		"secret as a file": {environ("CES_LEDGER_TOKEN_FILE=hunter2"), []string{"CES_LEDGER_TOKEN_FILE", "absolute path"}},
+		"two at once":      {environ("CES_BATCH=x", "CES_ROWS=y"), []string{`CES_BATCH="x"`, `CES_ROWS="y"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +194,8 @@ func TestMarkdownEscapesCells(t *testing.T) {
 	table := Markdown(variables)
 	require.Contains(t, table, "| `CES_BATCH` | `50` | no | Updates in a batch \\| at most. |\n")
 	require.Contains(t, table, "| `CES_DATABASE_URL` | – | yes | PostgreSQL")
-	require.Contains(t, table, "`CES_LEDGER_TOKEN` | – | no | Token. Secret: or name a file that holds it in CES_LEDGER_TOKEN_FILE.")
+	require.Contains(t, table, "`CES_LEDGER_TOKEN` | – | no | "+
+		"Token. Secret: or name a file that holds it in CES_LEDGER_TOKEN_FILE.")
 }
 
 func TestEditDistance(t *testing.T) {

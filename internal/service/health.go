@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func (h *Health) probe(ctx context.Context) (results []checkResult, ready bool) 
 	defer h.probing.Unlock()
 
 	h.mu.Lock()
-	checks := h.checks[:len(h.checks):len(h.checks)]
+	checks := slices.Clip(h.checks)
 	h.mu.Unlock()
 
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errCheckTimeout)
@@ -112,7 +113,7 @@ func (h *Health) serveReady(w http.ResponseWriter, r *http.Request) {
 			Ready  bool          `json:"ready"`
 			Checks []checkResult `json:"checks"`
 		}{ready, results}
-		_ = json.NewEncoder(w).Encode(answer) // the client may be gone
+		_ = json.NewEncoder(w).Encode(answer) //nolint:errchkjson // the client may be gone
 
 		return
 	}

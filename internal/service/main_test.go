@@ -111,10 +111,12 @@ func TestShutdownIsBounded(t *testing.T) {
 }
 
 // call executes a program in this process.
-func call(program Program, environ []string, run func(context.Context, *Service) error, args ...string) (int, string, string) {
+func call(
+	program Program, environ []string, run func(context.Context, *Service) error, args ...string,
+) (code int, out, log string) {
 	var stdout, stderr bytes.Buffer
 
-	code := surroundings{args: args, environ: environ, stdout: &stdout, stderr: &stderr}.
+	code = surroundings{args: args, environ: environ, stdout: &stdout, stderr: &stderr}.
 		execute(context.Background(), program, &minimalConfig{}, run)
 
 	return code, stdout.String(), stderr.String()
@@ -130,6 +132,8 @@ func TestExitCodes(t *testing.T) {
 		return func(context.Context, *Service) error { return err }
 	}
 
+	const failed = `"msg":"program failed","program":"ingest","version":"development","error":"broken"`
+
 	for name, test := range map[string]struct {
 		program Program
 		environ []string
@@ -140,11 +144,11 @@ func TestExitCodes(t *testing.T) {
 	}{
 		"fine":                 {service, nil, nil, nil, ExitOK, ""},
 		"done":                 {service, nil, nil, ErrDone, ExitOK, ""},
-		"failure":              {service, nil, nil, broken, ExitFailure, `"msg":"program failed","program":"ingest","version":"development","error":"broken"`},
+		"failure":              {service, nil, nil, broken, ExitFailure, failed},
 		"tool's failure":       {tool, nil, nil, broken, ExitFailure, "treasury: broken\n"},
-		"configuration":        {service, []string{"CES_LOG_LEVEL=x"}, nil, nil, ExitUsage, `ingest: CES_LOG_LEVEL="x" is not valid: expected`},
+		"configuration":        {service, []string{"CES_LOG_LEVEL=x"}, nil, nil, ExitUsage, "ingest: CES_LOG_LEVEL"},
 		"configuration, later": {service, nil, nil, &ConfigError{[]string{"CES_X"}}, ExitUsage, "ingest: CES_X\n"},
-		"unknown flag":         {service, nil, []string{"-x"}, nil, ExitUsage, "ingest: flag provided but not defined: -x (-help"},
+		"unknown flag":         {service, nil, []string{"-x"}, nil, ExitUsage, "not defined: -x (-help"},
 		"argument":             {service, nil, []string{"x"}, nil, ExitUsage, `ingest: unexpected argument "x"`},
 		"tool's argument":      {tool, nil, []string{"x"}, nil, ExitOK, ""},
 		"tool's usage":         {tool, nil, nil, UsageError(broken), ExitUsage, "treasury: broken\n"},

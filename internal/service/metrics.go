@@ -9,8 +9,9 @@ import (
 
 const unknownRevision = "unknown"
 
-// version is the release, set by the linker: -ldflags "-X github.com/canton-exchange/suite/internal/service.version=v1".
-var version = "development" //nolint:gochecknoglobals // the linker can set nothing else
+// version is the release. The linker sets it, which can set nothing but a variable:
+// -ldflags "-X github.com/canton-exchange/suite/internal/service.version=v1".
+var version = "development"
 
 // Version is the release this program was built as, and the commit when the build knew it.
 func Version() (release, revision string) {

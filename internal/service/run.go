@@ -56,7 +56,9 @@ func Run(ctx context.Context, logger *slog.Logger, shutdown time.Duration, runne
 	}
 
 	stop := ctx.Done()
-	deadline := make(<-chan time.Time) // never, until stopping
+	timer := time.NewTimer(shutdown) // counts from the stop on
+	timer.Stop()
+	defer timer.Stop()
 
 	for len(g.running) > 0 {
 		select {
@@ -66,13 +68,9 @@ func Run(ctx context.Context, logger *slog.Logger, shutdown time.Duration, runne
 		case <-stop:
 			stop = nil
 
-			timer := time.NewTimer(shutdown)
-			defer timer.Stop()
-
-			deadline = timer.C
-
+			timer.Reset(shutdown)
 			logger.InfoContext(ctx, "stopping", slog.Any("runners", g.names()))
-		case <-deadline:
+		case <-timer.C:
 			return errors.Join(g.failure, fmt.Errorf("%w: after %s still running: %s",
 				ErrShutdownTimeout, shutdown, strings.Join(g.names(), ", ")))
 		}

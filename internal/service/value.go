@@ -99,8 +99,7 @@ func expectation(t reflect.Type, err error) string {
 
 // reason takes the library's wrapping off an error.
 func reason(err error) string {
-	var parse env.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[env.ParseError](err); ok {
 		return parse.Err.Error()
 	}
 
