@@ -172,7 +172,7 @@ func (s *Sandbox) postEventsByContract(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
 	c, ok := s.contracts[id]
-	if !ok {
+	if !ok || c.node == nil { // a replay knows contracts of which it has no create
 		return nil
 	}
 
@@ -181,19 +181,15 @@ func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
 		return nil
 	}
 
-	answer := obj{"created": nil, "archived": nil}
 	delta := c.archivedBy == nil || !c.archivedBy.transient
 
-	if c.node != nil {
-		home := c.home
-		if len(c.moves) > 0 {
-			home = c.moves[0].source
-		}
-
-		answer["created"] = obj{
-			"createdEvent": s.createdEvent(c, c.offset, f, witnesses, delta), "synchronizerId": home.id,
-		}
+	home := c.home
+	if len(c.moves) > 0 {
+		home = c.moves[0].source
 	}
+
+	created := obj{"createdEvent": s.createdEvent(c, c.offset, f, witnesses, delta), "synchronizerId": home.id}
+	answer := obj{"created": created, "archived": nil}
 
 	if c.archivedAt != 0 {
 		archived := archivedEvent(c.archivedBy, c.archivedAt, f, slices.Clone(witnesses))

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/sandbox"
+)
+
+var errUsage = errors.New("bad flags")
+
+// parse reads flags; what is not given as a flag is taken from the environment.
+func parse(args []string, getenv func(string) string, output io.Writer) (options, error) {
+	var o options
+
+	set := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	set.SetOutput(output)
+	set.StringVar(&o.listen, "listen", "127.0.0.1:7575", "`address` to serve on")
+	set.Uint64Var(&o.seed, "seed", 1, "decides every random choice")
+	set.StringVar(&o.version, "version", string(sandbox.V35), "node version to play: 3.4.12, 3.5.1 or 3.6.0")
+	set.StringVar(&o.shape, "shape", string(sandbox.ShapeCurrent), "Canton Coin transactions: current or recorded")
+	set.BoolVar(&o.eventsV2, "events-v2", false, "add token standard V2 events and views")
+	set.StringVar(&o.workflow, "acme-workflow", string(sandbox.AcmeDirect), "AcmeToken accepts: direct or pending")
+	set.BoolVar(&o.two, "two-synchronizers", false, "connect a second synchronizer")
+	set.DurationVar(&o.interval, "checkpoints", time.Second, "between checkpoints on idle streams; negative for none")
+	set.StringVar(&o.replay, "replay", "", "serve this recorded `file` of updates instead of a live network")
+	set.StringVar(&o.party, "party", "", "the `party` that the replayed file was recorded for")
+	set.StringVar(&o.tokenFile, "token-file", "", "`file` with the only bearer token to accept; none is needed without")
+	set.StringVar(&o.treasury, "treasury", "treasury", "`hint` of a preapproved treasury party; empty for none")
+	set.IntVar(&o.traffic, "traffic", 0, "customers' actions per second; needs a treasury")
+
+	if err := set.Parse(args); err != nil {
+		return o, err //nolint:wrapcheck // the flag package says which flag
+	}
+
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+
+	var err error
+
+	set.VisitAll(func(f *flag.Flag) {
+		name := "SANDBOX_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value := getenv(name); value != "" && !given[f.Name] && err == nil {
+			if setErr := f.Value.Set(value); setErr != nil {
+				err = fmt.Errorf("%w: %s: %w", errUsage, name, setErr)
+			}
+		}
+	})
+
+	switch {
+	case err != nil:
+		return o, err
+	case set.NArg() > 0:
+		return o, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	case o.traffic < 0 || o.traffic > maxRate:
+		return o, fmt.Errorf("%w: -traffic %d: want 0 to %d", errUsage, o.traffic, maxRate)
+	case o.traffic > 0 && (o.treasury == "" || o.replay != ""):
+		return o, fmt.Errorf("%w: -traffic needs a live network with a -treasury", errUsage)
+	}
+
+	return o, nil
+}

@@ -1,0 +1,227 @@
+// Command sandbox runs the rest of the network in one process: a validator node's JSON Ledger API, two tokens
+// and the customers' wallets. It keeps everything in memory and is for development and tests only.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/secret"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	shutdownTimeout   = 5 * time.Second
+	maxReplayFile     = 1 << 30
+	maxRate           = 10_000
+)
+
+// options are the command's flags; each flag -some-flag can be given as SANDBOX_SOME_FLAG too.
+type options struct {
+	listen    string
+	seed      uint64
+	version   string
+	shape     string
+	eventsV2  bool
+	workflow  string
+	two       bool
+	replay    string
+	party     string
+	tokenFile string
+	treasury  string
+	traffic   int
+	interval  time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+
+	opts, err := parse(os.Args[1:], os.Getenv, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+
+	if err == nil {
+		err = run(ctx, opts, log)
+	}
+
+	if err != nil {
+		log.Error("sandbox stopped", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, opts options, log *slog.Logger) error {
+	s, err := open(opts, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+
+	treasury, err := prepare(s, opts)
+	if err != nil {
+		return err
+	}
+
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", opts.listen, err)
+	}
+
+	announce(s, opts, listener.Addr().String(), treasury, log)
+
+	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout}
+	group, ctx := errgroup.WithContext(ctx)
+
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		s.Close()
+
+		//nolint:contextcheck // the parent has ended; shutting down needs a little time of its own
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+
+		if err := server.Shutdown(ctx); err != nil {
+			return fmt.Errorf("shut down: %w", err)
+		}
+
+		return nil
+	})
+
+	if opts.traffic > 0 {
+		group.Go(func() error { return drive(ctx, s, opts, treasury, log) })
+	}
+
+	return group.Wait() //nolint:wrapcheck // each part says what it did
+}
+
+// open starts a network, or serves a recording.
+func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
+	cfg := sandbox.Config{
+		Seed: opts.seed, Version: sandbox.Version(opts.version), Shape: sandbox.AmuletShape(opts.shape),
+		EventsV2: opts.eventsV2, Workflow: sandbox.AcmeWorkflow(opts.workflow), TwoSynchronizers: opts.two,
+		CheckpointInterval: opts.interval, Logger: log,
+	}
+
+	if opts.tokenFile != "" {
+		token, err := secret.FromFile(opts.tokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("bearer token: %w", err)
+		}
+
+		cfg.Token = token
+	}
+
+	if opts.replay == "" {
+		s, err := sandbox.New(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("start network: %w", err)
+		}
+
+		return s, nil
+	}
+
+	return openReplay(opts, cfg)
+}
+
+func openReplay(opts options, cfg sandbox.Config) (*sandbox.Sandbox, error) {
+	party, err := ident.ParseParty(opts.party)
+	if err != nil {
+		return nil, fmt.Errorf("-replay needs the -party that it was recorded for: %w", err)
+	}
+
+	file, err := os.Open(opts.replay)
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+
+	var updates []json.RawMessage
+	if err := json.NewDecoder(io.LimitReader(file, maxReplayFile)).Decode(&updates); err != nil {
+		return nil, fmt.Errorf("read recording %s: %w", opts.replay, err)
+	}
+
+	s, err := sandbox.NewReplay(updates, party, sandbox.ReplayConfig{Config: cfg})
+	if err != nil {
+		return nil, fmt.Errorf("replay %s: %w", opts.replay, err)
+	}
+
+	return s, nil
+}
+
+// prepare allocates the treasury and lets it be paid in one step.
+func prepare(s *sandbox.Sandbox, opts options) (ident.Party, error) {
+	if opts.treasury == "" || opts.replay != "" {
+		return "", nil
+	}
+
+	treasury, err := s.AllocateParty(opts.treasury)
+	if err != nil {
+		return "", fmt.Errorf("allocate treasury: %w", err)
+	}
+
+	if _, err := s.Preapprove(treasury); err != nil {
+		return "", fmt.Errorf("preapprove treasury: %w", err)
+	}
+
+	return treasury, nil
+}
+
+func announce(s *sandbox.Sandbox, opts options, addr string, treasury ident.Party, log *slog.Logger) {
+	log.Info("sandbox is up: JSON Ledger API under /v2, customers' wallets under /sandbox/v1",
+		"url", "http://"+addr, "seed", opts.seed, "version", opts.version, "token_required", opts.tokenFile != "")
+
+	if opts.replay != "" {
+		log.Info("serving a recording", "file", opts.replay, "party", opts.party, "ledger_end", s.LedgerEnd())
+
+		return
+	}
+
+	log.Info("tokens", "canton_coin", s.Amulet(), "acme", s.AcmeToken(), "shape", opts.shape)
+
+	if treasury != "" {
+		log.Info("treasury party, preapproved for Canton Coin", "party", treasury)
+	}
+}
+
+// drive lets customers act at the asked rate until the end.
+func drive(
+	ctx context.Context, s *sandbox.Sandbox, opts options, treasury ident.Party, log *slog.Logger,
+) error {
+	report, err := s.Traffic(ctx, sandbox.TrafficConfig{
+		Seed: opts.seed, Treasury: treasury, Interval: time.Second / time.Duration(opts.traffic),
+		Memos: []string{"ACC-1001", "ACC-1002", "ACC-1003"}, TreasuryAccepts: true,
+	})
+	log.Info("customers went home", "actions", report.Done)
+
+	if err != nil {
+		return fmt.Errorf("customer traffic: %w", err)
+	}
+
+	return nil
+}
