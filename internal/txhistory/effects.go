@@ -174,6 +174,8 @@ const (
 	MoveExpireDust MovementKind = "expire_dust"
 	// MoveMergeSplit is a change inside merges, splits, locks and unlocks; not zero only where fees are hidden in it.
 	MoveMergeSplit MovementKind = "merge_split"
+	// MoveOpening is what the party held when its history began; Parse never gives it.
+	MoveOpening MovementKind = "opening"
 	// MoveUnrecognized is a change that nothing in the transaction explains.
 	MoveUnrecognized MovementKind = "unrecognized"
 )

@@ -29,7 +29,7 @@ func decodeEvents(w wireTransaction) ([]Event, error) {
 	// A node sends them sorted; the tree shape has no order, and a list out of order would change no meaning.
 	slices.SortStableFunc(events, func(a, b Event) int { return int(a.Node) - int(b.Node) })
 
-	return events, checkForest(events)
+	return events, CheckEvents(events)
 }
 
 func eventList(list []wireEvent) ([]Event, error) {
@@ -168,9 +168,6 @@ func (w *wireExercised) exercised() (*Exercised, ident.NodeID, error) {
 	}
 
 	x.LastDescendant = ident.NodeID(*w.LastDescendant)
-	if x.LastDescendant < node {
-		return nil, 0, fmt.Errorf("node %d ends before it begins, at %d", node, x.LastDescendant)
-	}
 
 	return x, node, nil
 }
@@ -204,14 +201,19 @@ func (w wireMove) move() (Move, error) {
 	}
 }
 
-// checkForest verifies that node ids are unique and that the intervals of exercises nest. The parser walks
-// them as a tree; a node that lies about them could make it count a holding twice.
-func checkForest(events []Event) error {
+// CheckEvents verifies what every reader of events relies on: each is one creation or one exercise, node ids
+// ascend, and the intervals of exercises nest. The parser walks them as a tree; a node that lies about them
+// could make it count a holding twice. What Decode returns passes. Errors wrap ErrMalformed.
+func CheckEvents(events []Event) error {
 	var open []ident.NodeID // last descendants of the exercises around the current event, outermost first
 
 	for i, event := range events {
-		if i > 0 && events[i-1].Node == event.Node {
-			return fmt.Errorf("two events claim node %d", event.Node)
+		if (event.Created == nil) == (event.Exercised == nil) {
+			return fmt.Errorf("%w: node %d is not one creation or one exercise", ErrMalformed, event.Node)
+		}
+
+		if i > 0 && events[i-1].Node >= event.Node {
+			return fmt.Errorf("%w: node %d follows node %d", ErrMalformed, event.Node, events[i-1].Node)
 		}
 
 		for len(open) > 0 && event.Node > open[len(open)-1] {
@@ -222,12 +224,17 @@ func checkForest(events []Event) error {
 			continue
 		}
 
-		if len(open) > 0 && event.Exercised.LastDescendant > open[len(open)-1] {
-			return fmt.Errorf("node %d ends at %d, after the exercise around it, at %d",
-				event.Node, event.Exercised.LastDescendant, open[len(open)-1])
+		last := event.Exercised.LastDescendant
+		if last < event.Node {
+			return fmt.Errorf("%w: node %d ends before it begins, at %d", ErrMalformed, event.Node, last)
 		}
 
-		open = append(open, event.Exercised.LastDescendant)
+		if len(open) > 0 && last > open[len(open)-1] {
+			return fmt.Errorf("%w: node %d ends at %d, after the exercise around it, at %d",
+				ErrMalformed, event.Node, last, open[len(open)-1])
+		}
+
+		open = append(open, last)
 	}
 
 	return nil
