@@ -104,7 +104,7 @@ type surroundings struct {
 func (o surroundings) execute(
 	ctx context.Context, program Program, cfg Configuration, run func(ctx context.Context, s *Service) error,
 ) int {
-	arguments, done, err := o.parseFlags(program, cfg)
+	line, done, err := o.parseFlags(program, cfg)
 	if err != nil || done {
 		return o.report(program, err)
 	}
@@ -113,12 +113,16 @@ func (o surroundings) execute(
 		return o.report(program, &usageError{err})
 	}
 
+	if line.ready {
+		return o.report(program, o.askReady(ctx, cfg))
+	}
+
 	s := &Service{
 		Program:   program,
 		Logger:    o.logger(program, cfg.base().LogLevel),
 		Metrics:   NewRegistry(program.Name),
 		Health:    &Health{},
-		Arguments: arguments,
+		Arguments: line.arguments,
 		Stdout:    o.stdout,
 		base:      cfg.base(),
 	}
@@ -224,13 +228,20 @@ func (o surroundings) report(program Program, err error) int {
 	return ExitFailure
 }
 
+// commandLine is what a command line asks for besides text.
+type commandLine struct {
+	ready     bool // ask the running program
+	arguments []string
+}
+
 // parseFlags reads the command line. done is set when it asked for text only, which is printed.
-func (o surroundings) parseFlags(program Program, cfg Configuration) (arguments []string, done bool, err error) {
+func (o surroundings) parseFlags(program Program, cfg Configuration) (line commandLine, done bool, err error) {
 	flags := flag.NewFlagSet(program.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are ours to print
 
 	help := flags.Bool("help", false, "print this text")
 	markdown := flags.Bool("help-markdown", false, "print the table of variables as Markdown")
+	ready := flags.Bool("ready", false, "ask the running program whether it is ready; exit code 0 if so")
 	showVersion := flags.Bool("version", false, "print the version")
 
 	if program.Flags != nil {
@@ -241,18 +252,18 @@ func (o surroundings) parseFlags(program Program, cfg Configuration) (arguments 
 
 	switch {
 	case *help, errors.Is(err, flag.ErrHelp):
-		return nil, true, o.printHelp(program, cfg, flags)
+		return line, true, o.printHelp(program, cfg, flags)
 	case err != nil:
-		return nil, false, &usageError{fmt.Errorf("%w (-help explains)", err)}
+		return line, false, &usageError{fmt.Errorf("%w (-help explains)", err)}
 	case *markdown:
-		return nil, true, o.printMarkdown(program, cfg)
+		return line, true, o.printMarkdown(program, cfg)
 	case *showVersion:
-		return nil, true, o.printVersion(program)
+		return line, true, o.printVersion(program)
 	case flags.NArg() > 0 && program.Arguments == "":
-		return nil, false, &usageError{fmt.Errorf("unexpected argument %q (-help explains)", clip(flags.Arg(0)))}
+		return line, false, &usageError{fmt.Errorf("unexpected argument %q (-help explains)", clip(flags.Arg(0)))}
 	}
 
-	return flags.Args(), false, nil
+	return commandLine{ready: *ready, arguments: flags.Args()}, false, nil
 }
 
 func (o surroundings) printHelp(program Program, cfg Configuration, flags *flag.FlagSet) error {

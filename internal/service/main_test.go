@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -192,6 +193,40 @@ func TestHelpAndVersion(t *testing.T) {
 	code, stdout, _ = call(program, wrong, never, "-version")
 	require.Equal(t, ExitOK, code)
 	require.Contains(t, stdout, "demo development (commit ")
+}
+
+func TestReadyAsksTheRunningProgram(t *testing.T) {
+	t.Parallel()
+
+	var health Health
+
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(serveAdmin(t, &health), "http://"))
+	require.NoError(t, err)
+
+	never := func(context.Context, *Service) error { panic("runs") }
+	ask := func(addr string) (int, string, string) {
+		return call(Program{Name: "ingest"}, []string{"CES_ADMIN_ADDR=" + addr}, never, "-ready")
+	}
+
+	for _, addr := range []string{"127.0.0.1:" + port, ":" + port, "0.0.0.0:" + port} {
+		code, stdout, stderr := ask(addr)
+		require.Equal(t, ExitOK, code, stderr)
+		require.Equal(t, "ready\n", stdout)
+	}
+
+	health.Register("ledger", func(context.Context) error { return errors.New("behind") })
+
+	code, stdout, stderr := ask("127.0.0.1:" + port)
+	require.Equal(t, ExitFailure, code)
+	require.Contains(t, stdout, "ledger: not ready: behind")
+	require.Contains(t, stderr, "503")
+
+	code, _, stderr = ask("127.0.0.1:1")
+	require.Equal(t, ExitFailure, code, "nobody listens")
+	require.Contains(t, stderr, "127.0.0.1:1")
+
+	_, err = adminAddress(&struct{ Base }{})
+	require.ErrorIs(t, err, errNoAdmin)
 }
 
 func TestInterruptedPrograms(t *testing.T) {
