@@ -209,13 +209,10 @@ const statusClientClosed = 499
 // settled reports whether a failed submission certainly did not commit by this very request.
 func settled(e *Error) bool {
 	switch e.Code {
-	case CodeNoToken: // nothing was sent
+	case CodeNoToken, CodeRedirected, CodeIncomplete: // the node never had it
 		return true
-	case CodeConnection, CodeTimeout, CodeNotJSON, CodeMalformed, CodeTooLarge, CodeStreamClosed, CodeRefused:
-		// With an answer that is not Canton's, only refusals at the door are certain.
-		return e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden ||
-			e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusTooManyRequests ||
-			e.HTTPStatus == http.StatusRequestEntityTooLarge || e.HTTPStatus == http.StatusBadRequest
+	case CodeConnection, CodeTimeout, CodeNotJSON, CodeMalformed, CodeTooLarge, CodeStreamClosed: // it may have had it
+		return false
 	}
 
 	if e.Definite == DefiniteYes {
@@ -225,7 +222,7 @@ func settled(e *Error) bool {
 	switch e.Category {
 	case CategoryStateUnknown, CategoryInternal, CategoryTransient, CategoryMalicious:
 		return false
-	case CategoryNone:
+	case CategoryNone: // redacted, or something in between: only a refusal at the door is certain
 		return e.HTTPStatus/100 == 4 && e.HTTPStatus != http.StatusRequestTimeout && e.HTTPStatus != statusClientClosed
 	default:
 		return true
