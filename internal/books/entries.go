@@ -25,8 +25,8 @@ type DepositKind string
 
 // The kinds of deposit. Their text is what the database stores.
 const (
-	OneStep   DepositKind = "one_step"
-	ByOffer   DepositKind = "offer"
+	OneStep DepositKind = "one_step"
+	ByOffer DepositKind = "offer"
 )
 
 // DepositState is how far a deposit has come.

@@ -83,6 +83,8 @@ func (r *recorder) targetOf(m txhistory.Movement) target {
 		return target{kind: Income}
 	case txhistory.MoveBurn, txhistory.MoveExpireDust:
 		return target{kind: Losses}
+	case txhistory.MoveOpening:
+		return target{kind: Opening}
 	case txhistory.MoveUnrecognized:
 		return target{kind: UnrecognizedMoney}
 	default:

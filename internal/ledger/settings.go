@@ -16,7 +16,6 @@ type Settings struct {
 	TokenURL        string        `env:"CES_LEDGER_TOKEN_URL" help:"Token endpoint of the identity provider, for OAuth2 client credentials instead of a token file."`
 	ClientID        string        `env:"CES_LEDGER_CLIENT_ID" help:"OAuth2 client id."`
 	ClientSecret    secret.String `env:"CES_LEDGER_CLIENT_SECRET" help:"OAuth2 client secret."`
-	ClientSecretAt  string        `env:"CES_LEDGER_CLIENT_SECRET_FILE" help:"File with the OAuth2 client secret, instead of CES_LEDGER_CLIENT_SECRET."`
 	Audience        string        `env:"CES_LEDGER_AUDIENCE" help:"Audience to ask a token for."`
 	Scope           string        `env:"CES_LEDGER_SCOPE" help:"Scope to ask a token for."`
 	CAFile          string        `env:"CES_LEDGER_CA_FILE" help:"PEM file of the certificates that alone are trusted for the node; the system's if not set."`
@@ -24,18 +23,18 @@ type Settings struct {
 	KeyFile         string        `env:"CES_LEDGER_KEY_FILE" help:"PEM file of that certificate's key."`
 	Timeout         time.Duration `env:"CES_LEDGER_TIMEOUT" default:"20s" help:"How long one request to the node may take."`
 	MaxMessage      int64         `env:"CES_LEDGER_MAX_MESSAGE" default:"67108864" help:"Largest answer or stream message accepted from the node, in bytes."`
-	Shape           string        `env:"CES_LEDGER_SHAPE" default:"auto" help:"How updates are asked for: auto, effects (/v2/updates) or trees (/v2/updates/trees, for nodes that refuse the other)."`
+	Shape           string        `env:"CES_LEDGER_SHAPE" default:"auto" help:"How updates are asked for: auto, ledger-effects (/v2/updates) or trees (/v2/updates/trees, for nodes that refuse the other)."`
 }
 
 // Validate wants one way to get a token, whole, or none.
 func (s *Settings) Validate() error {
-	oauth := s.TokenURL != "" || s.ClientID != "" || !s.ClientSecret.IsZero() || s.ClientSecretAt != ""
+	oauth := s.TokenURL != "" || s.ClientID != "" || !s.ClientSecret.IsZero()
 
 	switch {
 	case oauth && s.TokenFile != "":
 		return errors.New("CES_LEDGER_TOKEN_FILE and CES_LEDGER_TOKEN_URL are two ways to get a token: set one")
-	case oauth && (s.TokenURL == "" || s.ClientID == "" || s.ClientSecret.IsZero() == (s.ClientSecretAt == "")):
-		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and one of CES_LEDGER_CLIENT_SECRET and CES_LEDGER_CLIENT_SECRET_FILE")
+	case oauth && (s.TokenURL == "" || s.ClientID == "" || s.ClientSecret.IsZero()):
+		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and CES_LEDGER_CLIENT_SECRET (or CES_LEDGER_CLIENT_SECRET_FILE)")
 	case s.Shape != "auto" && Shape(s.Shape) != ShapeLedgerEffects && Shape(s.Shape) != ShapeTrees:
 		return errors.New("CES_LEDGER_SHAPE: want auto, " + string(ShapeLedgerEffects) + " or " + string(ShapeTrees))
 	default:
@@ -73,15 +72,7 @@ func (s *Settings) tokens() (TokenSource, error) {
 		return nil, nil //nolint:nilnil // no token source is a choice: a node on the same machine may ask for none
 	}
 
-	password := s.ClientSecret
-	if s.ClientSecretAt != "" {
-		var err error
-		if password, err = secret.FromFile(s.ClientSecretAt); err != nil {
-			return nil, err
-		}
-	}
-
-	config := ClientCredentialsConfig{TokenURL: s.TokenURL, ClientID: s.ClientID, Secret: password, Audience: s.Audience, Clock: clock.System{}}
+	config := ClientCredentialsConfig{TokenURL: s.TokenURL, ClientID: s.ClientID, Secret: s.ClientSecret, Audience: s.Audience, Clock: clock.System{}}
 	if s.Scope != "" {
 		config.Scopes = []string{s.Scope}
 	}

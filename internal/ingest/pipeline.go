@@ -1,0 +1,163 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/update"
+)
+
+const (
+	// inFlightBytes bounds the raw updates between the socket and the database; a single larger one goes alone.
+	inFlightBytes = 16 << 20
+	// inFlightUpdates bounds their number.
+	inFlightUpdates = 1024
+)
+
+// errReached ends a pipeline that has come as far as it should.
+var errReached = errors.New("reached the offset to stop at")
+
+// received is a raw update on its way.
+type received struct {
+	raw  []byte
+	at   time.Time
+	cost int64
+}
+
+// decoded is an update that is ready to be written.
+type decoded struct {
+	received
+	update update.Update
+	// references are the contracts that the update may consume.
+	references []ident.ContractID
+}
+
+// pipeline overlaps reading, decoding and writing. Each stage is one goroutine, so the order never changes.
+type pipeline struct {
+	service *Service
+	stream  ledger.Stream
+	writer  *writer
+	budget  *semaphore.Weighted
+}
+
+// run ends with the first error of a stage; nil only when the writer has reached Config.StopAt.
+func (p *pipeline) run(ctx context.Context) error {
+	p.budget = semaphore.NewWeighted(inFlightBytes)
+	group, ctx := errgroup.WithContext(ctx)
+	raws, updates := make(chan received, inFlightUpdates), make(chan decoded, inFlightUpdates)
+
+	// The stream is closed when the first stage fails, so that a read that waits for the node ends too.
+	stop := context.AfterFunc(ctx, func() { _ = p.stream.Close() })
+
+	group.Go(func() error { return p.read(ctx, raws) })
+	group.Go(func() error { return p.decode(ctx, raws, updates) })
+	group.Go(func() error { return p.write(ctx, updates) })
+
+	err := group.Wait()
+	if stop() {
+		_ = p.stream.Close()
+	}
+
+	if errors.Is(err, errReached) {
+		return nil
+	}
+
+	return err
+}
+
+func (p *pipeline) read(ctx context.Context, out chan<- received) error {
+	for {
+		raw, err := p.stream.Next(ctx)
+		if err != nil {
+			return err
+		}
+
+		r := received{raw: raw, at: p.service.clock.Now(), cost: min(int64(len(raw)), inFlightBytes)}
+		if err := p.budget.Acquire(ctx, r.cost); err != nil {
+			return fmt.Errorf("wait for the database: %w", err)
+		}
+
+		select {
+		case out <- r:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *pipeline) decode(ctx context.Context, in <-chan received, out chan<- decoded) error {
+	for {
+		select {
+		case r := <-in:
+			u, err := update.Decode(r.raw)
+			if err != nil {
+				return err
+			}
+
+			d := decoded{received: r, update: u, references: txhistory.References(p.service.config.Party, u)}
+
+			select {
+			case out <- d:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// write stores what is waiting, all of it in one transaction: a single update when the ledger is quiet, many when
+// there is catching up to do.
+func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
+	batch := make([]decoded, 0, p.service.config.BatchUpdates)
+
+	for {
+		batch = batch[:0]
+
+		select {
+		case d := <-in:
+			batch = append(batch, d)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+
+		batch = drain(in, batch)
+
+		if err := p.writer.store(ctx, batch); err != nil {
+			return err
+		}
+
+		for _, d := range batch {
+			p.budget.Release(d.cost)
+		}
+
+		clear(batch)
+
+		if p.service.reached(p.writer.cursor.Position.Offset) {
+			return errReached
+		}
+	}
+}
+
+// drain adds what is waiting, as far as the batch has room.
+func drain(in <-chan decoded, batch []decoded) []decoded {
+	for len(batch) < cap(batch) {
+		select {
+		case d := <-in:
+			batch = append(batch, d)
+		default:
+			return batch
+		}
+	}
+
+	return batch
+}

@@ -1,0 +1,218 @@
+// Package reconcile compares the database with the validator node and with its own books: it is the outside check
+// that ingestion is right.
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/token"
+	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/update"
+)
+
+// Node is what a reconciliation needs of a validator node.
+type Node interface {
+	ParticipantID(ctx context.Context) (ident.ParticipantID, error)
+	ActiveContracts(ctx context.Context, party ident.Party, at ident.Offset, yield func(ledger.ActiveContract) error) error
+}
+
+// Finding is a kind of difference.
+type Finding string
+
+// The findings. Any of them means that withdrawals should wait until somebody has looked.
+const (
+	// MissingInDatabase is a contract that the node has and the database does not.
+	MissingInDatabase Finding = "missing_in_database"
+	// MissingOnNode is a contract that the database has and the node does not.
+	MissingOnNode Finding = "missing_on_node"
+	// Different is a contract that both have with different content.
+	Different Finding = "different"
+	// BooksDoNotClose is a token whose accounts do not sum to zero.
+	BooksDoNotClose Finding = "books_do_not_close"
+	// BooksDoNotMatch is a token of which the accounts claim more or less than the treasury holds.
+	BooksDoNotMatch Finding = "books_do_not_match_holdings"
+	// BalanceIsWrong is an account whose balance is not the sum of its postings.
+	BalanceIsWrong Finding = "balance_is_not_sum_of_postings"
+)
+
+// Difference is one thing that does not agree.
+type Difference struct {
+	Finding Finding
+	// Subject is a contract id, an instrument or an account.
+	Subject string
+	Detail  string
+}
+
+// Report is the outcome of a reconciliation.
+type Report struct {
+	Participant ident.ParticipantID
+	// At is the offset that both sides are compared at.
+	At           ident.Offset
+	UpdateNo     int64
+	Holdings     int
+	Instructions int
+	Totals       []Total
+	// Differences are in a fixed order; empty means that everything agrees.
+	Differences []Difference
+}
+
+// Clean reports whether everything agrees.
+func (r Report) Clean() bool { return len(r.Differences) == 0 }
+
+// Run compares the treasury at its cursor with the node's active contracts at the same offset, and with its own books.
+// An error means that nothing was compared.
+func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID, party ident.Party) (Report, error) {
+	audit, err := db.ReadAudit(ctx, treasury)
+	if err != nil {
+		return Report{}, err
+	}
+
+	participant, err := node.ParticipantID(ctx)
+	if err != nil {
+		return Report{}, fmt.Errorf("ask the node who it is: %w", err)
+	}
+
+	if participant != audit.Cursor.Participant {
+		return Report{}, fmt.Errorf("the database follows node %s, but this is node %s: their offsets cannot be compared", audit.Cursor.Participant, participant)
+	}
+
+	at := audit.Cursor.Position.Offset
+
+	active, err := readActive(ctx, node, party, at)
+	if err != nil {
+		return Report{}, fmt.Errorf("read active contracts at offset %d: %w", at, err)
+	}
+
+	report := Report{
+		Participant: participant, At: at, UpdateNo: audit.Cursor.Position.No, Holdings: len(audit.Holdings), Instructions: len(audit.Instructions),
+	}
+	report.Differences = append(compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions)...)
+
+	totals, differences, err := checkBooks(audit)
+	if err != nil {
+		return Report{}, err
+	}
+
+	report.Totals = totals
+	report.Differences = append(report.Differences, differences...)
+	slices.SortFunc(report.Differences, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
+	})
+
+	return report, nil
+}
+
+// active is what the node says is active for the party.
+type active struct {
+	holdings     map[ident.ContractID]heldOnNode
+	instructions map[ident.ContractID]token.Instruction
+}
+
+type heldOnNode struct {
+	holding      token.Holding
+	synchronizer ident.SynchronizerID
+	leaving      bool
+}
+
+func readActive(ctx context.Context, node Node, party ident.Party, at ident.Offset) (active, error) {
+	a := active{holdings: map[ident.ContractID]heldOnNode{}, instructions: map[ident.ContractID]token.Instruction{}}
+
+	err := node.ActiveContracts(ctx, party, at, func(c ledger.ActiveContract) error {
+		// The parser's own reading of a contract, as of a transaction that creates it and nothing else.
+		u := update.Update{Kind: update.Transaction, ID: "active", Events: []update.Event{{Node: 0, Created: c.Created}}}
+
+		effects, err := txhistory.Parse(party, u, nothingKnown{}, txhistory.Options{QuarantineFailedViews: true})
+		if err != nil {
+			return fmt.Errorf("contract %s: %w", c.Created.Contract, err)
+		}
+
+		for _, created := range effects.Created {
+			a.holdings[created.Contract] = heldOnNode{holding: created.Holding, synchronizer: c.Synchronizer, leaving: c.InFlight == ledger.Leaving}
+		}
+
+		for _, opened := range effects.Opened {
+			a.instructions[opened.Contract] = opened.Instruction
+		}
+
+		return nil
+	})
+
+	return a, err
+}
+
+type nothingKnown struct{}
+
+func (nothingKnown) Holding(ident.ContractID) (token.Holding, bool) { return token.Holding{}, false }
+
+func (nothingKnown) Instruction(ident.ContractID) (token.Instruction, bool) {
+	return token.Instruction{}, false
+}
+
+func compareHoldings(a active, held []store.HeldContract) []Difference {
+	var out []Difference
+
+	seen := make(map[ident.ContractID]bool, len(held))
+
+	for _, h := range held {
+		seen[h.Contract] = true
+
+		onNode, ok := a.holdings[h.Contract]
+		if !ok {
+			out = append(out, Difference{MissingOnNode, string(h.Contract), fmt.Sprintf("holding of %s %s is not active on the node", h.Amount, h.Instrument)})
+
+			continue
+		}
+
+		n := onNode.holding
+		if n.Instrument != h.Instrument || !n.Amount.Equal(h.Amount) || (n.Lock != nil) != h.Locked || onNode.synchronizer != h.Synchronizer || onNode.leaving != h.InFlight {
+			out = append(out, Difference{Different, string(h.Contract), fmt.Sprintf(
+				"database: %s %s locked=%t on %s in flight=%t; node: %s %s locked=%t on %s in flight=%t", h.Amount, h.Instrument, h.Locked, h.Synchronizer, h.InFlight,
+				n.Amount, n.Instrument, n.Lock != nil, onNode.synchronizer, onNode.leaving)})
+		}
+	}
+
+	for id, n := range a.holdings {
+		if !seen[id] {
+			out = append(out, Difference{MissingInDatabase, string(id), fmt.Sprintf("holding of %s %s is active on the node", n.holding.Amount, n.holding.Instrument)})
+		}
+	}
+
+	return out
+}
+
+func compareInstructions(a active, open []store.OpenContract) []Difference {
+	var out []Difference
+
+	seen := make(map[ident.ContractID]bool, len(open))
+
+	for _, o := range open {
+		seen[o.Contract] = true
+
+		onNode, ok := a.instructions[o.Contract]
+		if !ok {
+			out = append(out, Difference{MissingOnNode, string(o.Contract), fmt.Sprintf("instruction over %s %s is not active on the node", o.Amount, o.Instrument)})
+
+			continue
+		}
+
+		n := onNode.Transfer
+		if n.Instrument != o.Instrument || !n.Amount.Equal(o.Amount) || n.Sender != o.Sender || n.Receiver != o.Receiver || !n.ExecuteBefore.Equal(o.ExecuteBefore) {
+			out = append(out, Difference{Different, string(o.Contract), fmt.Sprintf("database: %s %s from %s to %s; node: %s %s from %s to %s",
+				o.Amount, o.Instrument, o.Sender, o.Receiver, n.Amount, n.Instrument, n.Sender, n.Receiver)})
+		}
+	}
+
+	for id, n := range a.instructions {
+		if !seen[id] {
+			out = append(out, Difference{MissingInDatabase, string(id), fmt.Sprintf("instruction over %s %s is active on the node", n.Transfer.Amount, n.Transfer.Instrument)})
+		}
+	}
+
+	return out
+}
