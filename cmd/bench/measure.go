@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const maxBody = 1 << 20
+
+func decodeJSON(r io.Reader, v any) error {
+	return json.NewDecoder(io.LimitReader(r, maxBody)).Decode(v)
+}
+
+func unmarshal(raw []byte, v any) error { return json.Unmarshal(raw, v) }
+
+// ingester is the real program in a process of its own.
+type ingester struct {
+	command *exec.Cmd
+	admin   string
+	log     *bytes.Buffer
+}
+
+// build makes the real program.
+func build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "ingest")
+
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/canton-exchange/suite/cmd/ingest").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build cmd/ingest: %w\n%s", err, out)
+	}
+
+	return path, nil
+}
+
+func startIngester(ctx context.Context, path, admin string, environment map[string]string) (*ingester, error) {
+	i := &ingester{command: exec.CommandContext(ctx, path), admin: admin, log: &bytes.Buffer{}}
+	i.command.Stderr = i.log
+	i.command.Env = []string{"PATH=" + os.Getenv("PATH"), "CES_ADMIN_ADDR=" + admin, "CES_LOG_LEVEL=error"}
+
+	for name, value := range environment {
+		i.command.Env = append(i.command.Env, name+"="+value)
+	}
+
+	if err := i.command.Start(); err != nil {
+		return nil, fmt.Errorf("start cmd/ingest: %w", err)
+	}
+
+	return i, nil
+}
+
+func (i *ingester) stop() error {
+	_ = i.command.Process.Signal(syscall.SIGTERM)
+
+	if err := i.command.Wait(); err != nil {
+		return fmt.Errorf("cmd/ingest ended badly: %w\n%s", err, i.log.String())
+	}
+
+	return nil
+}
+
+// usage is what a process has used.
+type usage struct {
+	cpu      time.Duration
+	resident int64 // bytes now
+	peak     int64
+}
+
+// clockTicks is the kernel's USER_HZ, 100 on every Linux that Go runs on.
+const clockTicks = 100
+
+func usageOf(pid int) (usage, error) {
+	var u usage
+
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return u, fmt.Errorf("read usage: %w", err)
+	}
+
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return u, errors.New("read usage: unknown format of /proc stat")
+	}
+
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	u.cpu = time.Duration(user+system) * time.Second / clockTicks
+
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, fmt.Errorf("read usage: %w", err)
+	}
+
+	u.resident, u.peak = kilobytes(status, "VmRSS:"), kilobytes(status, "VmHWM:")
+
+	return u, nil
+}
+
+func kilobytes(status []byte, key string) int64 {
+	_, after, _ := bytes.Cut(status, []byte(key))
+	fields := bytes.Fields(after)
+
+	if len(fields) == 0 {
+		return 0
+	}
+
+	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
+
+	return n << 10
+}
+
+// commitLatency reads the histogram that the program itself keeps of the time from receipt to commit.
+func (i *ingester) commitLatency(ctx context.Context) (buckets []bucket, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.admin+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+
+	lines := bufio.NewScanner(io.LimitReader(response.Body, maxBody))
+	for lines.Scan() {
+		rest, ok := strings.CutPrefix(lines.Text(), `ces_ingest_commit_seconds_bucket{le="`)
+		if !ok {
+			continue
+		}
+
+		bound, count, _ := strings.Cut(rest, `"} `)
+		n, _ := strconv.ParseFloat(count, 64)
+		buckets = append(buckets, bucket{bound: bound, count: int64(n)})
+	}
+
+	return buckets, lines.Err()
+}
+
+type bucket struct {
+	bound string
+	count int64
+}
+
+// below is the bound under which this share of the observations lies.
+func below(buckets []bucket, share float64) string {
+	if len(buckets) == 0 {
+		return "unknown"
+	}
+
+	total := buckets[len(buckets)-1].count
+	for _, b := range buckets {
+		if float64(b.count) >= share*float64(total) {
+			return b.bound + " s"
+		}
+	}
+
+	return "unknown"
+}
+
+// machine says what the figures were measured on.
+func machine() string {
+	model := "unknown processor"
+
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, after, ok := bytes.Cut(info, []byte("model name\t: ")); ok {
+			line, _, _ := bytes.Cut(after, []byte("\n"))
+			model = string(line)
+		}
+	}
+
+	return fmt.Sprintf("%d cores of %s, %s/%s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
