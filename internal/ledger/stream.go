@@ -25,6 +25,8 @@ type Stream interface {
 	Transport() string
 }
 
+const opStream = "stream updates"
+
 // The names of transports.
 const (
 	transportSocket = "websocket"
@@ -43,17 +45,13 @@ const (
 // Where something on the way refuses websockets, the stream polls over HTTP. It then ends itself every ten minutes,
 // so that a websocket is tried again; and while nothing happens on the ledger it gives fewer checkpoints, or none.
 func (c *Client) OpenUpdates(ctx context.Context, party ident.Party, begin ident.Offset) (Stream, error) {
-	const op = "stream updates"
 	if begin < 0 {
-		return nil, fmt.Errorf("ledger: %s: offset %d", op, begin)
+		return nil, fmt.Errorf("ledger: %s: offset %d", opStream, begin)
 	}
 
-	names := c.interfaces.wanted()
-	path, body := c.updatesBody(party, names, begin, nil)
-
-	s, err := c.openSocket(ctx, context.WithoutCancel(ctx), op, path, names, body)
+	s, err := c.openUpdates(ctx, party, begin)
 	if err == nil {
-		return c.socketStream(s), nil
+		return c.socketStream(s, party, begin), nil
 	}
 
 	if !upgradeRefused(err) {
@@ -69,7 +67,7 @@ func (c *Client) OpenUpdates(ctx context.Context, party ident.Party, begin ident
 		c.cfg.Logger.Warn("no websocket to the node: polling over HTTP instead", slog.String("refusal", err.Error()))
 	}
 
-	return c.pollStream(ctx, op, party, begin), nil
+	return c.pollStream(ctx, party, begin), nil
 }
 
 // stream is a goroutine that reads ahead, and a bounded queue.
@@ -147,54 +145,70 @@ func (s *stream) Close() error {
 // Transport implements Stream.
 func (s *stream) Transport() string { return s.transport }
 
-// socketStream reads a socket that has been opened.
-func (c *Client) socketStream(s *socket) *stream {
-	return newStream(context.Background(), transportSocket, func(ctx context.Context, put func([]byte) error) error {
-		defer s.close()
+// openUpdates opens a socket that lives until it is closed.
+func (c *Client) openUpdates(ctx context.Context, party ident.Party, begin ident.Offset) (*socket, error) {
+	names := c.interfaces.wanted()
+	path, body := c.updatesBody(party, names, begin, nil)
 
+	return c.openSocket(ctx, context.WithoutCancel(ctx), opStream, path, names, body)
+}
+
+// socketStream reads a socket that has been opened. A node says only in its first message that it does not know an
+// interface: then the stream, which has given nothing yet, asks once more for fewer.
+func (c *Client) socketStream(s *socket, party ident.Party, begin ident.Offset) *stream {
+	return newStream(context.Background(), transportSocket, func(ctx context.Context, put func([]byte) error) error {
 		ctx, done := context.WithTimeoutCause(ctx, c.cfg.MaxStreamAge, errAged)
 		defer done()
 
-		stop := context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
-		defer stop()
-
 		for {
-			raw, err := s.next()
-			if err != nil {
+			given, err := c.pump(ctx, s, put)
+			if given > 0 || !c.interfaces.learn(s.asked, err) {
 				return err
 			}
 
-			if !isItem(raw, "update") {
-				return c.refused(ctx, s, raw)
-			}
-
-			resume := s.pause()
-			err = put(raw)
-
-			resume()
-
-			if err != nil {
-				return s.ended(err)
+			if s, err = c.openUpdates(ctx, party, begin); err != nil {
+				return unlessEnded(ctx, opStream, err)
 			}
 		}
 	})
 }
 
-// refused makes the error of a message that is not an item, and draws the conclusions that the client itself can draw:
-// the next opening uses another token, or asks for fewer interfaces.
-func (c *Client) refused(ctx context.Context, s *socket, message []byte) error {
+// pump puts what the socket gives until it ends, closes it, and returns how many items there were and why it ended.
+func (c *Client) pump(ctx context.Context, s *socket, put func([]byte) error) (given int, err error) {
+	defer s.close()
+
+	stop := context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
+	defer stop()
+
+	for ; ; given++ {
+		raw, err := s.next()
+		if err != nil {
+			return given, err
+		}
+
+		if !isItem(raw, "update") {
+			return given, c.refused(ctx, s, raw)
+		}
+
+		resume := s.pause()
+		err = put(raw)
+
+		resume()
+
+		if err != nil {
+			return given, s.ended(err)
+		}
+	}
+}
+
+// refused makes the error of a message that is not an item. Where that is about the token, the next opening uses
+// another.
+func (c *Client) refused(ctx context.Context, s *socket, message []byte) *Error {
 	e := failureMessage(s.op, message)
 
 	if IsUnauthorized(e) && c.cfg.Tokens != nil {
 		if current, err := c.token(ctx, s.op); err == nil && current == s.token {
 			c.cfg.Tokens.Invalidate()
-		}
-	}
-
-	if c.interfaces.learn(s.asked, e) {
-		return &Error{
-			Op: s.op, Code: CodeStreamClosed,
-			Cause: "the node does not know every interface asked for; the next stream asks for fewer: " + e.Cause,
 		}
 	}
 
@@ -220,25 +234,29 @@ func isItem(message []byte, member string) bool {
 
 // pollStream reads by HTTP. An answer moves it on only by the items in it: the node may answer short although there is
 // more, so an empty answer is believed only when it came for a range with an end.
-func (c *Client) pollStream(ctx context.Context, op string, party ident.Party, begin ident.Offset) *stream {
+func (c *Client) pollStream(ctx context.Context, party ident.Party, begin ident.Offset) *stream {
 	return newStream(context.WithoutCancel(ctx), transportHTTP,
 		func(ctx context.Context, put func([]byte) error) error {
 			ctx, done := context.WithTimeoutCause(ctx, min(c.timing.pollAge, c.cfg.MaxStreamAge), errAged)
 			defer done()
 
-			p := &poller{pages: c.pager(op, party, begin, NoRetry), read: begin}
+			p := &poller{pages: c.pager(opStream, party, begin, NoRetry), read: begin}
 
 			for {
-				err := p.round(ctx, put)
-				if cause := context.Cause(ctx); cause != nil {
-					return &Error{Op: op, Code: CodeStreamClosed, Cause: cause.Error()}
-				}
-
-				if err != nil {
-					return err
+				if err := p.round(ctx, put); err != nil {
+					return unlessEnded(ctx, opStream, err)
 				}
 			}
 		})
+}
+
+// unlessEnded is err, unless the stream was ended by its age or by Close while it was under way.
+func unlessEnded(ctx context.Context, op string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return &Error{Op: op, Code: CodeStreamClosed, Cause: cause.Error()}
+	}
+
+	return err
 }
 
 type poller struct {
