@@ -15,6 +15,7 @@ func (t *transaction) offerAmulet(p *plan) (any, error) {
 	}
 
 	t.fetch(t.s.amulet.config)
+	t.fetchAll(p.inputs)
 
 	if err := t.spend(p.inputs); err != nil {
 		return nil, err

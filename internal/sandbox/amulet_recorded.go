@@ -270,7 +270,7 @@ func summary(p *plan, f fees) obj {
 
 func (t *transaction) sendAmuletRecorded(p *plan, approval *contract) (any, error) {
 	t.fetch(t.s.amulet.rules)
-	t.fetch(t.s.amulet.round)
+	t.fetchAll(p.inputs)
 	t.fetch(approval, p.sender())
 
 	var out *settled
@@ -308,6 +308,8 @@ func (t *transaction) sendAmuletRecorded(p *plan, approval *contract) (any, erro
 }
 
 func (t *transaction) mergeAmuletRecorded(p *plan) (any, error) {
+	t.fetch(t.s.amulet.rules)
+
 	if _, _, err := t.openExpired(p); err != nil {
 		return nil, err
 	}
@@ -327,6 +329,8 @@ func (t *transaction) offerAmuletRecorded(p *plan) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	t.fetch(t.s.amulet.rules)
 
 	err = t.exercise(exercise{
 		on: t.s.amulet.rules, choice: "AmuletRules_ComputeFees", acting: []ident.Party{p.sender()},
@@ -351,6 +355,9 @@ func (t *transaction) offerAmuletRecorded(p *plan) (any, error) {
 			return nil, err
 		}
 	}
+
+	t.fetchAll(p.inputs)
+	t.fetch(t.s.amulet.round)
 
 	own := output{receiver: p.sender(), amount: locked, lock: p}
 

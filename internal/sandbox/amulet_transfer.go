@@ -75,7 +75,7 @@ func (t *transaction) sendAmulet(p *plan, approval *contract) (any, error) {
 	}
 
 	t.fetch(t.s.amulet.config)
-	t.fetch(t.s.amulet.externalRules)
+	t.fetchAll(p.inputs)
 	t.fetch(approval, p.sender())
 
 	var received, change []*contract
@@ -191,6 +191,8 @@ func (t *transaction) mergeAmulet(p *plan) (any, error) {
 // what it replaced and by what.
 func (t *transaction) openExpired(p *plan) (locked, opened []*contract, err error) {
 	for i, c := range p.inputs {
+		t.fetch(c)
+
 		if !holdingOf(c).locked {
 			continue
 		}

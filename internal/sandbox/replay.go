@@ -206,18 +206,36 @@ func (r *recording) create(u *update, e *recordedCreate) (*node, error) {
 		return nil, err
 	}
 
-	if _, twice := r.s.contracts[c.id]; twice {
-		return nil, fmt.Errorf("%w: contract %s is created twice", errRecording, c.id)
+	if early, ok := r.s.contracts[c.id]; ok {
+		if early.node != nil {
+			return nil, fmt.Errorf("%w: contract %s is created twice", errRecording, c.id)
+		}
+
+		// Its end was listed before its beginning.
+		early.learn(c)
+		c = early
 	}
 
 	r.s.know(e.Witnesses...)
 
 	n := &node{kind: nodeCreate, id: e.NodeID, last: e.NodeID, contract: c, witnesses: union(e.Witnesses)}
 	c.node, c.offset, c.home = n, u.offset, u.synchronizer
+
+	if c.archivedAt == u.offset {
+		n.transient, c.archivedBy.transient = true, true
+	}
+
 	r.s.contracts[c.id] = c
 	r.s.order = append(r.s.order, c)
 
 	return n, nil
+}
+
+// learn takes over what a create tells about a contract that was known by its id only.
+func (c *contract) learn(from *contract) {
+	c.template, c.packageName = from.template, from.packageName
+	c.argument, c.signatories, c.observers = from.argument, from.signatories, from.observers
+	c.views, c.createdAt = from.views, from.createdAt
 }
 
 func contractOf(e *recordedCreate) (*contract, error) {
@@ -266,11 +284,17 @@ func (r *recording) exercise(u *update, e *recordedExercise) (*node, error) {
 		return n, nil
 	}
 
-	if c.archivedAt != 0 {
+	// A recording may be a collection of unrelated cases, in which an older contract ends more than once: the
+	// first end counts. What the recording itself creates cannot.
+	switch {
+	case c.archivedAt == 0:
+		c.archivedAt, c.archivedBy = u.offset, n
+	case c.node != nil:
 		return nil, fmt.Errorf("%w: contract %s is archived twice", errRecording, c.id)
+	default:
+		return n, nil
 	}
 
-	c.archivedAt, c.archivedBy = u.offset, n
 	if c.node != nil && c.offset == u.offset {
 		n.transient, c.node.transient = true, true
 	}
@@ -333,8 +357,7 @@ func (r *recording) lookup(raw json.RawMessage) error {
 		return nil // not part of this history, or told by it already
 	}
 
-	c.argument, c.signatories, c.observers = old.argument, old.signatories, old.observers
-	c.views, c.createdAt = old.views, old.createdAt
+	c.learn(old)
 	c.node = &node{kind: nodeCreate, contract: c, id: answer.Created.Event.NodeID}
 	c.offset = max(answer.Created.Event.Offset+r.shift, ident.Begin+1)
 	c.home = r.s.primary()

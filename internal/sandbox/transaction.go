@@ -146,6 +146,13 @@ func (t *transaction) fetch(c *contract, acting ...ident.Party) {
 	t.add(&node{kind: nodeFetch, contract: c, acting: acting, last: 0})
 }
 
+// fetchAll looks at every input, as the choices of Canton Coin do before they spend any.
+func (t *transaction) fetchAll(inputs []*contract) {
+	for _, c := range inputs {
+		t.fetch(c)
+	}
+}
+
 // archive adds a plain Archive by the signatories.
 func (t *transaction) archive(c *contract) error {
 	return t.exercise(exercise{
