@@ -154,7 +154,7 @@ type wireLeg struct {
 func DecodeHoldingsChange(raw strictjson.Raw) (HoldingsChange, error) {
 	var w wireChange
 	if err := decode("holdings change", raw, &w); err != nil {
-		return HoldingsChange{}, err
+		return HoldingsChange{Account: accountAlone(raw)}, err
 	}
 
 	account, err := w.Account.account()
@@ -188,6 +188,23 @@ func DecodeHoldingsChange(raw strictjson.Raw) (HoldingsChange, error) {
 	}
 
 	return c, nil
+}
+
+// accountAlone reads whom an event is about when the rest of it does not decode.
+func accountAlone(raw strictjson.Raw) Account {
+	var w struct {
+		Account *wireAccount `json:"account"`
+	}
+	if strictjson.Decode(raw, &w) != nil {
+		return Account{}
+	}
+
+	account, err := w.Account.account()
+	if err != nil {
+		return Account{}
+	}
+
+	return account
 }
 
 func (w wireLeg) leg(admin ident.Party) (Leg, error) {
