@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+
+		return ""
+	}
+}
+
+func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
+	t.Parallel()
+
+	o, err := parse([]string{"-seed", "5"}, env("SANDBOX_SEED", "6", "SANDBOX_TOKEN_FILE", "/t"), io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, uint64(5), o.seed)
+	require.Equal(t, "/t", o.tokenFile)
+	require.Equal(t, "127.0.0.1:7575", o.listen)
+}
+
+func TestBadFlags(t *testing.T) {
+	t.Parallel()
+
+	for _, args := range [][]string{
+		{"-nonsense"}, {"extra"}, {"-traffic", "-1"}, {"-traffic", "1", "-treasury", ""},
+		{"-traffic", "1", "-replay", "file"}, {"-seed", "x"},
+	} {
+		_, err := parse(args, env(), io.Discard)
+		require.Error(t, err, args)
+	}
+
+	_, err := parse(nil, env("SANDBOX_TRAFFIC", "many"), io.Discard)
+	require.ErrorIs(t, err, errUsage)
+}
+
+// lines collects log output and tells when the address is known.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+	url  chan string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.text.Write(p)
+
+	if found := regexp.MustCompile(`url=(http://\S+)`).FindSubmatch(p); found != nil {
+		l.url <- string(found[1])
+	}
+
+	return len(p), nil
+}
+
+// serve runs the command until the test has asked what it wants.
+func serve(t *testing.T, args []string, ask func(url string)) string {
+	t.Helper()
+
+	o, err := parse(append([]string{"-listen", "127.0.0.1:0"}, args...), env(), io.Discard)
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	out := &lines{url: make(chan string, 1)}
+	done := make(chan error, 1)
+
+	go func() { done <- run(ctx, o, slog.New(slog.NewTextHandler(out, nil))) }()
+
+	select {
+	case url := <-out.url:
+		ask(url)
+	case err := <-done:
+		require.NoError(t, err)
+	}
+
+	cancel()
+	require.NoError(t, <-done)
+	http.DefaultClient.CloseIdleConnections()
+
+	return out.text.String()
+}
+
+func get(t *testing.T, url, token string) (int, map[string]any) {
+	t.Helper()
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+
+	defer func() { require.NoError(t, resp.Body.Close()) }()
+
+	var answer map[string]any
+
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+
+	return resp.StatusCode, answer
+}
+
+//nolint:paralleltest // shares the default client's idle connections
+func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
+
+	log := serve(t, []string{"-token-file", file, "-traffic", "1000"}, func(url string) {
+		status, _ := get(t, url+"/v2/state/ledger-end", "")
+		require.Equal(t, http.StatusUnauthorized, status)
+
+		first := 0.0
+
+		require.Eventually(t, func() bool {
+			status, answer := get(t, url+"/v2/state/ledger-end", "s3cret")
+			require.Equal(t, http.StatusOK, status)
+
+			end, _ := answer["offset"].(float64)
+			if first == 0 {
+				first = end
+			}
+
+			return end > first+20
+		}, 20*time.Second, 10*time.Millisecond)
+	})
+
+	require.Contains(t, log, "treasury::1220")
+	require.Contains(t, log, "customers went home")
+	require.NotContains(t, log, "s3cret")
+}
+
+//nolint:paralleltest // shares the default client's idle connections
+func TestServesARecording(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "recording.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"update":{"Transaction":{"value":{"updateId":"1220aa","offset":0,
+		"effectiveAt":"2026-01-01T00:00:00Z","recordTime":"2026-01-01T00:00:00Z","synchronizerId":"s::1","events":[]}}}}]`), 0o600))
+
+	serve(t, []string{"-replay", file, "-party", "a::b"}, func(url string) {
+		_, answer := get(t, url+"/v2/state/ledger-end", "")
+		require.InDelta(t, 1, answer["offset"], 0)
+	})
+}
+
+func TestCannotStart(t *testing.T) {
+	t.Parallel()
+
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	require.NoError(t, os.WriteFile(bad, []byte(`{`), 0o600))
+
+	for _, o := range []options{
+		{replay: "/no/such/file", party: "a::b"}, {replay: bad, party: "a::b"}, {replay: bad}, {tokenFile: "/no/such/file"},
+		{version: "2.0"}, {treasury: "a b"}, {listen: "nowhere:-1"},
+	} {
+		require.Error(t, run(t.Context(), o, slog.New(slog.DiscardHandler)))
+	}
+}
