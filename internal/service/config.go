@@ -221,7 +221,7 @@ func (f field) load(given map[string]string) error {
 
 	if text == "" {
 		if f.Required {
-			return fmt.Errorf("%s is required and not set: %s", f.Name, f.Help)
+			return fmt.Errorf("%s is required and not set: %s", f.Name, strings.TrimSuffix(f.Help, "."))
 		}
 
 		return nil
