@@ -29,6 +29,7 @@ type options struct {
 	batch     int
 	dir       string
 	admin     string
+	profile   bool
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 200, "most updates in one database transaction")
 	flag.StringVar(&o.dir, "dir", "", "directory on a real disk for the database (default: the system's temporary directory)")
 	flag.StringVar(&o.admin, "admin", "127.0.0.1:19090", "admin address of the measured program")
+	flag.BoolVar(&o.profile, "profile", false, "print the statements that took most of the database's time (needs pg_stat_statements)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -71,9 +73,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 
-	server, err := pgtest.Start(ctx, pgtest.Options{Durable: true, Dir: o.dir, Settings: map[string]string{
+	settings := map[string]string{
 		"shared_buffers": "1GB", "max_wal_size": "4GB", "checkpoint_timeout": "15min", "wal_compression": "off",
-	}})
+	}
+	if o.profile {
+		settings["shared_preload_libraries"] = "pg_stat_statements"
+	}
+
+	server, err := pgtest.Start(ctx, pgtest.Options{Durable: true, Dir: o.dir, Settings: settings})
 	if err != nil {
 		return err
 	}
@@ -155,6 +162,12 @@ func (b *bench) database(ctx context.Context, holdings int) (*pgxpool.Pool, erro
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
+	}
+
+	if b.options.profile {
+		if _, err := pool.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
+			return nil, fmt.Errorf("prepare profile: %w", err)
+		}
 	}
 
 	if holdings == 0 {
@@ -284,5 +297,30 @@ func (b *bench) sizes(ctx context.Context, pool *pgxpool.Pool) error {
 
 	fmt.Println("           left in the database:", text)
 
+	if b.options.profile {
+		return b.statements(ctx, pool)
+	}
+
 	return nil
+}
+
+// statements prints where the database's time went.
+func (b *bench) statements(ctx context.Context, pool *pgxpool.Pool) error {
+	rows, err := pool.Query(ctx, `SELECT round(total_exec_time)::text || ' ms in ' || calls || ' calls: ' || left(regexp_replace(query, '\s+', ' ', 'g'), 90)
+		FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid WHERE datname = current_database() ORDER BY total_exec_time DESC LIMIT 25`)
+	if err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+	defer rows.Close()
+
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return fmt.Errorf("read statements: %w", err)
+		}
+
+		fmt.Println("          ", text)
+	}
+
+	return rows.Err()
 }

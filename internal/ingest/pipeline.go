@@ -17,9 +17,9 @@ import (
 
 const (
 	// inFlightBytes bounds the raw updates between the socket and the database; a single larger one goes alone.
-	inFlightBytes = 16 << 20
+	inFlightBytes = 4 << 20
 	// inFlightUpdates bounds their number.
-	inFlightUpdates = 1024
+	inFlightUpdates = 512
 )
 
 // errReached ends a pipeline that has come as far as it should.

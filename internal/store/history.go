@@ -252,11 +252,10 @@ func (db *DB) writeWithdrawals(ctx context.Context, tx pgx.Tx, r *rows) error {
 		}
 	}
 
-	for _, advance := range r.advances {
-		changed, err := db.queries.WithdrawalAdvance(ctx, tx, advance)
-		if err := allChanged("advance withdrawals", changed, len(advance.WithdrawalIds), err); err != nil {
-			return err
-		}
+	if n := len(r.advances.WithdrawalIds); n > 0 {
+		changed, err := db.queries.WithdrawalAdvance(ctx, tx, r.advances)
+
+		return allChanged("advance withdrawals", changed, n, err)
 	}
 
 	return nil

@@ -28,12 +28,16 @@ func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party,
 
 	ids := texts(contracts)
 
-	holdings, err := db.queries.HoldingListActive(ctx, db.exec, dbsqlc.HoldingListActiveParams{TreasuryID: int32(treasury), ContractIds: ids})
+	holdings, err := db.queries.HoldingListNamed(ctx, db.exec, dbsqlc.HoldingListNamedParams{TreasuryID: int32(treasury), ContractIds: ids})
 	if err != nil {
 		return Knowledge{}, fmt.Errorf("look up holdings: %w", err)
 	}
 
 	for _, row := range holdings {
+		if row.ArchivedNo != nil {
+			continue
+		}
+
 		instrument, err := db.instrument(ctx, row.InstrumentNo)
 		if err != nil {
 			return Knowledge{}, err
@@ -44,12 +48,16 @@ func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party,
 		}
 	}
 
-	instructions, err := db.queries.InstructionListOpen(ctx, db.exec, dbsqlc.InstructionListOpenParams{TreasuryID: int32(treasury), ContractIds: ids})
+	instructions, err := db.queries.InstructionListNamed(ctx, db.exec, dbsqlc.InstructionListNamedParams{TreasuryID: int32(treasury), ContractIds: ids})
 	if err != nil {
 		return Knowledge{}, fmt.Errorf("look up instructions: %w", err)
 	}
 
 	for _, row := range instructions {
+		if row.ClosedNo != nil {
+			continue
+		}
+
 		if known.Instructions[row.ContractID], err = db.instructionOf(ctx, row); err != nil {
 			return Knowledge{}, err
 		}
@@ -58,7 +66,7 @@ func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party,
 	return known, nil
 }
 
-func (db *DB) instructionOf(ctx context.Context, row dbsqlc.InstructionListOpenRow) (token.Instruction, error) {
+func (db *DB) instructionOf(ctx context.Context, row dbsqlc.InstructionListNamedRow) (token.Instruction, error) {
 	instrument, err := db.instrument(ctx, row.InstrumentNo)
 	if err != nil {
 		return token.Instruction{}, err

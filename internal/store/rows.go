@@ -30,16 +30,19 @@ type rows struct {
 	deposits     []dbsqlc.DepositInsertParams
 	settlements  dbsqlc.DepositSettleParams
 	recovered    []dbsqlc.WithdrawalInsertRecoveredParams
-	// advances is one statement per update: a withdrawal can advance twice in a batch, and a statement sees a row once.
-	advances []dbsqlc.WithdrawalAdvanceParams
-	postings []dbsqlc.PostingInsertParams
-	events   []dbsqlc.EventInsertParams
+	advances     dbsqlc.WithdrawalAdvanceParams
+	postings     []dbsqlc.PostingInsertParams
+	events       []dbsqlc.EventInsertParams
 
-	// born is the row of every holding and instruction that this batch itself creates, so that its end within the
-	// same batch is written with it instead of as a second statement on the same row.
+	// born… is where the row of what this batch itself creates is, so that its end within the same batch is written
+	// with it instead of by a second statement. moved and advanced are where a row's change is: a statement can change
+	// a row only once, so a later change of the same batch takes the place of the earlier one.
 	bornHoldings     map[ident.ContractID]int
 	bornInstructions map[ident.ContractID]int
-	lastMove         map[ident.ContractID]int
+	bornDeposits     map[ident.ContractID]int
+	bornWithdrawals  map[string]int
+	moved            map[ident.ContractID]int
+	advanced         map[string]int
 
 	numbers func(ident.Instrument) (int32, bool)
 }
@@ -48,9 +51,11 @@ func (db *DB) rowsOf(b Batch) (*rows, error) {
 	t := int32(b.Treasury)
 	r := &rows{
 		treasury: t, party: b.Party, now: b.Now, numbers: db.instruments.number,
-		bornHoldings: map[ident.ContractID]int{}, bornInstructions: map[ident.ContractID]int{}, lastMove: map[ident.ContractID]int{},
+		bornHoldings: map[ident.ContractID]int{}, bornInstructions: map[ident.ContractID]int{}, bornDeposits: map[ident.ContractID]int{},
+		bornWithdrawals: map[string]int{}, moved: map[ident.ContractID]int{}, advanced: map[string]int{},
 	}
-	r.archives.TreasuryID, r.holdingMoves.TreasuryID, r.closures.TreasuryID, r.settlements.TreasuryID = t, t, t, t
+	r.archives.TreasuryID, r.holdingMoves.TreasuryID, r.closures.TreasuryID = t, t, t
+	r.settlements.TreasuryID, r.advances.TreasuryID = t, t
 
 	for i := range b.Records {
 		if err := r.add(&b.Records[i]); err != nil {
@@ -129,13 +134,13 @@ func (r *rows) addHoldings(rec *Record) error {
 
 // addMove keeps the last move of a contract in the batch: one statement must not name a row twice.
 func (r *rows) addMove(m ContractMove) {
-	if i, ok := r.lastMove[m.Contract]; ok {
+	if i, ok := r.moved[m.Contract]; ok {
 		r.holdingMoves.SynchronizerIds[i], r.holdingMoves.InFlight[i] = string(m.Synchronizer), m.InFlight
 
 		return
 	}
 
-	r.lastMove[m.Contract] = len(r.holdingMoves.ContractIds)
+	r.moved[m.Contract] = len(r.holdingMoves.ContractIds)
 	r.holdingMoves.ContractIds = append(r.holdingMoves.ContractIds, string(m.Contract))
 	r.holdingMoves.SynchronizerIds = append(r.holdingMoves.SynchronizerIds, string(m.Synchronizer))
 	r.holdingMoves.InFlight = append(r.holdingMoves.InFlight, m.InFlight)

@@ -28,10 +28,21 @@ func (r *rows) addDeposits(rec *Record) error {
 			p.OfferedNo = &offered
 		}
 
+		if d.Attribution.State == books.Offered {
+			r.bornDeposits[d.Correlation] = len(r.deposits)
+		}
+
 		r.deposits = append(r.deposits, p)
 	}
 
 	for _, s := range rec.Entries.Settlements {
+		if i, ok := r.bornDeposits[s.Correlation]; ok {
+			settleBorn(&r.deposits[i], s, rec)
+			delete(r.bornDeposits, s.Correlation)
+
+			continue
+		}
+
 		p := &r.settlements
 		p.CorrelationIds = append(p.CorrelationIds, string(s.Correlation))
 		p.States = append(p.States, string(s.Attribution.State))
@@ -60,37 +71,51 @@ func (r *rows) addWithdrawals(rec *Record) error {
 			InstrumentNo: no, Amount: w.Amount, Receiver: w.Receiver, CorrelationID: optional(w.Correlation), RecordTime: &rec.Update.RecordTime,
 		}
 		p.OfferedNo, p.SettledNo = offeredOrSettled(w.State, rec.No)
+		r.bornWithdrawals[w.ID] = len(r.recovered)
 		r.recovered = append(r.recovered, p)
 	}
 
-	if len(rec.Entries.Advances) == 0 {
-		return nil
-	}
-
-	p := dbsqlc.WithdrawalAdvanceParams{TreasuryID: r.treasury}
-
-	named := map[string]bool{}
-
 	for _, a := range rec.Entries.Advances {
-		if named[a.ID] { // a second step within one update: a statement sees a row only once
-			r.advances = append(r.advances, p)
-			p, named = dbsqlc.WithdrawalAdvanceParams{TreasuryID: r.treasury}, map[string]bool{}
+		if i, ok := r.bornWithdrawals[a.ID]; ok {
+			advanceBorn(&r.recovered[i], a, rec)
+
+			continue
 		}
 
-		named[a.ID] = true
-		offered, settled := offeredOrSettled(a.State, rec.No)
+		r.addAdvance(a, rec)
+	}
+
+	return nil
+}
+
+// addAdvance keeps the last state of a withdrawal in the batch, and where it was first offered.
+func (r *rows) addAdvance(a books.Advance, rec *Record) {
+	offered, settled := offeredOrSettled(a.State, rec.No)
+	p := &r.advances
+
+	i, again := r.advanced[a.ID]
+	if !again {
+		i = len(p.WithdrawalIds)
+		r.advanced[a.ID] = i
 		p.WithdrawalIds = append(p.WithdrawalIds, a.ID)
-		p.States = append(p.States, string(a.State))
-		p.Reasons = append(p.Reasons, a.Reason)
+		p.States, p.Reasons = append(p.States, ""), append(p.Reasons, "")
 		p.CorrelationIds = append(p.CorrelationIds, string(a.Correlation))
-		p.OfferedNos = append(p.OfferedNos, orZero(offered))
-		p.SettledNos = append(p.SettledNos, orZero(settled))
+		p.OfferedNos, p.SettledNos = append(p.OfferedNos, orZero(offered)), append(p.SettledNos, 0)
 		p.RecordTimes = append(p.RecordTimes, rec.Update.RecordTime)
 	}
 
-	r.advances = append(r.advances, p)
+	p.States[i], p.Reasons[i], p.SettledNos[i], p.RecordTimes[i] = string(a.State), a.Reason, orZero(settled), rec.Update.RecordTime
+}
 
-	return nil
+func settleBorn(p *dbsqlc.DepositInsertParams, s books.Settlement, rec *Record) {
+	p.State, p.Reason, p.Account = string(s.Attribution.State), s.Attribution.Reason, optionalText(s.Attribution.Account)
+	p.Amount, p.Sender, p.RecordTime = s.Amount, s.Sender, rec.Update.RecordTime
+	p.SettledNo, p.SettledNode, p.SettledLeg = placeColumns(&s.Place, rec.No)
+}
+
+func advanceBorn(p *dbsqlc.WithdrawalInsertRecoveredParams, a books.Advance, rec *Record) {
+	_, settled := offeredOrSettled(a.State, rec.No)
+	p.State, p.Reason, p.SettledNo, p.RecordTime = string(a.State), a.Reason, settled, &rec.Update.RecordTime
 }
 
 // offeredOrSettled says which of the two columns an update of a withdrawal fills.

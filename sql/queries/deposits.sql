@@ -22,9 +22,10 @@ FROM (SELECT
 WHERE d.treasury_id = @treasury_id AND d.correlation_id = s.correlation_id AND d.state = 'offered';
 
 -- name: DepositListOffered :many
--- DepositListOffered finds the open offers among the given chains.
-SELECT deposit_id, correlation_id, state, account, memo, amount FROM deposits
-WHERE treasury_id = @treasury_id AND correlation_id = ANY(@correlation_ids::text[]);
+-- DepositListOffered finds the deposits that were offered as the given chains.
+SELECT d.deposit_id, d.correlation_id, d.state
+FROM (SELECT unnest(@correlation_ids::text[]) AS correlation_id) AS n
+CROSS JOIN LATERAL (SELECT * FROM deposits WHERE deposits.treasury_id = @treasury_id AND deposits.correlation_id = n.correlation_id LIMIT 1) AS d;
 
 -- name: DepositListDecided :many
 -- DepositListDecided gives what was decided about deposits, for a rebuild to keep.

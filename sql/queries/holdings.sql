@@ -20,10 +20,12 @@ FROM (SELECT
 ) AS m
 WHERE h.treasury_id = @treasury_id AND h.contract_id = m.contract_id AND h.archived_no IS NULL;
 
--- name: HoldingListActive :many
--- HoldingListActive finds those of the given contracts that are active holdings of the treasury.
-SELECT contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context
-FROM holdings WHERE treasury_id = @treasury_id AND contract_id = ANY(@contract_ids::text[]) AND archived_no IS NULL;
+-- name: HoldingListNamed :many
+-- HoldingListNamed finds those of the given contracts that are or were holdings of the treasury. LATERAL with LIMIT makes
+-- it one look-up per key, whatever the planner believes about the size of the table.
+SELECT h.contract_id, h.instrument_no, h.amount, h.lock_holders, h.lock_expires_at, h.lock_context, h.archived_no
+FROM (SELECT unnest(@contract_ids::text[]) AS contract_id) AS n
+CROSS JOIN LATERAL (SELECT * FROM holdings WHERE holdings.treasury_id = @treasury_id AND holdings.contract_id = n.contract_id LIMIT 1) AS h;
 
 -- name: HoldingListAllActive :many
 SELECT contract_id, instrument_no, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight, created_no

@@ -14,10 +14,12 @@ FROM (SELECT
 ) AS c
 WHERE i.treasury_id = @treasury_id AND i.contract_id = c.contract_id AND i.closed_no IS NULL;
 
--- name: InstructionListOpen :many
--- InstructionListOpen finds those of the given contracts that are open instructions of the treasury.
-SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs
-FROM transfer_instructions WHERE treasury_id = @treasury_id AND contract_id = ANY(@contract_ids::text[]) AND closed_no IS NULL;
+-- name: InstructionListNamed :many
+-- InstructionListNamed finds those of the given contracts that are or were instructions of the treasury.
+SELECT i.contract_id, i.correlation_id, i.sender, i.receiver, i.instrument_no, i.amount, i.memo, i.requested_at, i.execute_before,
+       i.awaits_receiver, i.inputs, i.closed_no
+FROM (SELECT unnest(@contract_ids::text[]) AS contract_id) AS n
+CROSS JOIN LATERAL (SELECT * FROM transfer_instructions WHERE transfer_instructions.treasury_id = @treasury_id AND transfer_instructions.contract_id = n.contract_id LIMIT 1) AS i;
 
 -- name: InstructionListAllOpen :many
 SELECT contract_id, correlation_id, direction, sender, receiver, instrument_no, amount, memo, execute_before, awaits_receiver, opened_no

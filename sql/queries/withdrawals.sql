@@ -21,6 +21,9 @@ WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.s
 -- name: WithdrawalListMet :many
 -- WithdrawalListMet finds the withdrawals that transfers in history may belong to, by memo or by chain.
 SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
-FROM withdrawals w
-WHERE w.treasury_id = @treasury_id
-  AND (w.withdrawal_id = ANY(@withdrawal_ids::text[]) OR w.correlation_id = ANY(@correlation_ids::text[]));
+FROM (SELECT unnest(@withdrawal_ids::text[]) AS withdrawal_id) AS n
+CROSS JOIN LATERAL (SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+UNION
+SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+FROM (SELECT unnest(@correlation_ids::text[]) AS correlation_id) AS n
+CROSS JOIN LATERAL (SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w;

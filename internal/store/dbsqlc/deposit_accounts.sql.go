@@ -39,12 +39,14 @@ func (q *Queries) AccountInsert(ctx context.Context, db DBTX, arg AccountInsertP
 }
 
 const accountList = `-- name: AccountList :many
-SELECT memo_key, account, enabled FROM deposit_accounts WHERE treasury_id = $1 AND memo_key = ANY($2::text[])
+SELECT a.memo_key, a.account, a.enabled
+FROM (SELECT unnest($1::text[]) AS memo_key) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 `
 
 type AccountListParams struct {
-	TreasuryID int32
 	MemoKeys   []string
+	TreasuryID int32
 }
 
 type AccountListRow struct {
@@ -55,9 +57,11 @@ type AccountListRow struct {
 
 // AccountList finds the accounts that the given memos belong to.
 //
-//	SELECT memo_key, account, enabled FROM deposit_accounts WHERE treasury_id = $1 AND memo_key = ANY($2::text[])
+//	SELECT a.memo_key, a.account, a.enabled
+//	FROM (SELECT unnest($1::text[]) AS memo_key) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 func (q *Queries) AccountList(ctx context.Context, db DBTX, arg AccountListParams) ([]AccountListRow, error) {
-	rows, err := db.Query(ctx, accountList, arg.TreasuryID, arg.MemoKeys)
+	rows, err := db.Query(ctx, accountList, arg.MemoKeys, arg.TreasuryID)
 	if err != nil {
 		return nil, err
 	}

@@ -79,30 +79,29 @@ func (q *Queries) DepositListDecided(ctx context.Context, db DBTX, arg DepositLi
 }
 
 const depositListOffered = `-- name: DepositListOffered :many
-SELECT deposit_id, correlation_id, state, account, memo, amount FROM deposits
-WHERE treasury_id = $1 AND correlation_id = ANY($2::text[])
+SELECT d.deposit_id, d.correlation_id, d.state
+FROM (SELECT unnest($1::text[]) AS correlation_id) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $2 AND deposits.correlation_id = n.correlation_id LIMIT 1) AS d
 `
 
 type DepositListOfferedParams struct {
-	TreasuryID     int32
 	CorrelationIds []string
+	TreasuryID     int32
 }
 
 type DepositListOfferedRow struct {
 	DepositID     uuid.UUID
 	CorrelationID *string
 	State         string
-	Account       *string
-	Memo          *string
-	Amount        amount.Amount
 }
 
-// DepositListOffered finds the open offers among the given chains.
+// DepositListOffered finds the deposits that were offered as the given chains.
 //
-//	SELECT deposit_id, correlation_id, state, account, memo, amount FROM deposits
-//	WHERE treasury_id = $1 AND correlation_id = ANY($2::text[])
+//	SELECT d.deposit_id, d.correlation_id, d.state
+//	FROM (SELECT unnest($1::text[]) AS correlation_id) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $2 AND deposits.correlation_id = n.correlation_id LIMIT 1) AS d
 func (q *Queries) DepositListOffered(ctx context.Context, db DBTX, arg DepositListOfferedParams) ([]DepositListOfferedRow, error) {
-	rows, err := db.Query(ctx, depositListOffered, arg.TreasuryID, arg.CorrelationIds)
+	rows, err := db.Query(ctx, depositListOffered, arg.CorrelationIds, arg.TreasuryID)
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +109,7 @@ func (q *Queries) DepositListOffered(ctx context.Context, db DBTX, arg DepositLi
 	var items []DepositListOfferedRow
 	for rows.Next() {
 		var i DepositListOfferedRow
-		if err := rows.Scan(
-			&i.DepositID,
-			&i.CorrelationID,
-			&i.State,
-			&i.Account,
-			&i.Memo,
-			&i.Amount,
-		); err != nil {
+		if err := rows.Scan(&i.DepositID, &i.CorrelationID, &i.State); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -68,56 +68,6 @@ type HoldingInsertParams struct {
 	ArchivedNode   *int32
 }
 
-const holdingListActive = `-- name: HoldingListActive :many
-SELECT contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context
-FROM holdings WHERE treasury_id = $1 AND contract_id = ANY($2::text[]) AND archived_no IS NULL
-`
-
-type HoldingListActiveParams struct {
-	TreasuryID  int32
-	ContractIds []string
-}
-
-type HoldingListActiveRow struct {
-	ContractID    ident.ContractID
-	InstrumentNo  int32
-	Amount        amount.Amount
-	LockHolders   []string
-	LockExpiresAt *time.Time
-	LockContext   *string
-}
-
-// HoldingListActive finds those of the given contracts that are active holdings of the treasury.
-//
-//	SELECT contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context
-//	FROM holdings WHERE treasury_id = $1 AND contract_id = ANY($2::text[]) AND archived_no IS NULL
-func (q *Queries) HoldingListActive(ctx context.Context, db DBTX, arg HoldingListActiveParams) ([]HoldingListActiveRow, error) {
-	rows, err := db.Query(ctx, holdingListActive, arg.TreasuryID, arg.ContractIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []HoldingListActiveRow
-	for rows.Next() {
-		var i HoldingListActiveRow
-		if err := rows.Scan(
-			&i.ContractID,
-			&i.InstrumentNo,
-			&i.Amount,
-			&i.LockHolders,
-			&i.LockExpiresAt,
-			&i.LockContext,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const holdingListAllActive = `-- name: HoldingListAllActive :many
 SELECT contract_id, instrument_no, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight, created_no
 FROM holdings WHERE treasury_id = $1 AND archived_no IS NULL AND contract_id > $2 ORDER BY contract_id LIMIT $3
@@ -227,6 +177,61 @@ func (q *Queries) HoldingListAllActiveAt(ctx context.Context, db DBTX, arg Holdi
 			&i.SynchronizerID,
 			&i.InFlight,
 			&i.CreatedNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const holdingListNamed = `-- name: HoldingListNamed :many
+SELECT h.contract_id, h.instrument_no, h.amount, h.lock_holders, h.lock_expires_at, h.lock_context, h.archived_no
+FROM (SELECT unnest($1::text[]) AS contract_id) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
+`
+
+type HoldingListNamedParams struct {
+	ContractIds []string
+	TreasuryID  int32
+}
+
+type HoldingListNamedRow struct {
+	ContractID    ident.ContractID
+	InstrumentNo  int32
+	Amount        amount.Amount
+	LockHolders   []string
+	LockExpiresAt *time.Time
+	LockContext   *string
+	ArchivedNo    *int64
+}
+
+// HoldingListNamed finds those of the given contracts that are or were holdings of the treasury. LATERAL with LIMIT makes
+// it one look-up per key, whatever the planner believes about the size of the table.
+//
+//	SELECT h.contract_id, h.instrument_no, h.amount, h.lock_holders, h.lock_expires_at, h.lock_context, h.archived_no
+//	FROM (SELECT unnest($1::text[]) AS contract_id) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
+func (q *Queries) HoldingListNamed(ctx context.Context, db DBTX, arg HoldingListNamedParams) ([]HoldingListNamedRow, error) {
+	rows, err := db.Query(ctx, holdingListNamed, arg.ContractIds, arg.TreasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldingListNamedRow
+	for rows.Next() {
+		var i HoldingListNamedRow
+		if err := rows.Scan(
+			&i.ContractID,
+			&i.InstrumentNo,
+			&i.Amount,
+			&i.LockHolders,
+			&i.LockExpiresAt,
+			&i.LockContext,
+			&i.ArchivedNo,
 		); err != nil {
 			return nil, err
 		}

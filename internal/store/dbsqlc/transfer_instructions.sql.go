@@ -146,17 +146,19 @@ func (q *Queries) InstructionListAllOpen(ctx context.Context, db DBTX, arg Instr
 	return items, nil
 }
 
-const instructionListOpen = `-- name: InstructionListOpen :many
-SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs
-FROM transfer_instructions WHERE treasury_id = $1 AND contract_id = ANY($2::text[]) AND closed_no IS NULL
+const instructionListNamed = `-- name: InstructionListNamed :many
+SELECT i.contract_id, i.correlation_id, i.sender, i.receiver, i.instrument_no, i.amount, i.memo, i.requested_at, i.execute_before,
+       i.awaits_receiver, i.inputs, i.closed_no
+FROM (SELECT unnest($1::text[]) AS contract_id) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, contract_id, correlation_id, direction, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, synchronizer_id, opened_no, opened_node, closed_no, closed_node, outcome, next_id FROM transfer_instructions WHERE transfer_instructions.treasury_id = $2 AND transfer_instructions.contract_id = n.contract_id LIMIT 1) AS i
 `
 
-type InstructionListOpenParams struct {
-	TreasuryID  int32
+type InstructionListNamedParams struct {
 	ContractIds []string
+	TreasuryID  int32
 }
 
-type InstructionListOpenRow struct {
+type InstructionListNamedRow struct {
 	ContractID     ident.ContractID
 	CorrelationID  string
 	Sender         ident.Party
@@ -168,21 +170,24 @@ type InstructionListOpenRow struct {
 	ExecuteBefore  time.Time
 	AwaitsReceiver bool
 	Inputs         []string
+	ClosedNo       *int64
 }
 
-// InstructionListOpen finds those of the given contracts that are open instructions of the treasury.
+// InstructionListNamed finds those of the given contracts that are or were instructions of the treasury.
 //
-//	SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs
-//	FROM transfer_instructions WHERE treasury_id = $1 AND contract_id = ANY($2::text[]) AND closed_no IS NULL
-func (q *Queries) InstructionListOpen(ctx context.Context, db DBTX, arg InstructionListOpenParams) ([]InstructionListOpenRow, error) {
-	rows, err := db.Query(ctx, instructionListOpen, arg.TreasuryID, arg.ContractIds)
+//	SELECT i.contract_id, i.correlation_id, i.sender, i.receiver, i.instrument_no, i.amount, i.memo, i.requested_at, i.execute_before,
+//	       i.awaits_receiver, i.inputs, i.closed_no
+//	FROM (SELECT unnest($1::text[]) AS contract_id) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, contract_id, correlation_id, direction, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, synchronizer_id, opened_no, opened_node, closed_no, closed_node, outcome, next_id FROM transfer_instructions WHERE transfer_instructions.treasury_id = $2 AND transfer_instructions.contract_id = n.contract_id LIMIT 1) AS i
+func (q *Queries) InstructionListNamed(ctx context.Context, db DBTX, arg InstructionListNamedParams) ([]InstructionListNamedRow, error) {
+	rows, err := db.Query(ctx, instructionListNamed, arg.ContractIds, arg.TreasuryID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []InstructionListOpenRow
+	var items []InstructionListNamedRow
 	for rows.Next() {
-		var i InstructionListOpenRow
+		var i InstructionListNamedRow
 		if err := rows.Scan(
 			&i.ContractID,
 			&i.CorrelationID,
@@ -195,6 +200,7 @@ func (q *Queries) InstructionListOpen(ctx context.Context, db DBTX, arg Instruct
 			&i.ExecuteBefore,
 			&i.AwaitsReceiver,
 			&i.Inputs,
+			&i.ClosedNo,
 		); err != nil {
 			return nil, err
 		}

@@ -89,14 +89,17 @@ type WithdrawalInsertRecoveredParams struct {
 
 const withdrawalListMet = `-- name: WithdrawalListMet :many
 SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
-FROM withdrawals w
-WHERE w.treasury_id = $1
-  AND (w.withdrawal_id = ANY($2::text[]) OR w.correlation_id = ANY($3::text[]))
+FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+UNION
+SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
 
 type WithdrawalListMetParams struct {
-	TreasuryID     int32
 	WithdrawalIds  []string
+	TreasuryID     int32
 	CorrelationIds []string
 }
 
@@ -113,11 +116,14 @@ type WithdrawalListMetRow struct {
 // WithdrawalListMet finds the withdrawals that transfers in history may belong to, by memo or by chain.
 //
 //	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
-//	FROM withdrawals w
-//	WHERE w.treasury_id = $1
-//	  AND (w.withdrawal_id = ANY($2::text[]) OR w.correlation_id = ANY($3::text[]))
+//	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+//	UNION
+//	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+//	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
-	rows, err := db.Query(ctx, withdrawalListMet, arg.TreasuryID, arg.WithdrawalIds, arg.CorrelationIds)
+	rows, err := db.Query(ctx, withdrawalListMet, arg.WithdrawalIds, arg.TreasuryID, arg.CorrelationIds)
 	if err != nil {
 		return nil, err
 	}
