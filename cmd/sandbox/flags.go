@@ -31,6 +31,12 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.StringVar(&o.party, "party", "", "the `party` that the replayed file was recorded for")
 	set.StringVar(&o.tokenFile, "token-file", "", "`file` with the only bearer token to accept; none is needed without")
 	set.StringVar(&o.treasury, "treasury", "treasury", "`hint` of a preapproved treasury party; empty for none")
+	set.BoolVar(&o.ownIDs, "own-node-ids", false, "number events as a node that hosts the asking party alone")
+	set.BoolVar(&o.reject, "reject-tokens", false, "fault: refuse every token")
+	set.DurationVar(&o.faults.cut, "cut-every", 0, "fault: cut all streams so often")
+	set.DurationVar(&o.faults.garble, "garble-every", 0, "fault: damage one answer so often")
+	set.DurationVar(&o.faults.down, "down-every", 0, "fault: refuse all connections so often")
+	set.DurationVar(&o.faults.downFor, "down-for", 2*time.Second, "how long -down-every lasts")
 	set.IntVar(&o.traffic, "traffic", 0, "customers' actions per second; needs a treasury")
 
 	if err := set.Parse(args); err != nil {

@@ -46,6 +46,9 @@ type options struct {
 	treasury  string
 	traffic   int
 	interval  time.Duration
+	ownIDs    bool
+	reject    bool
+	faults    faultPlan
 }
 
 func main() {
@@ -86,6 +89,7 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 		return fmt.Errorf("listen on %s: %w", opts.listen, err)
 	}
 
+	s.RejectTokens(opts.reject)
 	announce(s, opts, listener.Addr().String(), treasury, log)
 
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout}
@@ -113,6 +117,12 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 		return nil
 	})
 
+	group.Go(func() error {
+		opts.faults.fail(ctx, s, log)
+
+		return nil
+	})
+
 	if opts.traffic > 0 {
 		group.Go(func() error { return drive(ctx, s, opts, treasury, log) })
 	}
@@ -125,6 +135,7 @@ func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 	cfg := sandbox.Config{
 		Seed: opts.seed, Version: sandbox.Version(opts.version), Shape: sandbox.AmuletShape(opts.shape),
 		EventsV2: opts.eventsV2, Workflow: sandbox.AcmeWorkflow(opts.workflow), TwoSynchronizers: opts.two,
+		OwnNodeIDs:         opts.ownIDs,
 		CheckpointInterval: opts.interval, Logger: log,
 	}
 

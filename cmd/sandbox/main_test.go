@@ -133,7 +133,7 @@ func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
 
-	log := serve(t, []string{"-token-file", file, "-traffic", "1000"}, func(url string) {
+	log := serve(t, []string{"-token-file", file, "-traffic", "1000", "-cut-every", "5ms"}, func(url string) {
 		status, _ := get(t, url+"/v2/state/ledger-end", "")
 		require.Equal(t, http.StatusUnauthorized, status)
 
@@ -154,6 +154,7 @@ func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 
 	require.Contains(t, log, "treasury::1220")
 	require.Contains(t, log, "customers went home")
+	require.Contains(t, log, "every stream is cut")
 	require.NotContains(t, log, "s3cret")
 }
 

@@ -77,6 +77,10 @@ type Config struct {
 	EventsV2 bool
 	// Workflow of AcmeToken, AcmeDirect when empty.
 	Workflow AcmeWorkflow
+	// OwnNodeIDs numbers the events of a transaction among those that the asking parties see, as a node that hosts
+	// nobody else does (recorded offers, whose sender lives elsewhere, are their receiver's node 0). Otherwise ids are
+	// those of the whole transaction, as on a node that hosts everybody (recorded one-step deposits begin at node 4).
+	OwnNodeIDs bool
 	// TwoSynchronizers connects a second synchronizer, whose record time lags, and allows Reassign.
 	TwoSynchronizers bool
 	// CheckpointInterval between checkpoints on an idle stream; 1 s when 0, none when negative (Tick still works).
@@ -119,6 +123,10 @@ func (c Config) withDefaults() (Config, error) {
 
 	if c.Shape != ShapeCurrent && c.Shape != ShapeRecorded {
 		return Config{}, fmt.Errorf("%w: unknown Canton Coin shape %q", ErrInvalid, c.Shape)
+	}
+
+	if c.Shape == ShapeRecorded && c.EventsV2 {
+		return Config{}, fmt.Errorf("%w: the recorded Canton Coin knows no V2 events", ErrInvalid)
 	}
 
 	if c.Workflow != AcmeDirect && c.Workflow != AcmePending {

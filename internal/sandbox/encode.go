@@ -227,7 +227,7 @@ func (s *Sandbox) createdEvent(
 	}
 
 	if offset == c.offset || c.offset == 0 {
-		e.NodeID = c.node.id
+		e.NodeID = s.nodeID(c.node, f)
 	}
 
 	if s.cfg.Version.atLeast35() {
@@ -253,9 +253,9 @@ func (s *Sandbox) createdEvent(
 func (s *Sandbox) exercisedEvent(offset ident.Offset, f *format, seen seen) *exercisedJSON {
 	n := seen.node
 	e := &exercisedJSON{
-		Offset: offset, NodeID: n.id, ContractID: n.contract.id, TemplateID: n.contract.template.String(),
+		Offset: offset, NodeID: s.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
 		Choice: n.choice, Argument: n.argument, Acting: nonNil(n.acting), Consuming: n.consuming,
-		Witnesses: seen.witnesses, Last: n.last, Result: n.result, PackageName: n.contract.packageName,
+		Witnesses: seen.witnesses, Last: s.lastDescendant(n, f), Result: n.result, PackageName: n.contract.packageName,
 		Interfaces: []string{}, Delta: seen.delta,
 	}
 
@@ -271,9 +271,11 @@ func (s *Sandbox) exercisedEvent(offset ident.Offset, f *format, seen seen) *exe
 	return e
 }
 
-func archivedEvent(n *node, offset ident.Offset, f *format, witnesses []ident.Party) *archivedJSON {
+func (s *Sandbox) archivedEvent(
+	n *node, offset ident.Offset, f *format, witnesses []ident.Party,
+) *archivedJSON {
 	return &archivedJSON{
-		Offset: offset, NodeID: n.id, ContractID: n.contract.id, TemplateID: n.contract.template.String(),
+		Offset: offset, NodeID: s.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
 		Witnesses: witnesses, PackageName: n.contract.packageName, Interfaces: implemented(n.contract, f, witnesses),
 	}
 }
@@ -296,7 +298,7 @@ func (s *Sandbox) treeEvents(u *update, f *format, events []seen) map[string]tre
 
 	for _, e := range events {
 		event := s.eventOf(u.offset, f, e, true)
-		id := strconv.FormatInt(int64(e.node.id), 10)
+		id := strconv.FormatInt(int64(s.nodeID(e.node, f)), 10)
 
 		if event.Created != nil {
 			byID[id] = treeEventJSON{Created: &wrapped[*createdJSON]{event.Created}}

@@ -151,7 +151,14 @@ func encodeJSON(value any) ([]byte, error) {
 	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
+// answer writes an answer of the node's API, which may be damaged on request.
 func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, status int, value any) {
+	s.write(w, r, status, value, s.faults.garbled)
+}
+
+func (s *Sandbox) write(
+	w http.ResponseWriter, r *http.Request, status int, value any, damage func([]byte) []byte,
+) {
 	raw, err := encodeJSON(value)
 	if err != nil {
 		s.cfg.Logger.ErrorContext(r.Context(), "encode answer", "error", err)
@@ -163,7 +170,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, status int, val
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 
-	if _, err := w.Write(s.faults.garbled(raw)); err != nil {
+	if _, err := w.Write(damage(raw)); err != nil {
 		s.cfg.Logger.DebugContext(r.Context(), "write answer", "error", err)
 	}
 }

@@ -192,7 +192,7 @@ func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
 	answer := obj{"created": created, "archived": nil}
 
 	if c.archivedAt != 0 {
-		archived := archivedEvent(c.archivedBy, c.archivedAt, f, slices.Clone(witnesses))
+		archived := s.archivedEvent(c.archivedBy, c.archivedAt, f, slices.Clone(witnesses))
 		answer["archived"] = obj{"archivedEvent": archived, "synchronizerId": c.home.id}
 	}
 

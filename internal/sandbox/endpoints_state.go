@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -23,10 +24,8 @@ func (s *Sandbox) getReady(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) getVersion(w http.ResponseWriter, r *http.Request) {
 	supported := obj{"supported": false}
 
-	delay := obj{"seconds": int64(s.cfg.CheckpointInterval.Seconds()), "nanos": 0}
-	if s.cfg.CheckpointInterval < 0 {
-		delay["seconds"] = 0
-	}
+	pace := max(s.cfg.CheckpointInterval, 0)
+	delay := obj{"seconds": int64(pace / time.Second), "nanos": int64(pace % time.Second)}
 
 	s.answer(w, r, http.StatusOK, obj{
 		"version": s.cfg.Version,

@@ -84,6 +84,7 @@ type node struct {
 	transient bool // creates or archives a contract that lives only inside this transaction
 	witnesses []ident.Party
 	children  []*node
+	all       []*node // of its transaction, in pre-order; nil in a replay, whose ids are as recorded
 }
 
 // informees of a node are those it concerns directly; its witnesses are they and those of its ancestors.
@@ -154,6 +155,10 @@ func number(roots []*node) []*node {
 
 	for _, root := range roots {
 		walk(root, nil)
+	}
+
+	for _, n := range flat {
+		n.all = flat
 	}
 
 	return flat

@@ -13,8 +13,8 @@ type seen struct {
 	delta     bool          // it changes what a stakeholder among them has
 }
 
-// project lists the events of a transaction that a format shows, by node id. Fetches have no event. Node ids
-// are those of the whole transaction, so what others may see leaves gaps.
+// project lists the events of a transaction that a format shows, by node id. Fetches have no event, so they
+// leave gaps, and so do the parts that only others may see.
 func project(u *update, f *format, effects bool) []seen {
 	var events []seen
 
@@ -43,6 +43,28 @@ func project(u *update, f *format, effects bool) []seen {
 	}
 
 	return events
+}
+
+// nodeID is the id under which a node is shown.
+func (s *Sandbox) nodeID(n *node, f *format) ident.NodeID {
+	if !s.cfg.OwnNodeIDs || n.all == nil {
+		return n.id
+	}
+
+	var own ident.NodeID
+
+	for _, other := range n.all[:n.id] {
+		if len(f.witnessed(other.witnesses)) > 0 {
+			own++
+		}
+	}
+
+	return own
+}
+
+// lastDescendant is the id under which a node's last descendant is shown: whoever sees a node sees all below it.
+func (s *Sandbox) lastDescendant(n *node, f *format) ident.NodeID {
+	return s.nodeID(n, f) + n.last - n.id
 }
 
 // render writes an update as the format shows it; nil when it shows nothing of it.
@@ -102,7 +124,7 @@ func (s *Sandbox) eventOf(offset ident.Offset, f *format, e seen, effects bool) 
 	case effects:
 		return eventJSON{Exercised: s.exercisedEvent(offset, f, e)}
 	default:
-		return eventJSON{Archived: archivedEvent(e.node, offset, f, e.witnesses)}
+		return eventJSON{Archived: s.archivedEvent(e.node, offset, f, e.witnesses)}
 	}
 }
 

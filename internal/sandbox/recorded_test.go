@@ -115,6 +115,27 @@ func TestRecordedShapeIsWhatNodesRecorded(t *testing.T) {
 	same("withdrawn", recordedAt(t, updates, 15), n.last(treasury))
 }
 
+// TestOwnNodeIDsAreWhatNodesRecorded compares with deposits whose senders live on another node.
+func TestOwnNodeIDsAreWhatNodesRecorded(t *testing.T) {
+	t.Parallel()
+
+	updates := recording(t, "transactions/java-splice-test-cases.json")
+	n := newBare(t, sandbox.Config{Shape: sandbox.ShapeRecorded, OwnNodeIDs: true})
+	treasury, charlie := n.party("treasury"), n.party("charlie")
+	n.tap(charlie, "2000")
+
+	n.send(charlie, treasury, "100", "D")
+	require.Equal(t, outline(recordedAt(t, updates, 17)), outline(n.last(treasury)), "an offer")
+
+	_, err := n.Preapprove(treasury)
+	require.NoError(t, err)
+
+	charlie = n.party("charlie")
+	n.tap(charlie, "107") // the amount and its fee, so that there is no change
+	n.send(charlie, treasury, "100", "D")
+	require.Equal(t, outline(recordedAt(t, updates, 28)), outline(n.last(treasury)), "a one-step deposit")
+}
+
 // shifted renumbers an outline as if one event were above it.
 func shifted(lines []string) []string {
 	next := strings.NewReplacer("0-3", "1-4", "1-3", "2-4", "3 create", "4 create")

@@ -15,6 +15,7 @@ const (
 	maxBatch         = 100
 	maxMetaEntries   = 100
 	maxMetaBytes     = 64 << 10
+	booksPerUpdate   = 4 // how many transfers the books keep for each update that the history may hold
 )
 
 // TransferRequest is a transfer as a customer's wallet asks for it. The wallet selects the inputs itself.
@@ -105,6 +106,10 @@ func (s *Sandbox) Batch(requests []TransferRequest) (Receipt, error) {
 	}
 
 	first := requests[0]
+
+	if len(s.books.transfers)+len(requests) > booksPerUpdate*s.cfg.MaxUpdates {
+		return Receipt{}, fmt.Errorf("the books hold %d transfers: %w", len(s.books.transfers), ErrFull)
+	}
 
 	return s.act(first.Sender, s.home(first.Sender, first.Instrument), func(t *transaction) error {
 		for _, req := range requests {

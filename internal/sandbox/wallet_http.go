@@ -33,19 +33,25 @@ func (s *Sandbox) walletRoutes(r chi.Router) {
 	r.Delete("/wallets/{party}/preapproval", s.onWallet(s.CancelPreapproval))
 	r.Post("/admin/prune", s.postPrune)
 	r.Post("/admin/expire-offers", s.postExpire)
+	r.Post("/admin/faults", s.postFaults)
 	r.Get("/admin/ledger", s.getLedger)
 }
 
 func (s *Sandbox) authorizeWallet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.cfg.Token.IsZero() && !s.sameToken(bearer(r)) {
-			s.answer(w, r, http.StatusUnauthorized, obj{"error": "send the sandbox's token as a bearer token"})
+			s.reply(w, r, http.StatusUnauthorized, obj{"error": "send the sandbox's token as a bearer token"})
 
 			return
 		}
 
 		next.ServeHTTP(w, r)
 	})
+}
+
+// reply writes an answer of the wallets, which are never at fault.
+func (s *Sandbox) reply(w http.ResponseWriter, r *http.Request, status int, value any) {
+	s.write(w, r, status, value, func(raw []byte) []byte { return raw })
 }
 
 // refuse answers an error of the wallets.
@@ -64,7 +70,7 @@ func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusServiceUnavailable
 	}
 
-	s.answer(w, r, status, obj{"error": err.Error()})
+	s.reply(w, r, status, obj{"error": err.Error()})
 }
 
 func (s *Sandbox) receipt(w http.ResponseWriter, r *http.Request, value any, err error) {
@@ -74,7 +80,7 @@ func (s *Sandbox) receipt(w http.ResponseWriter, r *http.Request, value any, err
 		return
 	}
 
-	s.answer(w, r, http.StatusOK, value)
+	s.reply(w, r, http.StatusOK, value)
 }
 
 // strict reads a body in which an unknown member is an error: a mistyped amount must not become a default.
@@ -141,7 +147,7 @@ func (s *Sandbox) postOffer(act func(ident.Party, ident.ContractID) (Receipt, er
 }
 
 func (s *Sandbox) getParties(w http.ResponseWriter, r *http.Request) {
-	s.answer(w, r, http.StatusOK, obj{"parties": s.Parties()})
+	s.reply(w, r, http.StatusOK, obj{"parties": s.Parties()})
 }
 
 func (s *Sandbox) postParty(w http.ResponseWriter, r *http.Request) {
@@ -159,12 +165,29 @@ func (s *Sandbox) postParty(w http.ResponseWriter, r *http.Request) {
 	s.receipt(w, r, obj{"party": party}, err)
 }
 
+// postTap mints: Canton Coin unless another instrument is named.
 func (s *Sandbox) postTap(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Amount amount.Amount `json:"amount"`
+		Amount     amount.Amount  `json:"amount"`
+		Instrument instrumentName `json:"instrument"`
 	}
 
-	s.wallet(w, r, &body, func(p ident.Party) (any, error) { return s.Tap(p, body.Amount) })
+	s.wallet(w, r, &body, func(p ident.Party) (any, error) {
+		if body.Instrument == (instrumentName{}) {
+			return s.Tap(p, body.Amount)
+		}
+
+		instrument, err := s.instrumentNamed(body.Instrument)
+		if err != nil {
+			return nil, err
+		}
+
+		if instrument == s.Amulet() {
+			return s.Tap(p, body.Amount)
+		}
+
+		return s.Mint(p, instrument, body.Amount)
+	})
 }
 
 // instrumentName is "Amulet", "AcmeToken" or {"admin": …, "id": …}.
@@ -261,6 +284,41 @@ func (s *Sandbox) postPrune(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postExpire(w http.ResponseWriter, r *http.Request) {
 	made, err := s.ExpireOffers()
 	s.receipt(w, r, obj{"updates": made}, err)
+}
+
+// postFaults makes the node fail as asked. What lasts (down, rejectTokens) lasts until it is set to false; a
+// member that is left out changes nothing.
+func (s *Sandbox) postFaults(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		CutStreams   bool  `json:"cutStreams"`
+		GarbleNext   bool  `json:"garbleNext"`
+		Down         *bool `json:"down"`
+		RejectTokens *bool `json:"rejectTokens"`
+	}
+
+	if err := strict(r, &body); err != nil {
+		s.refuse(w, r, err)
+
+		return
+	}
+
+	if body.Down != nil {
+		s.SetDown(*body.Down)
+	}
+
+	if body.RejectTokens != nil {
+		s.RejectTokens(*body.RejectTokens)
+	}
+
+	if body.CutStreams {
+		s.CutStreams()
+	}
+
+	if body.GarbleNext {
+		s.GarbleNext()
+	}
+
+	s.reply(w, r, http.StatusOK, obj{"openStreams": s.OpenStreams()})
 }
 
 func (s *Sandbox) getLedger(w http.ResponseWriter, r *http.Request) {

@@ -139,6 +139,27 @@ func (t *transaction) conclude(record *Transfer, state TransferState) {
 	})
 }
 
+// Expire ends one offer whose deadline has passed, by its registry's Update alone.
+func (s *Sandbox) Expire(instruction ident.ContractID) (Receipt, error) {
+	s.mu.Lock()
+	c, err := s.instruction(instruction)
+	s.mu.Unlock()
+
+	if err != nil {
+		return Receipt{}, err
+	}
+
+	admin := offerOf(c).transfer.Instrument.Admin
+
+	return s.onOffer(admin, instruction, func(t *transaction, c *contract) (TransferState, error) {
+		if t.at.Before(time.Time(offerOf(c).transfer.ExecuteBefore)) {
+			return "", fmt.Errorf("expire %s before its deadline: %w", c.id, ErrConflict)
+		}
+
+		return TransferExpired, t.endOffer(c, choiceUpdate, admin)
+	})
+}
+
 // ExpireOffers ends every offer whose deadline has passed, as the registries' automation does: Canton Coin's in
 // one update per synchronizer, every other token's one by one. It returns the updates it made.
 func (s *Sandbox) ExpireOffers() ([]Receipt, error) {
