@@ -18,7 +18,8 @@ const (
 	ReasonUnknownMemo  = "unknown_memo"
 	ReasonDisabledMemo = "disabled_memo"
 	ReasonBelowMinimum = "below_minimum"
-	// ReasonUnexpected is money of an offer that had already ended: it cannot happen, and is kept apart if it does.
+	// ReasonUnexpected is money that names an offer which had already ended, or which is about another token: it
+	// should not happen, and is kept apart if it does.
 	ReasonUnexpected = "unexpected_settlement"
 )
 
@@ -66,16 +67,16 @@ func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Off
 	a := r.attribute(id, t, change)
 
 	switch {
-	case known && offer.Open:
+	case known && offer.Open && offer.DepositID == id:
 		r.entries.Settlements = append(r.entries.Settlements, Settlement{
 			Correlation: t.Correlation, Attribution: a, Amount: change, Sender: t.Sender, Place: Place{Node: t.Node, Leg: t.Leg},
 		})
 		r.grounds.Offers[t.Correlation] = Offer{DepositID: offer.DepositID}
 	case known:
-		// The offer had ended. The money is real, so it gets a deposit of its own that a person must look at.
+		// The money is real, so it gets a deposit of its own that a person must look at.
 		t.Correlation = ""
 		id = depositID(r.grounds.Treasury, r.update.ID, t)
-		a = Attribution{State: Unattributed, Reason: ReasonUnexpected, Account: a.Account}
+		a = r.decided(id, Attribution{State: Unattributed, Reason: ReasonUnexpected, Account: a.Account})
 		r.newDeposit(id, OneStep, a, t, change)
 	case t.Correlation != "":
 		r.newDeposit(id, ByOffer, a, t, change)
@@ -104,8 +105,8 @@ func (r *recorder) newDeposit(id uuid.UUID, kind DepositKind, a Attribution, t t
 
 // ended closes an offer that brought no money.
 func (r *recorder) ended(t txhistory.Transfer, offer Offer, known bool, state DepositState) error {
-	if !known || !offer.Open {
-		return nil // never seen as an offer, or closed before: there is nothing to take back
+	if !known || !offer.Open || offer.DepositID != depositID(r.grounds.Treasury, r.update.ID, t) {
+		return nil // never seen as an offer, closed before, or about another token: there is nothing to take back
 	}
 
 	a := Attribution{State: state}
@@ -134,10 +135,6 @@ func endState(s txhistory.Status) DepositState {
 
 // attribute finds the owner of money. The order of the reasons is the order in which an operator would ask.
 func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.Amount) Attribution {
-	if before, ok := r.grounds.Decided[id]; ok && before.State != Offered {
-		return before
-	}
-
 	account, reason := r.accountOf(t.Memo)
 	listing := r.grounds.Listings[t.Instrument]
 
@@ -148,10 +145,20 @@ func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.
 	case arrived.Cmp(listing.MinimumDeposit) < 0:
 		reason = ReasonBelowMinimum
 	default:
-		return Attribution{State: Credited, Account: account}
+		return r.decided(id, Attribution{State: Credited, Account: account})
 	}
 
-	return Attribution{State: Unattributed, Reason: reason, Account: account}
+	return r.decided(id, Attribution{State: Unattributed, Reason: reason, Account: account})
+}
+
+// decided is what was decided before about a deposit's money, or else what is decided now. That an offer was open,
+// or ended without money, decided nothing about money.
+func (r *recorder) decided(id uuid.UUID, now Attribution) Attribution {
+	if before := r.grounds.Decided[id]; before.State == Credited || before.State == Unattributed {
+		return before
+	}
+
+	return now
 }
 
 // accountOf gives the account that a memo names, and the reason if the deposit must not be credited by it.
@@ -176,10 +183,11 @@ func (r *recorder) accountOf(text *string) (account, reason string) {
 	return found.Name, ""
 }
 
-// depositID makes the same id for the same deposit for ever, whatever node or database it is read from.
+// depositID makes the same id for the same deposit for ever, whatever node or database it is read from. A chain is
+// named by its registry, and any registry can name the chain of another one's token: the token is part of the id.
 func depositID(treasury ident.Party, update ident.UpdateID, t txhistory.Transfer) uuid.UUID {
 	if t.Correlation != "" {
-		return stableID("deposit", string(treasury), string(t.Correlation))
+		return stableID("deposit", string(treasury), string(t.Correlation), string(t.Instrument.Admin), t.Instrument.ID)
 	}
 
 	return stableID("deposit", string(treasury), string(update), strconv.Itoa(int(t.Node)), strconv.Itoa(t.Leg))

@@ -94,9 +94,11 @@ func (r *recorder) event(kind, subject string, payload any) error {
 		return fmt.Errorf("encode event %s of %s: %w", kind, subject, err)
 	}
 
+	// The ordinal alone would not do: the parts of an opening snapshot are booked one by one and share an update id.
+	// The subject comes last because a withdrawal's id is any text.
 	ordinal := strconv.Itoa(len(r.entries.Events))
 	r.entries.Events = append(r.entries.Events, Event{
-		ID:   stableID("event", string(r.grounds.Treasury), string(r.update.ID), ordinal),
+		ID:   stableID("event", string(r.grounds.Treasury), string(r.update.ID), ordinal, kind, subject),
 		Type: kind, Subject: subject, Payload: raw,
 	})
 

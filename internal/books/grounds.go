@@ -108,6 +108,9 @@ func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Eff
 			}
 
 			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, t))
+
+			t.Correlation = "" // under this id it is kept apart if its chain has ended before
+			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, t))
 		case txhistory.Out:
 			q.WithdrawalIDs = append(q.WithdrawalIDs, candidateID(t), recoveredID(id, t))
 		case txhistory.Self:

@@ -10,7 +10,9 @@ import (
 // Record books one update's effects and moves the grounds forward. An error means that the effects contradict
 // themselves, and that nothing of the update may be stored.
 func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
-	r := &recorder{update: u, effects: e, grounds: g, targets: make([]target, len(e.Transfers))}
+	r := &recorder{
+		update: u, effects: e, grounds: g, targets: make([]target, len(e.Transfers)), changes: make([]amount.Amount, len(e.Transfers)),
+	}
 
 	for i, t := range e.Transfers {
 		change, err := changeOf(e, i)
@@ -18,11 +20,13 @@ func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
 			return Entries{}, fmt.Errorf("transfer at node %d: %w", t.Node, err)
 		}
 
+		r.changes[i] = change
+
 		switch t.Direction {
 		case txhistory.In:
 			r.targets[i], err = r.deposit(t, change)
 		case txhistory.Out:
-			r.targets[i], err = r.withdrawal(t)
+			r.targets[i], err = r.withdrawal(t, change)
 		case txhistory.Self:
 			r.targets[i] = target{kind: Fees}
 		}
@@ -55,6 +59,8 @@ type recorder struct {
 	grounds *Grounds
 	// targets holds, per transfer, where its money goes or comes from.
 	targets []target
+	// changes holds, per transfer, what it did to the holdings of its token.
+	changes []amount.Amount
 	entries Entries
 }
 
@@ -93,7 +99,8 @@ func (r *recorder) targetOf(m txhistory.Movement) target {
 }
 
 // targetOfTransfer books a transfer's money where the transfer says, unless it flows against the transfer's own
-// direction or before the transfer is complete: then nothing is known about it but that it is there.
+// direction or before the transfer is complete, or is no money of its token: then nothing is known about it but
+// that it is there. All money of a transfer goes to one account, so that the account and the deposit agree.
 func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
 	if m.Transfer < 0 || m.Transfer >= len(r.effects.Transfers) {
 		return target{kind: UnrecognizedMoney}
@@ -102,19 +109,19 @@ func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
 	t := r.effects.Transfers[m.Transfer]
 
 	expected := map[txhistory.Direction]int{txhistory.In: 1, txhistory.Out: -1}[t.Direction]
-	if expected != 0 && (m.Change.Sign() != expected || t.Status != txhistory.Completed) {
+	if expected != 0 && (r.changes[m.Transfer].Sign() != expected || t.Status != txhistory.Completed || m.Instrument != t.Instrument) {
 		return target{kind: UnrecognizedMoney}
 	}
 
 	return r.targets[m.Transfer]
 }
 
-// changeOf is what a transfer did to the party's holdings.
+// changeOf is what a transfer did to the party's holdings of its token.
 func changeOf(e txhistory.Effects, transfer int) (amount.Amount, error) {
 	sum := amount.Zero()
 
 	for _, m := range e.Movements {
-		if m.Kind != txhistory.MoveTransfer || m.Transfer != transfer {
+		if m.Kind != txhistory.MoveTransfer || m.Transfer != transfer || m.Instrument != e.Transfers[transfer].Instrument {
 			continue
 		}
 

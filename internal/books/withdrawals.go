@@ -2,9 +2,10 @@ package books
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/txhistory"
 )
@@ -12,8 +13,12 @@ import (
 // maxWithdrawalID bounds the exchange's own ids; a longer memo cannot be one.
 const maxWithdrawalID = 255
 
-// withdrawal books a transfer from the treasury and says which account its money comes from.
-func (r *recorder) withdrawal(t txhistory.Transfer) (target, error) {
+// recoveredPrefix begins the ids of payments whose memo is no usable id. No other id may begin with it.
+const recoveredPrefix = "recovered:"
+
+// withdrawal books a transfer from the treasury and says which account its money comes from. change is what it
+// did to the holdings.
+func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (target, error) {
 	state, reason := withdrawalState(t.Status)
 
 	id, known := r.grounds.Chains[t.Correlation]
@@ -31,8 +36,19 @@ func (r *recorder) withdrawal(t txhistory.Transfer) (target, error) {
 		from = target{kind: RecoveredPayments}
 	}
 
-	if w.State == state && state == WithdrawalOffered || w.State == WithdrawalCompleted || w.State == WithdrawalFailed {
-		return from, nil // the next contract of the same chain, or a chain that has ended
+	if w.State == WithdrawalCompleted || w.State == WithdrawalFailed || !w.isPaidBy(t) {
+		if state != WithdrawalCompleted || change.Sign() >= 0 {
+			return from, nil // a chain ends once, and only by a transfer that is what it began as
+		}
+
+		// Money left in the name of a payment that had ended or is another one: a payment of its own, to stand out.
+		t.Correlation = ""
+
+		return r.recovered(t, state, reason)
+	}
+
+	if w.State == WithdrawalOffered && state == WithdrawalOffered {
+		return from, nil // the next contract of the same chain
 	}
 
 	w.State = state
@@ -55,7 +71,13 @@ func (r *recorder) matchByMemo(t txhistory.Transfer) (string, bool) {
 
 	return id, ok && w.Origin == FromRequest && w.Correlation == "" &&
 		w.State != WithdrawalOffered && w.State != WithdrawalCompleted && w.State != WithdrawalFailed &&
-		w.Instrument == t.Instrument && w.Receiver == t.Receiver && w.Amount.Equal(t.Amount)
+		w.isPaidBy(t)
+}
+
+// isPaidBy reports whether a transfer is the payment that was asked for, or a step of it. A chain's name alone does
+// not say so: any registry can name the chain of another one's token.
+func (w Withdrawal) isPaidBy(t txhistory.Transfer) bool {
+	return w.Instrument == t.Instrument && w.Receiver == t.Receiver && w.Amount.Equal(t.Amount)
 }
 
 // recovered stores a payment that no request in this database explains.
@@ -101,7 +123,8 @@ func withdrawalState(s txhistory.Status) (WithdrawalState, string) {
 
 // candidateID is the withdrawal id that a transfer's memo claims; empty if it cannot be one.
 func candidateID(t txhistory.Transfer) string {
-	if t.Memo == nil || len(*t.Memo) > maxWithdrawalID || strings.ContainsRune(*t.Memo, 0) {
+	if t.Memo == nil || len(*t.Memo) > maxWithdrawalID || strings.ContainsRune(*t.Memo, 0) || !utf8.ValidString(*t.Memo) ||
+		strings.HasPrefix(*t.Memo, recoveredPrefix) {
 		return ""
 	}
 
@@ -110,5 +133,5 @@ func candidateID(t txhistory.Transfer) string {
 
 // recoveredID names a payment whose memo is no usable id.
 func recoveredID(update ident.UpdateID, t txhistory.Transfer) string {
-	return fmt.Sprintf("recovered:%s:%s:%s", update, strconv.Itoa(int(t.Node)), strconv.Itoa(t.Leg))
+	return fmt.Sprintf("%s%s:%d:%d", recoveredPrefix, update, t.Node, t.Leg)
 }
