@@ -132,7 +132,7 @@ func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
 
 		batch = drain(in, batch)
 
-		if err := p.writer.store(ctx, batch); err != nil {
+		if err := p.writer.write(ctx, batch); err != nil {
 			return err
 		}
 

@@ -18,14 +18,23 @@ type writer struct {
 	cursor  store.Cursor
 	clocks  clocks
 	applied bool
+	// stored counts this session's updates; at analyzeAt the database's statistics are refreshed.
+	stored, analyzeAt int
 }
+
+const (
+	// firstAnalyze is after how many updates of a session the database's statistics are refreshed, and analyzeFactor
+	// how much later each further time: often while a first history is read in, never again in quiet operation.
+	firstAnalyze  = 1000
+	analyzeFactor = 8
+)
 
 func newWriter(s *Service, c store.Cursor) *writer {
-	return &writer{service: s, cursor: c, clocks: clocks{}}
+	return &writer{service: s, cursor: c, clocks: clocks{}, analyzeAt: firstAnalyze}
 }
 
-// store writes a run of consecutive updates. When it returns nil they are durable.
-func (w *writer) store(ctx context.Context, run []decoded) error {
+// write stores a run of consecutive updates. When it returns nil they are durable.
+func (w *writer) write(ctx context.Context, run []decoded) error {
 	if err := w.checkOrder(run); err != nil {
 		return err
 	}
@@ -41,6 +50,12 @@ func (w *writer) store(ctx context.Context, run []decoded) error {
 
 	w.applied = true
 	w.service.metrics.stored(w.service.clock.Now(), run)
+
+	if w.stored += len(run); w.stored >= w.analyzeAt {
+		w.analyzeAt *= analyzeFactor
+
+		return w.service.db.Analyze(ctx)
+	}
 
 	return nil
 }

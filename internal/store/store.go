@@ -54,11 +54,6 @@ func Open(ctx context.Context, url secret.String) (*DB, error) {
 	// with every row. Planning anew costs a fraction of a millisecond per statement, and a batch has about ten.
 	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
 
-	// Everything on the hot path joins a short list with a table by its key; without statistics the planner would
-	// sometimes read the whole table instead.
-	config.ConnConfig.RuntimeParams["enable_hashjoin"] = "off"
-	config.ConnConfig.RuntimeParams["enable_mergejoin"] = "off"
-
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -101,6 +96,16 @@ func (db *DB) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
 
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
+	}
+
+	return nil
+}
+
+// Analyze gathers statistics about the tables that ingestion looks things up in. The database does so by itself, but
+// too late for a first history: without statistics it believes that a treasury's rows are few and reads all of them.
+func (db *DB) Analyze(ctx context.Context) error {
+	if _, err := db.exec.Exec(ctx, "ANALYZE holdings, transfer_instructions, deposits, withdrawals, ledger_updates"); err != nil {
+		return fmt.Errorf("gather statistics: %w", err)
 	}
 
 	return nil
