@@ -38,7 +38,7 @@ type depositPayload struct {
 	InstrumentID  string           `json:"instrumentId"`
 	Amount        amount.Amount    `json:"amount"`
 	Sender        ident.Party      `json:"sender,omitempty"`
-	Memo          *string          `json:"memo,omitempty"`
+	Memo          *string          `json:"memo,omitzero"` // an empty memo is not a missing one
 	CorrelationID ident.ContractID `json:"correlationId,omitempty"`
 	Evidence      evidence         `json:"evidence"`
 }
