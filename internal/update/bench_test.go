@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,7 +63,7 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 
-	b.Run("synthetic tree", func(b *testing.B) { benchmark(b, [][]byte{tree(30)}) })
+	b.Run("synthetic tree", func(b *testing.B) { benchmark(b, [][]byte{manyNodes(30)}) })
 }
 
 func benchmark(b *testing.B, updates [][]byte) {
@@ -86,8 +87,10 @@ func benchmark(b *testing.B, updates [][]byte) {
 	}
 }
 
-// tree is a transaction tree of n exercises and n creations.
-func tree(n int) []byte {
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// manyNodes is a transaction tree of n exercises and n creations.
+func manyNodes(n int) []byte {
 	var b bytes.Buffer
 
 	b.WriteString(`{"update":{"TransactionTree":{"value":{"updateId":"1220ab","offset":7,"recordTime":` +

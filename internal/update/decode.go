@@ -19,43 +19,53 @@ func Decode(raw []byte) (Update, error) {
 		return Update{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 
-	if len(item.Update) != 1 {
-		return Update{}, fmt.Errorf("%w: want one kind of update, got %d (error code %q)", ErrMalformed, len(item.Update), item.Code)
+	u, err := item.decode()
+	if err != nil {
+		return Update{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 
-	for kind, box := range item.Update {
-		u, err := decodeKind(kind, box.Value)
-		if err != nil {
-			return Update{}, fmt.Errorf("%w: %s: %w", ErrMalformed, shown(kind), err)
-		}
-
-		return u, nil
-	}
-
-	return Update{}, ErrMalformed
+	return u, nil
 }
 
-func decodeKind(kind string, value strictjson.Raw) (Update, error) {
-	switch kind {
-	case "Transaction", "TransactionTree":
-		return decodeTransaction(value)
-	case "Reassignment":
-		return decodeReassignment(value)
-	case "OffsetCheckpoint":
-		return decodeCheckpoint(value)
-	case "TopologyTransaction":
-		return decodeTopology(value)
-	default:
-		return Update{}, fmt.Errorf("this version does not know this kind of update")
+// decode reads the update as the one kind that it is.
+func (w wireItem) decode() (Update, error) {
+	var (
+		kinds   = len(w.Update.Others)
+		convert func() (Update, error)
+	)
+
+	if box := w.Update.Transaction; box != nil {
+		kinds, convert = kinds+1, box.Value.update
 	}
+
+	if box := w.Update.Tree; box != nil {
+		kinds, convert = kinds+1, box.Value.update
+	}
+
+	if box := w.Update.Reassignment; box != nil {
+		kinds, convert = kinds+1, box.Value.update
+	}
+
+	if box := w.Update.Checkpoint; box != nil {
+		kinds, convert = kinds+1, box.Value.update
+	}
+
+	if box := w.Update.Topology; box != nil {
+		kinds, convert = kinds+1, box.Value.update
+	}
+
+	for kind := range w.Update.Others {
+		return Update{}, fmt.Errorf("this version does not know updates of kind %s", shown(kind))
+	}
+
+	if kinds != 1 {
+		return Update{}, fmt.Errorf("want one kind of update, got %d (error code %s)", kinds, shown(w.Code))
+	}
+
+	return convert()
 }
 
-func decodeTransaction(value strictjson.Raw) (Update, error) {
-	var w wireTransaction
-	if err := strictjson.Decode(value, &w); err != nil {
-		return Update{}, err
-	}
-
+func (w *wireTransaction) update() (Update, error) {
 	u, err := head(Transaction, w.UpdateID, w.Offset, w.RecordTime)
 	if err != nil {
 		return Update{}, err
@@ -80,12 +90,7 @@ func decodeTransaction(value strictjson.Raw) (Update, error) {
 	return u, nil
 }
 
-func decodeReassignment(value strictjson.Raw) (Update, error) {
-	var w wireReassignment
-	if err := strictjson.Decode(value, &w); err != nil {
-		return Update{}, err
-	}
-
+func (w *wireReassignment) update() (Update, error) {
 	u, err := head(Reassignment, w.UpdateID, w.Offset, w.RecordTime)
 	if err != nil {
 		return Update{}, err
@@ -106,12 +111,7 @@ func decodeReassignment(value strictjson.Raw) (Update, error) {
 	return u, nil
 }
 
-func decodeCheckpoint(value strictjson.Raw) (Update, error) {
-	var w wireCheckpoint
-	if err := strictjson.Decode(value, &w); err != nil {
-		return Update{}, err
-	}
-
+func (w *wireCheckpoint) update() (Update, error) {
 	if w.Offset == nil || *w.Offset < 0 {
 		return Update{}, fmt.Errorf("no offset")
 	}
@@ -134,12 +134,7 @@ func decodeCheckpoint(value strictjson.Raw) (Update, error) {
 	return u, nil
 }
 
-func decodeTopology(value strictjson.Raw) (Update, error) {
-	var w wireTopology
-	if err := strictjson.Decode(value, &w); err != nil {
-		return Update{}, err
-	}
-
+func (w *wireTopology) update() (Update, error) {
 	u, err := head(Topology, w.UpdateID, w.Offset, w.RecordTime)
 	if err != nil {
 		return Update{}, err

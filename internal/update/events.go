@@ -1,6 +1,7 @@
 package update
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,16 +11,19 @@ import (
 )
 
 // decodeEvents reads either shape, sorts by node id and checks that the exercises nest.
-func decodeEvents(w wireTransaction) ([]Event, error) {
+func decodeEvents(w *wireTransaction) ([]Event, error) {
 	var (
 		events []Event
 		err    error
 	)
 
-	if w.EventsByID != nil {
-		events, err = eventsByID(w.EventsByID)
-	} else {
+	switch {
+	case w.EventsByID == nil:
 		events, err = eventList(w.Events)
+	case len(w.Events) == 0:
+		events, err = eventsByID(w.EventsByID)
+	default:
+		err = errors.New("events in both shapes")
 	}
 
 	if err != nil {
@@ -105,8 +109,8 @@ func (w *wireCreated) created() (*Created, ident.NodeID, error) {
 	}
 
 	c := &Created{
-		PackageName: w.PackageName, Witnesses: parties(w.Witnesses), Signatories: parties(w.Signatories),
-		Observers: parties(w.Observers), CreatedAt: w.CreatedAt, ACSDelta: w.ACSDelta,
+		PackageName: w.PackageName, Witnesses: w.Witnesses, Signatories: w.Signatories,
+		Observers: w.Observers, CreatedAt: w.CreatedAt, ACSDelta: w.ACSDelta,
 	}
 
 	if c.Contract, err = ident.ParseContractID(w.ContractID); err != nil {
@@ -137,7 +141,7 @@ func (w *wireExercised) exercised() (*Exercised, ident.NodeID, error) {
 
 	x := &Exercised{
 		PackageName: w.PackageName, Choice: w.Choice, Argument: present(w.Argument), Result: present(w.Result),
-		Actors: parties(w.Actors), Witnesses: parties(w.Witnesses), Consuming: w.Consuming, ACSDelta: w.ACSDelta,
+		Actors: w.Actors, Witnesses: w.Witnesses, Consuming: w.Consuming, ACSDelta: w.ACSDelta,
 	}
 
 	if x.Contract, err = ident.ParseContractID(w.ContractID); err != nil {
@@ -246,16 +250,6 @@ func nodeID(n *int32) (ident.NodeID, error) {
 	}
 
 	return ident.NodeID(*n), nil
-}
-
-// parties takes a node's lists as they are: they are compared with our party, never shown as identities.
-func parties(list []string) []ident.Party {
-	out := make([]ident.Party, len(list))
-	for i, p := range list {
-		out[i] = ident.Party(p)
-	}
-
-	return out
 }
 
 // present turns the JSON null, which the ledger uses for an absent optional, into no value.

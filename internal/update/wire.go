@@ -3,20 +3,33 @@ package update
 import (
 	"time"
 
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 // The wire types name just what we read; newer nodes add members, which are skipped. createArgument is left
-// out on purpose: what a contract means is read from its interface views alone.
+// out on purpose: what a contract means is read from its interface views alone. Lists of parties are taken as they
+// are: they are compared with our party, never shown as identities.
 
 type wireItem struct {
-	Update map[string]wireBox `json:"update"`
+	Update wireUpdate `json:"update"`
 	// Code is set when the node sends an error in place of an update.
 	Code string `json:"code"`
 }
 
-type wireBox struct {
-	Value strictjson.Raw `json:"value"`
+// wireUpdate has one member, named for the kind. The kinds that we know are decoded in one pass; an update of any
+// other, even beside one that we know, must not go unnoticed.
+type wireUpdate struct {
+	Transaction  *wireBox[wireTransaction]  `json:"Transaction"`
+	Tree         *wireBox[wireTransaction]  `json:"TransactionTree"`
+	Reassignment *wireBox[wireReassignment] `json:"Reassignment"`
+	Checkpoint   *wireBox[wireCheckpoint]   `json:"OffsetCheckpoint"`
+	Topology     *wireBox[wireTopology]     `json:"TopologyTransaction"`
+	Others       map[string]strictjson.Raw  `json:",embed"`
+}
+
+type wireBox[T any] struct {
+	Value T `json:"value"`
 }
 
 type wireTransaction struct {
@@ -50,16 +63,16 @@ type wireTreeEvent struct {
 }
 
 type wireCreated struct {
-	NodeID      *int32     `json:"nodeId"`
-	ContractID  string     `json:"contractId"`
-	TemplateID  string     `json:"templateId"`
-	PackageName string     `json:"packageName"`
-	Views       []wireView `json:"interfaceViews"`
-	Witnesses   []string   `json:"witnessParties"`
-	Signatories []string   `json:"signatories"`
-	Observers   []string   `json:"observers"`
-	CreatedAt   time.Time  `json:"createdAt"`
-	ACSDelta    *bool      `json:"acsDelta"`
+	NodeID      *int32        `json:"nodeId"`
+	ContractID  string        `json:"contractId"`
+	TemplateID  string        `json:"templateId"`
+	PackageName string        `json:"packageName"`
+	Views       []wireView    `json:"interfaceViews"`
+	Witnesses   []ident.Party `json:"witnessParties"`
+	Signatories []ident.Party `json:"signatories"`
+	Observers   []ident.Party `json:"observers"`
+	CreatedAt   time.Time     `json:"createdAt"`
+	ACSDelta    *bool         `json:"acsDelta"`
 }
 
 type wireView struct {
@@ -82,8 +95,8 @@ type wireExercised struct {
 	Choice         string         `json:"choice"`
 	Argument       strictjson.Raw `json:"choiceArgument"`
 	Result         strictjson.Raw `json:"exerciseResult"`
-	Actors         []string       `json:"actingParties"`
-	Witnesses      []string       `json:"witnessParties"`
+	Actors         []ident.Party  `json:"actingParties"`
+	Witnesses      []ident.Party  `json:"witnessParties"`
 	Consuming      bool           `json:"consuming"`
 	LastDescendant *int32         `json:"lastDescendantNodeId"`
 	Implements     []string       `json:"implementedInterfaces"`
