@@ -36,6 +36,7 @@ CREATE TABLE ingestion_cursors (
     update_no          bigint      NOT NULL CHECK (update_no >= 0),
     update_id          text        NOT NULL,
     origin_offset      bigint      NOT NULL CHECK (origin_offset >= 0),
+    node_since_no      bigint      NOT NULL CHECK (node_since_no >= 0),
     epoch              bigint      NOT NULL CHECK (epoch >= 0),
     derivation_version integer     NOT NULL CHECK (derivation_version > 0),
     updated_at         timestamptz NOT NULL,
@@ -47,6 +48,7 @@ COMMENT ON COLUMN ingestion_cursors.ledger_offset IS 'Everything up to and inclu
 COMMENT ON COLUMN ingestion_cursors.update_no IS 'The number of the last stored update.';
 COMMENT ON COLUMN ingestion_cursors.update_id IS 'The id of the last stored update; empty before the first.';
 COMMENT ON COLUMN ingestion_cursors.origin_offset IS 'Where this history begins: 0, or the offset of the opening snapshot.';
+COMMENT ON COLUMN ingestion_cursors.node_since_no IS 'Updates with a greater update_no were read from participant_id; the offsets of earlier ones are another node''s.';
 COMMENT ON COLUMN ingestion_cursors.epoch IS 'Grows with every writer that takes over; a writer with an older epoch can change nothing.';
 COMMENT ON COLUMN ingestion_cursors.derivation_version IS 'The rules by which the derived tables were made; `treasury rebuild` brings them up to date.';
 

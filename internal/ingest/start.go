@@ -187,9 +187,9 @@ func (s *Service) findStrange(ctx context.Context, treasury store.TreasuryID, c 
 		return nil, err
 	}
 
-	for i, r := range recent {
+	for _, r := range recent {
 		// What was read from another node, before a move, has that node's offsets.
-		if r.Offset <= pruned || r.Offset > c.Position.Offset || (i > 0 && r.Offset >= recent[i-1].Offset) {
+		if r.Offset <= pruned || r.No <= c.NodeSince {
 			break
 		}
 

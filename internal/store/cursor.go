@@ -27,8 +27,10 @@ type Cursor struct {
 	Participant ident.ParticipantID
 	Position    Position
 	// LastID is the id of the last stored update; empty before the first.
-	LastID     ident.UpdateID
-	Origin     ident.Offset
+	LastID ident.UpdateID
+	Origin ident.Offset
+	// NodeSince is the number of the last update that was read from another node than Participant; 0 if there was none.
+	NodeSince  int64
 	Epoch      int64
 	Derivation int
 }
@@ -151,7 +153,7 @@ func (db *DB) Clocks(ctx context.Context, treasury TreasuryID) ([]Clock, error) 
 
 func cursorOf(row dbsqlc.IngestionCursor) Cursor {
 	return Cursor{
-		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID, LastID: row.UpdateID, Origin: row.OriginOffset,
+		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID, LastID: row.UpdateID, Origin: row.OriginOffset, NodeSince: row.NodeSinceNo,
 		Position: Position{Offset: row.LedgerOffset, No: row.UpdateNo}, Epoch: row.Epoch, Derivation: int(row.DerivationVersion),
 	}
 }

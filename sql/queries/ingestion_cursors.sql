@@ -2,8 +2,8 @@
 SELECT * FROM ingestion_cursors WHERE treasury_id = @treasury_id;
 
 -- name: CursorCreate :exec
-INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at)
-VALUES (@treasury_id, @participant_id, @origin_offset, 0, '', @origin_offset, 0, @derivation_version, @now);
+INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at)
+VALUES (@treasury_id, @participant_id, @origin_offset, 0, '', @origin_offset, 0, 0, @derivation_version, @now);
 
 -- name: CursorTakeOver :one
 -- CursorTakeOver fences off every earlier writer of the treasury.
@@ -27,5 +27,5 @@ UPDATE ingestion_cursors SET derivation_version = @derivation_version, epoch = e
 -- CursorMoveNode points the cursor at another node, or at the same node after a restore, at the offset that
 -- corresponds to what is already ingested.
 UPDATE ingestion_cursors
-SET participant_id = @participant_id, ledger_offset = @ledger_offset, origin_offset = least(origin_offset, @ledger_offset), epoch = epoch + 1, updated_at = @now
+SET participant_id = @participant_id, ledger_offset = @ledger_offset, origin_offset = least(origin_offset, @ledger_offset), node_since_no = update_no, epoch = epoch + 1, updated_at = @now
 WHERE treasury_id = @treasury_id;

@@ -52,8 +52,8 @@ func (q *Queries) CursorAdvance(ctx context.Context, db DBTX, arg CursorAdvanceP
 }
 
 const cursorCreate = `-- name: CursorCreate :exec
-INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at)
-VALUES ($1, $2, $3, 0, '', $3, 0, $4, $5)
+INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at)
+VALUES ($1, $2, $3, 0, '', $3, 0, 0, $4, $5)
 `
 
 type CursorCreateParams struct {
@@ -66,8 +66,8 @@ type CursorCreateParams struct {
 
 // CursorCreate
 //
-//	INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at)
-//	VALUES ($1, $2, $3, 0, '', $3, 0, $4, $5)
+//	INSERT INTO ingestion_cursors (treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at)
+//	VALUES ($1, $2, $3, 0, '', $3, 0, 0, $4, $5)
 func (q *Queries) CursorCreate(ctx context.Context, db DBTX, arg CursorCreateParams) error {
 	_, err := db.Exec(ctx, cursorCreate,
 		arg.TreasuryID,
@@ -80,12 +80,12 @@ func (q *Queries) CursorCreate(ctx context.Context, db DBTX, arg CursorCreatePar
 }
 
 const cursorFind = `-- name: CursorFind :one
-SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
+SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
 `
 
 // CursorFind
 //
-//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
+//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
 func (q *Queries) CursorFind(ctx context.Context, db DBTX, treasuryID int32) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorFind, treasuryID)
 	var i IngestionCursor
@@ -96,6 +96,7 @@ func (q *Queries) CursorFind(ctx context.Context, db DBTX, treasuryID int32) (In
 		&i.UpdateNo,
 		&i.UpdateID,
 		&i.OriginOffset,
+		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
 		&i.UpdatedAt,
@@ -104,12 +105,12 @@ func (q *Queries) CursorFind(ctx context.Context, db DBTX, treasuryID int32) (In
 }
 
 const cursorLock = `-- name: CursorLock :one
-SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
+SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
 `
 
 // CursorLock keeps the writer out while the derived tables are compared or rebuilt.
 //
-//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
+//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
 func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorLock, treasuryID)
 	var i IngestionCursor
@@ -120,6 +121,7 @@ func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (In
 		&i.UpdateNo,
 		&i.UpdateID,
 		&i.OriginOffset,
+		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
 		&i.UpdatedAt,
@@ -129,7 +131,7 @@ func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (In
 
 const cursorMoveNode = `-- name: CursorMoveNode :exec
 UPDATE ingestion_cursors
-SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), epoch = epoch + 1, updated_at = $3
+SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, epoch = epoch + 1, updated_at = $3
 WHERE treasury_id = $4
 `
 
@@ -144,7 +146,7 @@ type CursorMoveNodeParams struct {
 // corresponds to what is already ingested.
 //
 //	UPDATE ingestion_cursors
-//	SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), epoch = epoch + 1, updated_at = $3
+//	SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, epoch = epoch + 1, updated_at = $3
 //	WHERE treasury_id = $4
 func (q *Queries) CursorMoveNode(ctx context.Context, db DBTX, arg CursorMoveNodeParams) error {
 	_, err := db.Exec(ctx, cursorMoveNode,
@@ -175,7 +177,7 @@ func (q *Queries) CursorSetDerivation(ctx context.Context, db DBTX, arg CursorSe
 
 const cursorTakeOver = `-- name: CursorTakeOver :one
 UPDATE ingestion_cursors SET epoch = epoch + 1, updated_at = $1 WHERE treasury_id = $2
-RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at
+RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at
 `
 
 type CursorTakeOverParams struct {
@@ -186,7 +188,7 @@ type CursorTakeOverParams struct {
 // CursorTakeOver fences off every earlier writer of the treasury.
 //
 //	UPDATE ingestion_cursors SET epoch = epoch + 1, updated_at = $1 WHERE treasury_id = $2
-//	RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, epoch, derivation_version, updated_at
+//	RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at
 func (q *Queries) CursorTakeOver(ctx context.Context, db DBTX, arg CursorTakeOverParams) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorTakeOver, arg.Now, arg.TreasuryID)
 	var i IngestionCursor
@@ -197,6 +199,7 @@ func (q *Queries) CursorTakeOver(ctx context.Context, db DBTX, arg CursorTakeOve
 		&i.UpdateNo,
 		&i.UpdateID,
 		&i.OriginOffset,
+		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
 		&i.UpdatedAt,

@@ -23,6 +23,8 @@ type IngestionCursor struct {
 	UpdateID ident.UpdateID
 	// Where this history begins: 0, or the offset of the opening snapshot.
 	OriginOffset ident.Offset
+	// Updates with a greater update_no were read from participant_id; the offsets of earlier ones are another node's.
+	NodeSinceNo int64
 	// Grows with every writer that takes over; a writer with an older epoch can change nothing.
 	Epoch int64
 	// The rules by which the derived tables were made; `treasury rebuild` brings them up to date.

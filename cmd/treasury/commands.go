@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ingest"
+	"github.com/canton-exchange/suite/internal/reconcile"
+	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/store"
+)
+
+func migrate(ctx context.Context, t *tool, _ []string) error {
+	if err := store.Migrate(ctx, t.config.DatabaseConfig.URL); err != nil {
+		return err
+	}
+
+	t.printf("the database schema is up to date\n")
+
+	return nil
+}
+
+func listToken(ctx context.Context, t *tool, arguments []string) error {
+	instrument, err := ident.ParseInstrument(arguments[0], arguments[1])
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	minimum := amount.Zero()
+
+	if len(arguments) > 2 {
+		if minimum, err = amount.Parse(arguments[2]); err != nil || minimum.Sign() < 0 {
+			return service.UsageError(fmt.Errorf("minimum %q: want a decimal number of at least 0", arguments[2]))
+		}
+	}
+
+	if err := t.db.ListInstrument(ctx, instrument, minimum, time.Now()); err != nil {
+		return err
+	}
+
+	t.printf("listed %s; deposits of at least %s are credited\n", instrument, minimum.Short())
+
+	return nil
+}
+
+func addMemo(ctx context.Context, t *tool, arguments []string) error {
+	party, err := t.party()
+	if err != nil {
+		return err
+	}
+
+	treasury, err := t.db.EnsureTreasury(ctx, party, time.Now())
+	if err != nil {
+		return err
+	}
+
+	account, text := arguments[0], arguments[1]
+	if err := t.db.RegisterMemo(ctx, treasury, text, account, time.Now()); err != nil {
+		return err
+	}
+
+	t.printf("deposits to %s with memo %q are credited to account %q\n", party, text, account)
+
+	return nil
+}
+
+var errDifferences = errors.New("the database does not agree with the ledger: stop withdrawals until somebody has looked")
+
+func runReconcile(ctx context.Context, t *tool, _ []string) error {
+	party, err := t.party()
+	if err != nil {
+		return err
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, party)
+	if err != nil {
+		return err
+	}
+
+	node, err := t.node()
+	if err != nil {
+		return err
+	}
+
+	report, err := reconcile.Run(ctx, node, t.db, treasury, party)
+	if err != nil {
+		return err
+	}
+
+	t.printf("compared with node %s at offset %d (update number %d): %d holdings, %d open instructions\n",
+		report.Participant, report.At, report.UpdateNo, report.Holdings, report.Instructions)
+
+	for _, total := range report.Totals {
+		t.printf("  %-40.40q holdings %s, accounts %s\n", total.Instrument, total.Held, total.Booked)
+	}
+
+	for _, d := range report.Differences {
+		t.printf("DIFFERENCE %s %q: %s\n", d.Finding, d.Subject, d.Detail)
+	}
+
+	if !report.Clean() {
+		return fmt.Errorf("%d differences: %w", len(report.Differences), errDifferences)
+	}
+
+	t.printf("everything agrees\n")
+
+	return nil
+}
+
+func rebuild(ctx context.Context, t *tool, arguments []string) error {
+	party, err := t.party()
+	if err != nil {
+		return err
+	}
+
+	replace := len(arguments) == 0
+	if !replace && arguments[0] != "check" {
+		return service.UsageError(fmt.Errorf("rebuild %q: want nothing, or check", arguments[0]))
+	}
+
+	differences, err := ingest.Rebuild(ctx, t.db, party, replace, clock.System{})
+	if err != nil {
+		return err
+	}
+
+	changed := false
+
+	for _, d := range differences {
+		t.printf("  %-22s %d rows only in the rebuilt table, %d only in the stored one\n", d.Table, d.OnlyRebuilt, d.OnlyStored)
+		changed = changed || d.OnlyRebuilt+d.OnlyStored > 0
+	}
+
+	switch {
+	case !changed:
+		t.printf("the rebuilt tables are the same\n")
+	case replace:
+		t.printf("the rebuilt tables have taken the place of the stored ones\n")
+	default:
+		t.printf("the rebuilt tables differ; nothing was changed\n")
+	}
+
+	return nil
+}
+
+func moveNode(ctx context.Context, t *tool, _ []string) error {
+	party, err := t.party()
+	if err != nil {
+		return err
+	}
+
+	node, err := t.node()
+	if err != nil {
+		return err
+	}
+
+	moved, err := ingest.MoveNode(ctx, t.db, node, party, clock.System{})
+	if err != nil {
+		return err
+	}
+
+	t.printf("ingestion will go on from node %s after its offset %d (before: node %s)\nthe last common update is %s; "+
+		"%d newer ones are in the database already and will be recognised by their ids\n", moved.To, moved.Offset, moved.From, moved.Update, moved.Ahead)
+
+	return nil
+}
+
+func pruneRaw(ctx context.Context, t *tool, arguments []string) error {
+	party, err := t.party()
+	if err != nil {
+		return err
+	}
+
+	age, err := time.ParseDuration(arguments[0])
+	if err != nil || age <= 0 {
+		return service.UsageError(fmt.Errorf("age %q: want a duration such as 2160h", arguments[0]))
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, party)
+	if err != nil {
+		return err
+	}
+
+	deleted, err := t.db.DeleteBodies(ctx, treasury, time.Now().Add(-age))
+	if err != nil {
+		return err
+	}
+
+	t.printf("deleted the raw bodies of %d updates; what was derived from them stays\n", deleted)
+
+	return nil
+}

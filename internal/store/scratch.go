@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store/dbsqlc"
+	"github.com/canton-exchange/suite/internal/update"
+)
+
+// ErrBodyGone means that a raw update was deleted by its retention, so that nothing can be derived from it again.
+var ErrBodyGone = errors.New("the raw update is no longer stored")
+
+// scratchSchema is where a rebuild happens; it lives only inside its transaction.
+const scratchSchema = "ces_rebuild"
+
+// derivedTables are made from the raw updates alone, and from what was decided about deposits.
+func derivedTables() []string {
+	return []string{"holdings", "transfers", "transfer_instructions", "unrecognized", "deposits", "withdrawals", "postings"}
+}
+
+// TableDifference says how a rebuilt table differs from the one in use.
+type TableDifference struct {
+	Table string
+	// OnlyRebuilt and OnlyStored count rows; both are 0 where the rebuild gave the same rows.
+	OnlyRebuilt, OnlyStored int
+}
+
+// StoredUpdate is an update as it was ingested.
+type StoredUpdate struct {
+	No     int64
+	ID     ident.UpdateID
+	Kind   update.Kind
+	Offset ident.Offset
+	Body   []byte
+}
+
+// StoredUpdates lists the updates after a number, with their raw bodies; ErrBodyGone if one is missing.
+func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int64, most int) ([]StoredUpdate, error) {
+	rows, err := db.queries.UpdateListBodies(ctx, db.exec, dbsqlc.UpdateListBodiesParams{TreasuryID: int32(treasury), AfterNo: after, Most: int32(most)})
+	if err != nil {
+		return nil, fmt.Errorf("list raw updates: %w", err)
+	}
+
+	updates := make([]StoredUpdate, len(rows))
+
+	for i, row := range rows {
+		if row.Body == nil {
+			return nil, fmt.Errorf("update %s, number %d: %w", row.UpdateID, row.UpdateNo, ErrBodyGone)
+		}
+
+		updates[i] = StoredUpdate{No: row.UpdateNo, ID: row.UpdateID, Kind: update.Kind(row.Kind), Offset: row.LedgerOffset, Body: row.Body}
+	}
+
+	return updates, nil
+}
+
+// Rebuild derives a treasury's tables anew into empty copies, compares them with the ones in use and, if replace is
+// set, puts them in their place with the given derivation version. The treasury's writer waits meanwhile; readers do
+// not. derive is given a database that reads and writes the copies.
+func (db *DB) Rebuild(ctx context.Context, treasury TreasuryID, derivation int, replace bool, derive func(scratch *DB) error) ([]TableDifference, error) {
+	var differences []TableDifference
+
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := db.queries.CursorLock(ctx, tx, int32(treasury)); err != nil {
+			return fmt.Errorf("lock cursor: %w", err)
+		}
+
+		if err := prepareScratch(ctx, tx, int32(treasury)); err != nil {
+			return err
+		}
+
+		// A cache of its own: if the transaction is rolled back, so are the numbers that it gave to new instruments.
+		scratch := &DB{pool: db.pool, exec: tx, queries: db.queries, instruments: newInstrumentCache()}
+		if err := derive(scratch); err != nil {
+			return err
+		}
+
+		if _, err := tx.Exec(ctx, "SET LOCAL search_path = public"); err != nil {
+			return fmt.Errorf("leave scratch schema: %w", err)
+		}
+
+		var err error
+		if differences, err = compareScratch(ctx, tx, int32(treasury)); err != nil {
+			return err
+		}
+
+		if replace {
+			if err := replaceDerived(ctx, tx, int32(treasury)); err != nil {
+				return err
+			}
+
+			if err := db.queries.CursorSetDerivation(ctx, tx, dbsqlc.CursorSetDerivationParams{TreasuryID: int32(treasury), DerivationVersion: int32(derivation)}); err != nil {
+				return fmt.Errorf("set derivation version: %w", err)
+			}
+		}
+
+		_, err = tx.Exec(ctx, "DROP SCHEMA "+scratchSchema+" CASCADE")
+
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rebuild treasury %d: %w", treasury, err)
+	}
+
+	return differences, nil
+}
+
+// ApplyDerived stores what was derived from updates that are in the database already.
+func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
+	rows, err := db.rowsOf(b)
+	if err != nil {
+		return err
+	}
+
+	return db.inTx(ctx, func(tx pgx.Tx) error { return db.writeDerived(ctx, tx, rows) })
+}
+
+// prepareScratch makes empty copies of the derived tables and puts in what no stored update tells: the opening snapshot
+// as it was, and the withdrawals that were requested, as they were before history met them.
+func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
+	statements := []string{"CREATE SCHEMA " + scratchSchema}
+	for _, table := range derivedTables() {
+		statements = append(statements, fmt.Sprintf("CREATE TABLE %s.%s (LIKE public.%s INCLUDING ALL)", scratchSchema, table, table))
+	}
+
+	for _, s := range append(statements, "SET LOCAL search_path = "+scratchSchema+", public") {
+		if _, err := tx.Exec(ctx, s); err != nil {
+			return fmt.Errorf("prepare scratch tables: %w", err)
+		}
+	}
+
+	for _, s := range []string{
+		`INSERT INTO holdings SELECT * FROM public.holdings WHERE treasury_id = $1 AND created_no = 0`,
+		`UPDATE holdings SET archived_no = NULL, archived_node = NULL WHERE treasury_id = $1`,
+		`INSERT INTO transfer_instructions SELECT * FROM public.transfer_instructions WHERE treasury_id = $1 AND opened_no = 0`,
+		`UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL, next_id = NULL WHERE treasury_id = $1`,
+		`INSERT INTO transfers SELECT * FROM public.transfers WHERE treasury_id = $1 AND update_no = 0`,
+		`INSERT INTO unrecognized SELECT * FROM public.unrecognized WHERE treasury_id = $1 AND update_no = 0`,
+		`INSERT INTO postings SELECT * FROM public.postings WHERE treasury_id = $1 AND (origin_no = 0 OR origin <> 'ledger')`,
+		`INSERT INTO deposits SELECT * FROM public.deposits WHERE treasury_id = $1 AND offered_no = 0`,
+		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL WHERE treasury_id = $1`,
+		`INSERT INTO withdrawals SELECT * FROM public.withdrawals WHERE treasury_id = $1 AND (origin = 'requested' OR offered_no = 0)`,
+		`UPDATE withdrawals SET state = CASE WHEN offered_no = 0 THEN 'offered' WHEN offered_no IS NULL AND settled_no IS NULL THEN state ELSE 'submitted' END,
+			reason = CASE WHEN offered_no IS NULL AND settled_no IS NULL THEN reason ELSE '' END,
+			correlation_id = CASE WHEN offered_no = 0 THEN correlation_id END, offered_no = nullif(offered_no, greatest(offered_no, 1)), settled_no = NULL
+			WHERE treasury_id = $1`,
+	} {
+		if _, err := tx.Exec(ctx, s, treasury); err != nil {
+			return fmt.Errorf("fill scratch tables: %w", err)
+		}
+	}
+
+	return nil
+}
+
+func compareScratch(ctx context.Context, tx pgx.Tx, treasury int32) ([]TableDifference, error) {
+	var out []TableDifference
+
+	for _, table := range derivedTables() {
+		d := TableDifference{Table: table}
+		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM (TABLE %[1]s.%[2]s EXCEPT ALL SELECT * FROM public.%[2]s WHERE treasury_id = $1) AS a),
+			(SELECT count(*) FROM (SELECT * FROM public.%[2]s WHERE treasury_id = $1 EXCEPT ALL TABLE %[1]s.%[2]s) AS b)`, scratchSchema, table)
+
+		if err := tx.QueryRow(ctx, query, treasury).Scan(&d.OnlyRebuilt, &d.OnlyStored); err != nil {
+			return nil, fmt.Errorf("compare %s: %w", table, err)
+		}
+
+		out = append(out, d)
+	}
+
+	return out, nil
+}
+
+// replaceDerived puts the rebuilt rows in place. Postings are inserted last, after the balances were emptied: the
+// trigger sums them up again.
+func replaceDerived(ctx context.Context, tx pgx.Tx, treasury int32) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM balances WHERE treasury_id = $1", treasury); err != nil {
+		return fmt.Errorf("empty balances: %w", err)
+	}
+
+	for _, table := range derivedTables() {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM public.%s WHERE treasury_id = $1", table), treasury); err != nil {
+			return fmt.Errorf("empty %s: %w", table, err)
+		}
+
+		if _, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO public.%[1]s SELECT * FROM %[2]s.%[1]s", table, scratchSchema)); err != nil {
+			return fmt.Errorf("replace %s: %w", table, err)
+		}
+	}
+
+	return nil
+}
