@@ -112,6 +112,10 @@ func TestActiveContractsAreAllOrAnError(t *testing.T) {
 			code:   "PARTICIPANT_PRUNED_DATA_ACCESSED",
 		},
 		{
+			name: "an interface unknown too late", code: "PACKAGE_NAMES_NOT_FOUND",
+			before: contractSocket(append(entries(0, 3), cantonError("PACKAGE_NAMES_NOT_FOUND", 11, 5, "x")), websocket.StatusNormalClosure),
+		},
+		{
 			name:   "an entry we do not know",
 			before: contractSocket([]string{`{"contractEntry":{"JsNew":{}}}`}, websocket.StatusNormalClosure), code: ledger.CodeMalformed,
 		},
@@ -133,6 +137,7 @@ func TestActiveContractsAreAllOrAnError(t *testing.T) {
 			ids, err := contracts(t, newClient(t, n))
 			if tc.code != "" {
 				require.Equal(t, tc.code, asError(t, err).Code, "%v", err)
+				require.LessOrEqual(t, len(ids), 3, "nothing is given twice")
 
 				return
 			}
@@ -227,6 +232,32 @@ func overHTTP(method string, total int, plainLimit int) func(http.ResponseWriter
 	}
 }
 
+// A list that stalled for as long as the node waits may be a part, and does not say so.
+func TestAStalledListIsNotBelieved(t *testing.T) {
+	t.Parallel()
+
+	n := newNode(t)
+	plain := overHTTP("", 10, 200)
+	n.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/v2/state/active-contracts" && r.Header.Get("Upgrade") == "" {
+			idle, err := time.ParseDuration(r.URL.Query().Get("stream_idle_timeout_ms") + "ms")
+			if err != nil {
+				return false
+			}
+
+			<-time.After(idle)
+		}
+
+		return plain(w, r)
+	}
+
+	c := newClient(t, n)
+	c.Stall(50 * time.Millisecond)
+
+	_, err := contracts(t, c)
+	require.Equal(t, ledger.CodeIncomplete, asError(t, err).Code)
+}
+
 func TestActiveContractsOverHTTP(t *testing.T) {
 	t.Parallel()
 
@@ -260,6 +291,24 @@ func TestActiveContractsOverHTTP(t *testing.T) {
 			require.ElementsMatch(t, wantContracts(tc.total), ids)
 		})
 	}
+}
+
+func TestAPageOfAnotherOffsetIsNotTaken(t *testing.T) {
+	t.Parallel()
+
+	n := newNode(t)
+	n.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Upgrade") != "" {
+			http.Error(w, "no", http.StatusBadRequest)
+		} else {
+			reply(w, 200, `{"activeContracts":[],"activeAtOffset":8}`)
+		}
+
+		return true
+	}
+
+	_, err := contracts(t, newClient(t, n))
+	isMalformed(t, err)
 }
 
 func TestEventsOfAContract(t *testing.T) {

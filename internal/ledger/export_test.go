@@ -11,5 +11,9 @@ var (
 // Rhythm makes streams beat fast, so that tests wait little.
 func (c *Client) Rhythm(ping, pong time.Duration) {
 	c.timing.pingEvery, c.timing.pingWait = ping, pong
+	c.timing.listIdle = 10 * time.Second
 	c.timing.pollIdle, c.timing.pollPause = 20*time.Millisecond, 5*time.Millisecond
 }
+
+// Stall sets how long a list of active contracts may stall.
+func (c *Client) Stall(d time.Duration) { c.timing.listIdle = d }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 )
@@ -174,6 +175,35 @@ func TestAnswersThatAreNoAnswers(t *testing.T) {
 	}
 }
 
+// An answer without end is read up to the bound and no further.
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	t.Parallel()
+
+	const most = 1 << 30
+
+	written := make(chan int, 1)
+	n := newNode(t)
+	n.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		sent, chunk := 0, make([]byte, 1<<20)
+
+		for sent < most {
+			if _, err := w.Write(chunk); err != nil {
+				break
+			}
+
+			sent += len(chunk)
+		}
+
+		written <- sent
+
+		return true
+	}
+
+	_, err := newClient(t, n, func(c *ledger.Config) { c.MaxMessage = 1 << 20 }).LedgerEnd(within(t))
+	require.Equal(t, ledger.CodeTooLarge, asError(t, err).Code)
+	require.Less(t, <-written, most)
+}
+
 func TestErrorTextsAreBoundedAndEscaped(t *testing.T) {
 	t.Parallel()
 
@@ -192,9 +222,13 @@ func TestErrorTextsAreBoundedAndEscaped(t *testing.T) {
 func TestRetryHints(t *testing.T) {
 	t.Parallel()
 
+	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	n := newNode(t)
 	n.before = func(w http.ResponseWriter, r *http.Request) bool {
 		switch r.URL.Path {
+		case "/v2/state/latest-pruned-offsets":
+			w.Header().Set("Retry-After", "Fri, 02 Jan 2026 03:04:15 GMT")
+			http.Error(w, "busy", http.StatusServiceUnavailable)
 		case "/v2/version":
 			w.Header().Set("Retry-After", "7")
 			http.Error(w, "busy", http.StatusTooManyRequests)
@@ -209,9 +243,20 @@ func TestRetryHints(t *testing.T) {
 		return true
 	}
 
-	c := newClient(t, n, func(c *ledger.Config) { c.Retry = ledger.NoRetry })
+	c := newClient(t, n, func(c *ledger.Config) { c.Retry, c.Clock = ledger.NoRetry, now })
 
-	_, err := c.Version(within(t))
+	_, err := c.PrunedOffsets(within(t))
+	require.Equal(t, 10*time.Second, ledger.RetryDelay(err))
+	now.Advance(time.Hour)
+
+	_, err = c.PrunedOffsets(within(t))
+	require.Zero(t, ledger.RetryDelay(err))
+	now.Advance(-10 * time.Hour)
+
+	_, err = c.PrunedOffsets(within(t))
+	require.Equal(t, time.Minute, ledger.RetryDelay(err))
+
+	_, err = c.Version(within(t))
 	require.Equal(t, 7*time.Second, ledger.RetryDelay(err))
 
 	_, err = c.ParticipantID(within(t))

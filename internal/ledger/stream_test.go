@@ -289,6 +289,21 @@ func TestStreamAsksForFewerInterfacesAfterTheNodeRefused(t *testing.T) {
 	require.EqualValues(t, 2, refusals.Load())
 }
 
+func TestStreamCarriesMoreThanItReadsAhead(t *testing.T) {
+	t.Parallel()
+
+	const count, size = 40, 1 << 20
+
+	n := newNode(t)
+	n.produce(count)
+	n.message = func(_ int, raw string) string {
+		return strings.Replace(raw, `"commandId":""`, `"commandId":"`+strings.Repeat("x", size)+`"`, 1)
+	}
+
+	s := open(t, newClient(t, n), 0)
+	require.Equal(t, idsAfter(0, count), take(t, s, count))
+}
+
 func TestStreamEndsItselfWhenOld(t *testing.T) {
 	t.Parallel()
 
