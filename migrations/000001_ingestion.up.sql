@@ -109,6 +109,7 @@ CREATE TABLE holdings (
     lock_context    text,
     synchronizer_id text           NOT NULL,
     in_flight       boolean        NOT NULL DEFAULT false,
+    reassignments   bigint         NOT NULL DEFAULT 0 CHECK (reassignments >= 0),
     template_id     text           NOT NULL,
     created_no      bigint         NOT NULL,
     created_node    integer        NOT NULL,
@@ -126,6 +127,7 @@ COMMENT ON COLUMN holdings.lock_expires_at IS 'When the lock ends by itself (the
 COMMENT ON COLUMN holdings.lock_context IS 'Text for people that the registry wrote. A stranger''s text: escape it.';
 COMMENT ON COLUMN holdings.synchronizer_id IS 'Where the contract lives now; a reassignment moves it.';
 COMMENT ON COLUMN holdings.in_flight IS 'True between leaving one synchronizer and arriving at the next. Still ours, not spendable.';
+COMMENT ON COLUMN holdings.reassignments IS 'The counter of the last reassignment that arrived; an earlier one that is seen later changes nothing.';
 COMMENT ON COLUMN holdings.created_no IS 'The update_no that created it; 0 for the opening snapshot.';
 
 CREATE TABLE transfers (

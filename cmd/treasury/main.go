@@ -113,4 +113,6 @@ func (t *tool) party() (ident.Party, error) {
 // node is the validator node that CES_LEDGER_URL names.
 func (t *tool) node() (*ledger.Client, error) { return t.config.Settings.Client(t.Logger) }
 
-func (t *tool) printf(format string, arguments ...any) { _, _ = fmt.Fprintf(t.Stdout, format, arguments...) }
+func (t *tool) printf(format string, arguments ...any) {
+	_, _ = fmt.Fprintf(t.Stdout, format, arguments...)
+}

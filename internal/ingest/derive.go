@@ -51,33 +51,67 @@ func (k known) apply(e txhistory.Effects) {
 	}
 }
 
+// references are the contracts that parse will want to know about.
+func references(party ident.Party, u update.Update) []ident.ContractID {
+	if u.Kind != update.Reassignment {
+		return txhistory.References(party, u)
+	}
+
+	ids := make([]ident.ContractID, len(u.Moves))
+	for i, m := range u.Moves {
+		ids[i] = m.Contract
+	}
+
+	return ids
+}
+
 // parse derives what one update did to the treasury, and moves the knowledge forward.
 func parse(c Config, u update.Update, raw []byte, no int64, knowledge *store.Knowledge) (store.Record, error) {
 	r := store.Record{No: no, Update: u, Raw: raw}
 	view := known{knowledge}
+	options := txhistory.Options{QuarantineFailedViews: c.QuarantineFailedViews}
+
+	var err error
 
 	switch u.Kind {
 	case update.Transaction:
-		effects, err := txhistory.Parse(c.Party, u, view, txhistory.Options{QuarantineFailedViews: c.QuarantineFailedViews})
-		if err != nil {
-			return store.Record{}, fmt.Errorf("update %s at offset %d: %w", u.ID, u.Offset, err)
-		}
-
-		r.Effects = effects
-		view.apply(effects)
-	case update.Reassignment, update.Topology, update.Checkpoint:
+		r.Effects, err = txhistory.Parse(c.Party, u, view, options)
+	case update.Reassignment:
+		r.Effects, r.Moves, err = follow(c.Party, u, view, options)
+	case update.Topology, update.Checkpoint:
 	}
 
-	for _, problem := range r.Effects.Unrecognized {
-		event, err := update.RawEvent(raw, problem.Node)
-		if err != nil {
-			return store.Record{}, fmt.Errorf("update %s at offset %d: %w", u.ID, u.Offset, err)
-		}
+	if err != nil {
+		return store.Record{}, fmt.Errorf("update %s at offset %d: %w", u.ID, u.Offset, err)
+	}
 
-		r.Evidence = append(r.Evidence, event)
+	view.apply(r.Effects)
+
+	if r.Evidence, err = evidence(u, raw, r.Effects.Unrecognized); err != nil {
+		return store.Record{}, fmt.Errorf("update %s at offset %d: %w", u.ID, u.Offset, err)
 	}
 
 	return r, nil
+}
+
+// evidence cuts out the events of what was not understood. A reassignment is kept whole: it is small.
+func evidence(u update.Update, raw []byte, problems []txhistory.Unrecognized) ([][]byte, error) {
+	var out [][]byte
+
+	for _, problem := range problems {
+		event := raw
+
+		if u.Kind == update.Transaction {
+			var err error
+			if event, err = update.RawEvent(raw, problem.Node); err != nil {
+				return nil, err
+			}
+		}
+
+		out = append(out, event)
+	}
+
+	return out, nil
 }
 
 // book decides whose money the records' effects are. decided is given by a rebuild alone.

@@ -102,7 +102,7 @@ func (p *pipeline) decode(ctx context.Context, in <-chan received, out chan<- de
 				return err
 			}
 
-			d := decoded{received: r, update: u, references: txhistory.References(p.service.config.Party, u)}
+			d := decoded{received: r, update: u, references: references(p.service.config.Party, u)}
 
 			select {
 			case out <- d:

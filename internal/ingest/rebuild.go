@@ -45,7 +45,7 @@ func Rebuild(ctx context.Context, db *store.DB, party ident.Party, replace bool,
 func rederive(ctx context.Context, db, scratch *store.DB, treasury store.TreasuryID, party ident.Party, stored []store.StoredUpdate, now clock.Clock) error {
 	updates := make([]update.Update, len(stored))
 
-	var references []ident.ContractID
+	var named []ident.ContractID
 
 	for i, s := range stored {
 		u, err := update.Decode(s.Body)
@@ -54,10 +54,10 @@ func rederive(ctx context.Context, db, scratch *store.DB, treasury store.Treasur
 		}
 
 		updates[i] = u
-		references = append(references, txhistory.References(party, u)...)
+		named = append(named, references(party, u)...)
 	}
 
-	knowledge, err := scratch.Known(ctx, treasury, party, references)
+	knowledge, err := scratch.Known(ctx, treasury, party, named)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
@@ -69,7 +71,9 @@ func snapshotRecords(c Config, node ident.ParticipantID, at ident.Offset, contra
 
 	latest := latestCreation(contracts)
 
-	for chunk := range slices.Chunk(contracts, snapshotChunk) {
+	slices.SortStableFunc(contracts, func(a, b ledger.ActiveContract) int { return cmp.Compare(a.Synchronizer, b.Synchronizer) })
+
+	for chunk := range chunks(contracts) {
 		u := update.Update{
 			Kind: update.Transaction, Offset: at, ID: ident.UpdateID(fmt.Sprintf("snapshot:%s:%d", node, at)),
 			Synchronizer: chunk[0].Synchronizer, RecordTime: latest,
@@ -85,11 +89,7 @@ func snapshotRecords(c Config, node ident.ParticipantID, at ident.Offset, contra
 		}
 
 		for _, contract := range chunk {
-			if contract.Synchronizer != u.Synchronizer || contract.InFlight != ledger.Settled {
-				r.Moves = append(r.Moves, store.ContractMove{
-					Contract: contract.Created.Contract, Synchronizer: contract.Synchronizer, InFlight: contract.InFlight == ledger.Leaving,
-				})
-			}
+			r.Moves = append(r.Moves, movesSoFar(contract)...)
 		}
 
 		records = append(records, r)
@@ -122,6 +122,38 @@ func snapshotRecord(c Config, u update.Update, knowledge *store.Knowledge) (stor
 	}
 
 	return r, nil
+}
+
+// chunks cuts contracts that are sorted by synchronizer into runs of one synchronizer.
+func chunks(contracts []ledger.ActiveContract) iter.Seq[[]ledger.ActiveContract] {
+	return func(yield func([]ledger.ActiveContract) bool) {
+		for begin := 0; begin < len(contracts); {
+			end := begin
+			for end < len(contracts) && end-begin < snapshotChunk && contracts[end].Synchronizer == contracts[begin].Synchronizer {
+				end++
+			}
+
+			if !yield(contracts[begin:end]) {
+				return
+			}
+
+			begin = end
+		}
+	}
+}
+
+// movesSoFar is what a contract's row must know of its reassignments.
+func movesSoFar(c ledger.ActiveContract) []store.ContractMove {
+	m := store.ContractMove{Contract: c.Created.Contract, Synchronizer: c.Synchronizer, Arrived: true, Counter: c.Counter}
+
+	switch {
+	case c.InFlight == ledger.Leaving:
+		m.Arrived, m.Counter = false, c.Counter+1
+	case c.Counter == 0:
+		return nil
+	}
+
+	return []store.ContractMove{m}
 }
 
 // latestCreation stands in for the record time that a snapshot does not have.

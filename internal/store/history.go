@@ -31,12 +31,14 @@ type Record struct {
 	Evidence [][]byte
 }
 
-// ContractMove is a contract's way to another synchronizer.
+// ContractMove is one half of a contract's way to another synchronizer.
 type ContractMove struct {
-	Contract     ident.ContractID
+	Contract ident.ContractID
+	// Synchronizer is where it arrived, or what it left.
 	Synchronizer ident.SynchronizerID
-	// InFlight is true when the contract has left and not yet arrived.
-	InFlight bool
+	Arrived      bool
+	// Counter orders the reassignments of a contract.
+	Counter int64
 }
 
 // Batch is a run of consecutive updates that is stored as a whole or not at all.
@@ -180,6 +182,7 @@ func (db *DB) writeHoldings(ctx context.Context, tx pgx.Tx, r *rows) error {
 
 		p := dbsqlc.InstructionMoveParams{
 			TreasuryID: r.holdingMoves.TreasuryID, ContractIds: r.holdingMoves.ContractIds, SynchronizerIds: r.holdingMoves.SynchronizerIds,
+			Arrived: r.holdingMoves.Arrived,
 		}
 		if _, err := db.queries.InstructionMove(ctx, tx, p); err != nil {
 			return fmt.Errorf("move instructions: %w", err)

@@ -51,6 +51,9 @@ func Migrate(ctx context.Context, url secret.String) error {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
 
+	// Closing db would not end the connection that the runner holds: it would last as long as the program.
+	defer func() { _, _ = runner.Close() }()
+
 	err = runner.Up()
 	switch {
 	case err == nil, errors.Is(err, migrate.ErrNoChange):

@@ -132,18 +132,23 @@ func (r *rows) addHoldings(rec *Record) error {
 	return nil
 }
 
-// addMove keeps the last move of a contract in the batch: one statement must not name a row twice.
+// addMove keeps the latest move of a contract in the batch: the greater counter, and of one counter the arrival.
 func (r *rows) addMove(m ContractMove) {
-	if i, ok := r.moved[m.Contract]; ok {
-		r.holdingMoves.SynchronizerIds[i], r.holdingMoves.InFlight[i] = string(m.Synchronizer), m.InFlight
+	p := &r.holdingMoves
 
+	i, again := r.moved[m.Contract]
+	if !again {
+		i = len(p.ContractIds)
+		r.moved[m.Contract] = i
+		p.ContractIds = append(p.ContractIds, string(m.Contract))
+		p.SynchronizerIds, p.Arrived, p.Counters = append(p.SynchronizerIds, ""), append(p.Arrived, false), append(p.Counters, 0)
+	}
+
+	if again && (m.Counter < p.Counters[i] || (m.Counter == p.Counters[i] && p.Arrived[i])) {
 		return
 	}
 
-	r.moved[m.Contract] = len(r.holdingMoves.ContractIds)
-	r.holdingMoves.ContractIds = append(r.holdingMoves.ContractIds, string(m.Contract))
-	r.holdingMoves.SynchronizerIds = append(r.holdingMoves.SynchronizerIds, string(m.Synchronizer))
-	r.holdingMoves.InFlight = append(r.holdingMoves.InFlight, m.InFlight)
+	p.SynchronizerIds[i], p.Arrived[i], p.Counters[i] = string(m.Synchronizer), m.Arrived, m.Counter
 }
 
 // lockColumns turns both limits of a lock into the one moment at which it ends.

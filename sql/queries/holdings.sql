@@ -12,13 +12,17 @@ FROM (SELECT
 WHERE h.treasury_id = @treasury_id AND h.contract_id = a.contract_id AND h.archived_no IS NULL;
 
 -- name: HoldingMove :execrows
-UPDATE holdings h SET synchronizer_id = m.synchronizer_id, in_flight = m.in_flight
+-- HoldingMove follows reassignments. Two synchronizers can tell them out of order, so the counter decides which is later.
+UPDATE holdings h
+SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
+    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
 FROM (SELECT
     unnest(@contract_ids::text[]) AS contract_id,
     unnest(@synchronizer_ids::text[]) AS synchronizer_id,
-    unnest(@in_flight::boolean[]) AS in_flight
+    unnest(@arrived::boolean[]) AS arrived,
+    unnest(@counters::bigint[]) AS counter
 ) AS m
-WHERE h.treasury_id = @treasury_id AND h.contract_id = m.contract_id AND h.archived_no IS NULL;
+WHERE h.treasury_id = @treasury_id AND h.contract_id = m.contract_id AND h.archived_no IS NULL AND m.counter > h.reassignments;
 
 -- name: HoldingListNamed :many
 -- HoldingListNamed finds those of the given contracts that are or were holdings of the treasury. LATERAL with LIMIT makes

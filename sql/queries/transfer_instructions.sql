@@ -29,6 +29,7 @@ FROM transfer_instructions WHERE treasury_id = @treasury_id AND closed_no IS NUL
 UPDATE transfer_instructions i SET synchronizer_id = m.synchronizer_id
 FROM (SELECT
     unnest(@contract_ids::text[]) AS contract_id,
-    unnest(@synchronizer_ids::text[]) AS synchronizer_id
+    unnest(@synchronizer_ids::text[]) AS synchronizer_id,
+    unnest(@arrived::boolean[]) AS arrived
 ) AS m
-WHERE i.treasury_id = @treasury_id AND i.contract_id = m.contract_id AND i.closed_no IS NULL;
+WHERE i.treasury_id = @treasury_id AND i.contract_id = m.contract_id AND i.closed_no IS NULL AND m.arrived;

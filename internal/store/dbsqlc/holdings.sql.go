@@ -191,7 +191,7 @@ func (q *Queries) HoldingListAllActiveAt(ctx context.Context, db DBTX, arg Holdi
 const holdingListNamed = `-- name: HoldingListNamed :many
 SELECT h.contract_id, h.instrument_no, h.amount, h.lock_holders, h.lock_expires_at, h.lock_context, h.archived_no
 FROM (SELECT unnest($1::text[]) AS contract_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
+CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, reassignments, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
 `
 
 type HoldingListNamedParams struct {
@@ -214,7 +214,7 @@ type HoldingListNamedRow struct {
 //
 //	SELECT h.contract_id, h.instrument_no, h.amount, h.lock_holders, h.lock_expires_at, h.lock_context, h.archived_no
 //	FROM (SELECT unnest($1::text[]) AS contract_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
+//	CROSS JOIN LATERAL (SELECT treasury_id, contract_id, instrument_no, amount, lock_holders, lock_expires_at, lock_context, synchronizer_id, in_flight, reassignments, template_id, created_no, created_node, archived_no, archived_node FROM holdings WHERE holdings.treasury_id = $2 AND holdings.contract_id = n.contract_id LIMIT 1) AS h
 func (q *Queries) HoldingListNamed(ctx context.Context, db DBTX, arg HoldingListNamedParams) ([]HoldingListNamedRow, error) {
 	rows, err := db.Query(ctx, holdingListNamed, arg.ContractIds, arg.TreasuryID)
 	if err != nil {
@@ -244,37 +244,45 @@ func (q *Queries) HoldingListNamed(ctx context.Context, db DBTX, arg HoldingList
 }
 
 const holdingMove = `-- name: HoldingMove :execrows
-UPDATE holdings h SET synchronizer_id = m.synchronizer_id, in_flight = m.in_flight
+UPDATE holdings h
+SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
+    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
 FROM (SELECT
     unnest($2::text[]) AS contract_id,
     unnest($3::text[]) AS synchronizer_id,
-    unnest($4::boolean[]) AS in_flight
+    unnest($4::boolean[]) AS arrived,
+    unnest($5::bigint[]) AS counter
 ) AS m
-WHERE h.treasury_id = $1 AND h.contract_id = m.contract_id AND h.archived_no IS NULL
+WHERE h.treasury_id = $1 AND h.contract_id = m.contract_id AND h.archived_no IS NULL AND m.counter > h.reassignments
 `
 
 type HoldingMoveParams struct {
 	TreasuryID      int32
 	ContractIds     []string
 	SynchronizerIds []string
-	InFlight        []bool
+	Arrived         []bool
+	Counters        []int64
 }
 
-// HoldingMove
+// HoldingMove follows reassignments. Two synchronizers can tell them out of order, so the counter decides which is later.
 //
-//	UPDATE holdings h SET synchronizer_id = m.synchronizer_id, in_flight = m.in_flight
+//	UPDATE holdings h
+//	SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
+//	    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
 //	FROM (SELECT
 //	    unnest($2::text[]) AS contract_id,
 //	    unnest($3::text[]) AS synchronizer_id,
-//	    unnest($4::boolean[]) AS in_flight
+//	    unnest($4::boolean[]) AS arrived,
+//	    unnest($5::bigint[]) AS counter
 //	) AS m
-//	WHERE h.treasury_id = $1 AND h.contract_id = m.contract_id AND h.archived_no IS NULL
+//	WHERE h.treasury_id = $1 AND h.contract_id = m.contract_id AND h.archived_no IS NULL AND m.counter > h.reassignments
 func (q *Queries) HoldingMove(ctx context.Context, db DBTX, arg HoldingMoveParams) (int64, error) {
 	result, err := db.Exec(ctx, holdingMove,
 		arg.TreasuryID,
 		arg.ContractIds,
 		arg.SynchronizerIds,
-		arg.InFlight,
+		arg.Arrived,
+		arg.Counters,
 	)
 	if err != nil {
 		return 0, err

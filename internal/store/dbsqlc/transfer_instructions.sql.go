@@ -216,15 +216,17 @@ const instructionMove = `-- name: InstructionMove :execrows
 UPDATE transfer_instructions i SET synchronizer_id = m.synchronizer_id
 FROM (SELECT
     unnest($2::text[]) AS contract_id,
-    unnest($3::text[]) AS synchronizer_id
+    unnest($3::text[]) AS synchronizer_id,
+    unnest($4::boolean[]) AS arrived
 ) AS m
-WHERE i.treasury_id = $1 AND i.contract_id = m.contract_id AND i.closed_no IS NULL
+WHERE i.treasury_id = $1 AND i.contract_id = m.contract_id AND i.closed_no IS NULL AND m.arrived
 `
 
 type InstructionMoveParams struct {
 	TreasuryID      int32
 	ContractIds     []string
 	SynchronizerIds []string
+	Arrived         []bool
 }
 
 // InstructionMove
@@ -232,11 +234,17 @@ type InstructionMoveParams struct {
 //	UPDATE transfer_instructions i SET synchronizer_id = m.synchronizer_id
 //	FROM (SELECT
 //	    unnest($2::text[]) AS contract_id,
-//	    unnest($3::text[]) AS synchronizer_id
+//	    unnest($3::text[]) AS synchronizer_id,
+//	    unnest($4::boolean[]) AS arrived
 //	) AS m
-//	WHERE i.treasury_id = $1 AND i.contract_id = m.contract_id AND i.closed_no IS NULL
+//	WHERE i.treasury_id = $1 AND i.contract_id = m.contract_id AND i.closed_no IS NULL AND m.arrived
 func (q *Queries) InstructionMove(ctx context.Context, db DBTX, arg InstructionMoveParams) (int64, error) {
-	result, err := db.Exec(ctx, instructionMove, arg.TreasuryID, arg.ContractIds, arg.SynchronizerIds)
+	result, err := db.Exec(ctx, instructionMove,
+		arg.TreasuryID,
+		arg.ContractIds,
+		arg.SynchronizerIds,
+		arg.Arrived,
+	)
 	if err != nil {
 		return 0, err
 	}
