@@ -291,7 +291,10 @@ func TestActiveContractsAndStreamAgree(t *testing.T) {
 
 	n := newNetwork(t, sandbox.Config{})
 	at := n.LedgerEnd()
+	before := n.ActiveContracts(n.alice)
 	n.send(n.alice, n.treasury, "10", "ACC-1")
+	n.tap(n.alice, "1")
+	n.send(n.alice, n.treasury, "11", "ACC-1")
 
 	type entry struct {
 		Entry struct {
@@ -311,7 +314,7 @@ func TestActiveContractsAndStreamAgree(t *testing.T) {
 		live[e.Entry.Active.Created.ContractID] = true
 	}
 
-	for _, e := range n.last(n.alice).Events {
+	for _, e := range eventsAfter(n, n.alice, at) {
 		if e.Created != nil && e.Created.Delta {
 			live[e.Created.ContractID] = true
 		} else if e.Exercised != nil && e.Exercised.Delta && e.Exercised.Consuming {
@@ -319,9 +322,23 @@ func TestActiveContractsAndStreamAgree(t *testing.T) {
 		}
 	}
 
+	require.Len(t, old, len(before), "as it was then")
 	require.Len(t, now, len(live))
 
 	for _, e := range now {
 		require.True(t, live[e.Entry.Active.Created.ContractID])
 	}
+}
+
+// eventsAfter lists every event that party sees after an offset.
+func eventsAfter(n *network, party ident.Party, offset ident.Offset) []event {
+	var list []event
+
+	for _, tx := range n.transactions(party) {
+		if tx.Offset > offset {
+			list = append(list, tx.Events...)
+		}
+	}
+
+	return list
 }

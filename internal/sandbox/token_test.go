@@ -194,9 +194,19 @@ func TestOfferEnds(t *testing.T) {
 
 			return err
 		}, "TransferInstructionResult_Failed", sandbox.TransferWithdrawn, "1000"},
-		"expire": {func(n *network, _ ident.ContractID) error {
-			n.clock.Advance(25 * time.Hour)
-			_, err := n.ExpireOffers()
+		"expire": {func(n *network, cid ident.ContractID) error {
+			n.clock.Advance(24*time.Hour - time.Microsecond)
+
+			early, err := n.ExpireOffers()
+			require.NoError(n.t, err)
+			require.Empty(n.t, early)
+
+			n.clock.Advance(time.Microsecond)
+
+			_, err = n.Accept(n.bob, cid)
+			require.ErrorIs(n.t, err, sandbox.ErrExpired)
+
+			_, err = n.ExpireOffers()
 
 			return err
 		}, "TransferInstructionResult_Failed", sandbox.TransferExpired, "1000"},
@@ -255,12 +265,29 @@ func TestAcceptUnlocksAndCarriesTheMetadata(t *testing.T) {
 		txKindKey: "transfer", senderKey: string(n.alice), reasonKey: "ACC-8",
 	}, accept.Meta.Values)
 
-	for _, e := range tx.Events {
+	deltas := map[string]bool{}
+
+	for _, e := range n.last(n.alice).Events {
 		b := e.body()
-		if e.Created != nil && b.Views[0].Value["owner"] == string(n.alice) {
-			require.False(t, b.Delta, "the unlocked holding lives inside the transaction only")
-		}
+		_, name, _ := strings.Cut(b.TemplateID, ":")
+		deltas[name+" "+b.Choice] = b.Delta
 	}
+
+	require.Equal(t, map[string]bool{
+		"Splice.AmuletTransferInstruction:AmuletTransferInstruction TransferInstruction_Accept": true,
+		"Splice.Amulet:LockedAmulet LockedAmulet_UnlockV2":                                      true,
+		"Splice.Amulet:Amulet ":        false, // the unlocked one, which lives inside the transaction, and bob's
+		"Splice.Amulet:Amulet Archive": false,
+	}, deltas, "for alice, the sender")
+
+	delta := ok[item](n, "POST", "/v2/updates/update-by-offset", map[string]any{
+		"offset": n.LedgerEnd(), "updateFormat": map[string]any{"includeTransactions": map[string]any{
+			"eventFormat": standardFormat(n.alice), "transactionShape": "TRANSACTION_SHAPE_ACS_DELTA",
+		}},
+	})
+	require.Equal(t, []string{
+		"0 archived Splice.AmuletTransferInstruction:AmuletTransferInstruction", "2 archived Splice.Amulet:LockedAmulet",
+	}, outline(delta.Update.Transaction.Value))
 }
 
 func TestExpirySweepsAllOffersInOneUpdate(t *testing.T) {

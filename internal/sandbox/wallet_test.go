@@ -57,6 +57,8 @@ func TestAtMost100Inputs(t *testing.T) {
 	n := newBare(t, sandbox.Config{})
 	alice, bob := n.party("alice"), n.party("bob")
 
+	n.tap(alice, "0.5")
+
 	for range 150 {
 		n.tap(alice, "1")
 	}
@@ -64,12 +66,12 @@ func TestAtMost100Inputs(t *testing.T) {
 	_, err := n.Transfer(sandbox.TransferRequest{Sender: alice, Receiver: bob, Instrument: n.Amulet(), Amount: amt("101")})
 	require.ErrorIs(t, err, sandbox.ErrTooManyInputs)
 
-	_, err = n.Merge(alice, n.Amulet(), amt("100"))
+	_, err = n.Merge(alice, n.Amulet(), amt("99.5"))
 	require.NoError(t, err)
 
 	holdings, err := n.Holdings(alice)
 	require.NoError(t, err)
-	require.Len(t, holdings, 51)
+	require.Len(t, holdings, 52, "the 100 smallest became one")
 
 	_, err = n.Transfer(sandbox.TransferRequest{Sender: alice, Receiver: bob, Instrument: n.Amulet(), Amount: amt("101")})
 	require.NoError(t, err)
