@@ -11,7 +11,6 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
-	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/update"
 )
 
