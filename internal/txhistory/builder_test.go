@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -251,7 +250,7 @@ func flatten(nodes []*node) []*node {
 	return all
 }
 
-func envelope(t testing.TB, kind string, value m) []byte {
+func envelope(t require.TestingT, kind string, value m) []byte {
 	raw, err := json.Marshal(m{"update": m{kind: m{"value": value}}})
 	require.NoError(t, err)
 
@@ -266,7 +265,7 @@ func header() m {
 }
 
 // asList is the shape of /v2/updates.
-func asList(t testing.TB, nodes []*node, change ...func(m)) []byte {
+func asList(t require.TestingT, nodes []*node, change ...func(m)) []byte {
 	events := []m{}
 	for _, n := range nodes {
 		events = append(events, m{n.kind + "Event": n.body})
@@ -283,7 +282,7 @@ func asList(t testing.TB, nodes []*node, change ...func(m)) []byte {
 }
 
 // asTree is the shape of /v2/updates/trees.
-func asTree(t testing.TB, nodes []*node, change ...func(m)) []byte {
+func asTree(t require.TestingT, nodes []*node, change ...func(m)) []byte {
 	events := m{}
 	for _, n := range nodes {
 		events[fmt.Sprint(n.body["nodeId"])] = m{n.kind + "TreeEvent": m{"value": n.body}}
@@ -299,14 +298,14 @@ func asTree(t testing.TB, nodes []*node, change ...func(m)) []byte {
 	return envelope(t, "TransactionTree", value)
 }
 
-func decoded(t testing.TB, raw []byte) update.Update {
+func decoded(t require.TestingT, raw []byte) update.Update {
 	u, err := update.Decode(raw)
 	require.NoError(t, err)
 
 	return u
 }
 
-func transaction(t testing.TB, nodes ...*node) update.Update {
+func transaction(t require.TestingT, nodes ...*node) update.Update {
 	number(nodes, 0)
 
 	return decoded(t, asList(t, flatten(nodes)))
@@ -360,7 +359,7 @@ func (l *ledger) apply(e txhistory.Effects) {
 }
 
 // knowing is a ledger with holdings and instructions that earlier transactions created.
-func knowing(t testing.TB, nodes ...*node) *ledger {
+func knowing(t require.TestingT, nodes ...*node) *ledger {
 	l := newLedger()
 
 	if len(nodes) > 0 {
@@ -373,12 +372,12 @@ func knowing(t testing.TB, nodes ...*node) *ledger {
 }
 
 // parse reads a forest in every shape and order in which a node may send it, and checks what must always hold.
-func parse(t testing.TB, l *ledger, nodes ...*node) (txhistory.Effects, error) {
+func parse(t require.TestingT, l *ledger, nodes ...*node) (txhistory.Effects, error) {
 	return parseWith(t, txhistory.Options{}, l, nodes)
 }
 
 func parseWith(
-	t testing.TB, o txhistory.Options, l *ledger, nodes []*node, change ...func(m),
+	t require.TestingT, o txhistory.Options, l *ledger, nodes []*node, change ...func(m),
 ) (txhistory.Effects, error) {
 	number(nodes, 0)
 
@@ -403,7 +402,7 @@ func parseWith(
 }
 
 // requireBalanced checks the invariant without the code under test.
-func requireBalanced(t testing.TB, e txhistory.Effects) {
+func requireBalanced(t require.TestingT, e txhistory.Effects) {
 	sums := map[ident.Instrument]*big.Rat{}
 	add := func(i ident.Instrument, a amount.Amount) {
 		if sums[i] == nil {
