@@ -100,6 +100,7 @@ type Service struct {
 	log     *slog.Logger
 	metrics *Metrics
 	state   state
+	outage  outage
 }
 
 // New makes a service; Run runs it.
@@ -234,19 +235,46 @@ func (s *Service) reached(offset ident.Offset) bool {
 	return s.config.StopAt > 0 && offset >= s.config.StopAt
 }
 
-// trouble tells once what is wrong, and then keeps quiet until it is over or something else is wrong.
+// outage is what is wrong, from the first failure until something is stored again.
+type outage struct {
+	text  string
+	since time.Time
+	tries int
+}
+
+// trouble tells once what is wrong, and then keeps quiet until it is over or something else is wrong. It is used by one
+// goroutine at a time: Run between sessions, the writer within them.
 func (s *Service) trouble(ctx context.Context, err error) {
-	level := slog.LevelError
-	if errors.Is(err, store.ErrFenced) || ledger.IsStreamClosed(err) {
-		level = slog.LevelWarn
-	}
-
-	if !s.state.set(retrying, err) {
-		level = slog.LevelDebug
-	}
-
+	s.state.set(retrying, err)
 	s.metrics.failure(err)
-	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped", slog.String("error", err.Error()))
+
+	level, text := slog.LevelError, err.Error()
+
+	switch {
+	case text == s.outage.text:
+		level = slog.LevelDebug
+	case ledger.IsStreamClosed(err), errors.Is(err, store.ErrFenced):
+		level = slog.LevelInfo // streams end when a token does, and a standby takes over: nothing is wrong
+	}
+
+	if s.outage.tries == 0 {
+		s.outage.since = s.clock.Now()
+	}
+
+	s.outage.text = text
+	s.outage.tries++
+	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped", slog.String("error", text))
+}
+
+// recovered tells that an outage is over.
+func (s *Service) recovered(ctx context.Context) {
+	if s.outage.tries == 0 {
+		return
+	}
+
+	s.log.InfoContext(ctx, "ingestion goes on", slog.Int("tries", s.outage.tries),
+		slog.Duration("interrupted_for", s.clock.Now().Sub(s.outage.since)))
+	s.outage = outage{}
 }
 
 // sleep waits; false if ctx ended first.

@@ -49,6 +49,7 @@ func (w *writer) write(ctx context.Context, run []decoded) error {
 	}
 
 	w.applied = true
+	w.service.recovered(ctx)
 	w.service.metrics.stored(w.service.clock.Now(), run)
 
 	if w.stored += len(run); w.stored >= w.analyzeAt {
