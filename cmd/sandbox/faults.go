@@ -28,13 +28,13 @@ func (p faultPlan) fail(ctx context.Context, s *sandbox.Sandbox, log *slog.Logge
 		case <-ctx.Done():
 			return
 		case <-cut.c:
-			log.Info("fault: every stream is cut", "streams", s.OpenStreams())
+			log.InfoContext(ctx, "fault: every stream is cut", slog.Int("streams", s.OpenStreams()))
 			s.CutStreams()
 		case <-garble.c:
-			log.Info("fault: the next answer is garbage")
+			log.InfoContext(ctx, "fault: the next answer is garbage")
 			s.GarbleNext()
 		case <-down.c:
-			log.Info("fault: the node is down", "for", p.downFor)
+			log.InfoContext(ctx, "fault: the node is down", slog.Duration("for", p.downFor))
 			s.SetDown(true)
 			rest(ctx, p.downFor)
 			s.SetDown(false)

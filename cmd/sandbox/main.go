@@ -52,6 +52,13 @@ type options struct {
 }
 
 func main() {
+	if !ran() {
+		os.Exit(1)
+	}
+}
+
+// ran reports whether the sandbox ended as it should.
+func ran() bool {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -59,7 +66,7 @@ func main() {
 
 	opts, err := parse(os.Args[1:], os.Getenv, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return
+		return true
 	}
 
 	if err == nil {
@@ -67,9 +74,10 @@ func main() {
 	}
 
 	if err != nil {
-		log.Error("sandbox stopped", "error", err)
-		os.Exit(1)
+		log.ErrorContext(ctx, "sandbox stopped", slog.Any("error", err))
 	}
+
+	return err == nil
 }
 
 func run(ctx context.Context, opts options, log *slog.Logger) error {
@@ -106,11 +114,11 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 		<-ctx.Done()
 		s.Close()
 
-		//nolint:contextcheck // the parent has ended; shutting down needs a little time of its own
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		// The parent has ended; shutting down needs a little time of its own.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 
-		if err := server.Shutdown(ctx); err != nil {
+		if err := server.Shutdown(grace); err != nil {
 			return fmt.Errorf("shut down: %w", err)
 		}
 
@@ -205,18 +213,21 @@ func prepare(s *sandbox.Sandbox, opts options) (ident.Party, error) {
 
 func announce(s *sandbox.Sandbox, opts options, addr string, treasury ident.Party, log *slog.Logger) {
 	log.Info("sandbox is up: JSON Ledger API under /v2, customers' wallets under /sandbox/v1",
-		"url", "http://"+addr, "seed", opts.seed, "version", opts.version, "token_required", opts.tokenFile != "")
+		slog.String("url", "http://"+addr), slog.Uint64("seed", opts.seed), slog.String("version", opts.version),
+		slog.Bool("token_required", opts.tokenFile != ""))
 
 	if opts.replay != "" {
-		log.Info("serving a recording", "file", opts.replay, "party", opts.party, "ledger_end", s.LedgerEnd())
+		log.Info("serving a recording", slog.String("file", opts.replay), slog.String("party", opts.party),
+			slog.Int64("ledger_end", int64(s.LedgerEnd())))
 
 		return
 	}
 
-	log.Info("tokens", "canton_coin", s.Amulet(), "acme", s.AcmeToken(), "shape", opts.shape)
+	log.Info("tokens", slog.String("canton_coin", s.Amulet().String()), slog.String("acme", s.AcmeToken().String()),
+		slog.String("shape", opts.shape))
 
 	if treasury != "" {
-		log.Info("treasury party, preapproved for Canton Coin", "party", treasury)
+		log.Info("treasury party, preapproved for Canton Coin", slog.String("party", string(treasury)))
 	}
 }
 
@@ -228,7 +239,7 @@ func drive(
 		Seed: opts.seed, Treasury: treasury, Interval: time.Second / time.Duration(opts.traffic),
 		Memos: []string{"ACC-1001", "ACC-1002", "ACC-1003"}, TreasuryAccepts: true,
 	})
-	log.Info("customers went home", "actions", report.Done)
+	log.InfoContext(ctx, "customers went home", slog.Any("actions", report.Done))
 
 	if err != nil {
 		return fmt.Errorf("customer traffic: %w", err)

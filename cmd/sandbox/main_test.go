@@ -109,7 +109,7 @@ func serve(t *testing.T, args []string, ask func(url string)) string {
 func get(t *testing.T, url, token string) (int, map[string]any) {
 	t.Helper()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	require.NoError(t, err)
 
 	if token != "" {
@@ -162,7 +162,8 @@ func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 func TestServesARecording(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "recording.json")
 	require.NoError(t, os.WriteFile(file, []byte(`[{"update":{"Transaction":{"value":{"updateId":"1220aa","offset":0,
-		"effectiveAt":"2026-01-01T00:00:00Z","recordTime":"2026-01-01T00:00:00Z","synchronizerId":"s::1","events":[]}}}}]`), 0o600))
+		"effectiveAt":"2026-01-01T00:00:00Z","recordTime":"2026-01-01T00:00:00Z","synchronizerId":"s::1",
+		"events":[]}}}}]`), 0o600))
 
 	serve(t, []string{"-replay", file, "-party", "a::b"}, func(url string) {
 		_, answer := get(t, url+"/v2/state/ledger-end", "")

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -164,9 +165,7 @@ func (t *transaction) amuletContext(extra obj) extraArgs {
 		context["external-party-config-state"] = avContract(t.s.amulet.config.id)
 	}
 
-	for key, value := range extra {
-		context[key] = value
-	}
+	maps.Copy(context, extra)
 
 	return choiceArgs(context)
 }
@@ -197,9 +196,7 @@ func (t *transaction) spend(inputs []*contract) error {
 // mergeMeta merges what the sender wrote with what the registry says; the registry's keys win.
 func mergeMeta(sent map[string]string, own ...string) metadata {
 	m := meta()
-	for key, value := range sent {
-		m.Values[key] = value
-	}
+	maps.Copy(m.Values, sent)
 
 	for i := 0; i+1 < len(own); i += 2 {
 		m.Values[own[i]] = own[i+1]

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"maps"
+
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 )
@@ -124,9 +126,7 @@ func (t *transaction) recordedOutputs(p *plan, o output, f fees, out *settled) (
 	}
 
 	result := obj{"meta": m}
-	for key, value := range out.result {
-		result[key] = value
-	}
+	maps.Copy(result, out.result)
 
 	return result, nil
 }

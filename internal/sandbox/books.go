@@ -75,7 +75,7 @@ func (s *Sandbox) Total(party ident.Party, instrument ident.Instrument) (amount.
 	for _, c := range state.holdings {
 		if h := holdingOf(c); h.instrument == instrument && !h.bare {
 			if total, err = total.Add(h.amount); err != nil {
-				return amount.Zero(), err //nolint:wrapcheck // says which amounts
+				return amount.Zero(), err
 			}
 		}
 	}

@@ -113,27 +113,31 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 
+	return c, c.check()
+}
+
+func (c Config) check() error {
 	if c.ListLimit < 1 || c.ListWait < 0 || c.MaxUpdates < 1 || c.MaxParties < 1 {
-		return Config{}, fmt.Errorf("%w: list limit, list wait, updates and parties must be positive", ErrInvalid)
+		return fmt.Errorf("%w: list limit, list wait, updates and parties must be positive", ErrInvalid)
 	}
 
 	if c.Version != V34 && c.Version != V35 && c.Version != V36 {
-		return Config{}, fmt.Errorf("%w: unknown node version %q", ErrInvalid, c.Version)
+		return fmt.Errorf("%w: unknown node version %q", ErrInvalid, c.Version)
 	}
 
 	if c.Shape != ShapeCurrent && c.Shape != ShapeRecorded {
-		return Config{}, fmt.Errorf("%w: unknown Canton Coin shape %q", ErrInvalid, c.Shape)
+		return fmt.Errorf("%w: unknown Canton Coin shape %q", ErrInvalid, c.Shape)
 	}
 
 	if c.Shape == ShapeRecorded && c.EventsV2 {
-		return Config{}, fmt.Errorf("%w: the recorded Canton Coin knows no V2 events", ErrInvalid)
+		return fmt.Errorf("%w: the recorded Canton Coin knows no V2 events", ErrInvalid)
 	}
 
 	if c.Workflow != AcmeDirect && c.Workflow != AcmePending {
-		return Config{}, fmt.Errorf("%w: unknown AcmeToken workflow %q", ErrInvalid, c.Workflow)
+		return fmt.Errorf("%w: unknown AcmeToken workflow %q", ErrInvalid, c.Workflow)
 	}
 
-	return c, nil
+	return nil
 }
 
 func orDefault[T comparable](value, fallback T) T {

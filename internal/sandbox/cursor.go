@@ -64,25 +64,28 @@ func (c *cursor) run(ctx context.Context, out emit) error {
 			return nil
 		}
 
-		due := batch.tick != c.tick
-		c.tick = batch.tick
-
-		if !due {
-			var done bool
-			if due, done = wait.next(ctx, batch.changed, c.s.closed); done {
-				return nil
-			}
-		}
-
-		if due {
-			if more, err := c.sendCheckpoint(out); err != nil || !more {
-				return err
-			}
+		if more, err := c.rest(ctx, batch, wait, out); err != nil || !more {
+			return err
 		}
 	}
 }
 
-func (c *cursor) sendCheckpoint(out emit) (bool, error) {
+// rest waits until there is something to do again, and sends a checkpoint when one is due.
+func (c *cursor) rest(ctx context.Context, at batch, wait *waiter, out emit) (bool, error) {
+	due := at.tick != c.tick
+	c.tick = at.tick
+
+	if !due {
+		var done bool
+		if due, done = wait.next(ctx, at.changed, c.s.closed); done {
+			return false, nil
+		}
+	}
+
+	if !due {
+		return true, nil
+	}
+
 	item := c.s.checkpointIfIdle(c.at)
 	if item == nil {
 		return true, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func (s *Sandbox) sameToken(given string) bool {
 // protocolToken finds jwt.token.<JWT> among the offered subprotocols. A node splits at commas and does not
 // trim, so a token that is not first in a list joined by ", " is not found; neither is it here.
 func protocolToken(r *http.Request) string {
-	for _, protocol := range strings.Split(r.Header.Get("Sec-WebSocket-Protocol"), ",") {
+	for protocol := range strings.SplitSeq(r.Header.Get("Sec-WebSocket-Protocol"), ",") {
 		if token, ok := strings.CutPrefix(protocol, "jwt.token."); ok {
 			return token
 		}
@@ -161,7 +162,7 @@ func (s *Sandbox) write(
 ) {
 	raw, err := encodeJSON(value)
 	if err != nil {
-		s.cfg.Logger.ErrorContext(r.Context(), "encode answer", "error", err)
+		s.cfg.Logger.ErrorContext(r.Context(), "encode answer", slog.Any("error", err))
 		http.Error(w, "Internal server error", http.StatusInternalServerError)
 
 		return
@@ -171,7 +172,7 @@ func (s *Sandbox) write(
 	w.WriteHeader(status)
 
 	if _, err := w.Write(damage(raw)); err != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "write answer", "error", err)
+		s.cfg.Logger.DebugContext(r.Context(), "write answer", slog.Any("error", err))
 	}
 }
 
@@ -180,7 +181,7 @@ func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *cantonError
 	if !errors.As(err, &e) {
 		e = newError(http.StatusInternalServerError, grpcUnavailable, categoryUnknown, "NA", "internal error")
-		s.cfg.Logger.ErrorContext(r.Context(), "ledger API request", "error", err)
+		s.cfg.Logger.ErrorContext(r.Context(), "ledger API request", slog.Any("error", err))
 	}
 
 	s.answer(w, r, e.status, e)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,7 +17,7 @@ func (s *Sandbox) getReady(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 
 	if _, err := w.Write([]byte("[+] ledger ok (SERVING)\nreadyz check passed\n")); err != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "write answer", "error", err)
+		s.cfg.Logger.DebugContext(r.Context(), "write answer", slog.Any("error", err))
 	}
 }
 

@@ -201,8 +201,8 @@ func collect(ctx context.Context, c *cursor, l list) ([]itemJSON, error) {
 
 		return len(items) < l.want, nil
 	})
-	if err == nil {
-		err = context.Cause(ctx)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("collect updates: %w", ctx.Err())
 	}
 
 	return items, err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 )
@@ -75,7 +76,7 @@ func (s *Sandbox) whenUp(next http.Handler) http.Handler {
 		}
 
 		if err := conn.Close(); err != nil {
-			s.cfg.Logger.DebugContext(r.Context(), "close dropped connection", "error", err)
+			s.cfg.Logger.DebugContext(r.Context(), "close dropped connection", slog.Any("error", err))
 		}
 	})
 }

@@ -171,7 +171,7 @@ func union(groups ...[]ident.Party) []ident.Party {
 		all = append(all, group...)
 	}
 
-	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	slices.Sort(all)
 
 	return slices.Compact(all)
 }

@@ -125,7 +125,7 @@ func (n *network) transfer(
 	n.t.Helper()
 
 	r, err := n.Transfer(sandbox.TransferRequest{
-		Sender: from, Receiver: to, Instrument: instrument, Amount: amt(value), Memo: sandbox.Memo(memo),
+		Sender: from, Receiver: to, Instrument: instrument, Amount: amt(value), Memo: new(memo),
 	})
 	require.NoError(n.t, err)
 

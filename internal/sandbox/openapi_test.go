@@ -91,7 +91,9 @@ func conforms(t *testing.T, doc *openapi3.T, method, path string, status int, co
 	var value any
 
 	require.NoError(t, json.Unmarshal(raw, &value))
-	require.NoError(t, media.Schema.Value.VisitJSON(withoutNulls(value), openapi3.MultiErrors()), "%s %s: %s", method, path, raw)
+
+	err := media.Schema.Value.VisitJSON(withoutNulls(value), openapi3.MultiErrors())
+	require.NoError(t, err, "%s %s: %s", method, path, raw)
 }
 
 // eventful makes a ledger on which every kind of update and event occurs.

@@ -186,7 +186,7 @@ func totals(party ident.Party, holdings []Holding) ([]Balance, error) {
 
 		sum, err := list[i].Amount.Add(h.Amount)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // says which amounts
+			return nil, err
 		}
 
 		list[i].Amount = sum

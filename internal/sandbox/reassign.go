@@ -47,7 +47,7 @@ func (s *Sandbox) reassign(c *contract) (Receipt, error) {
 	}
 
 	m := &move{
-		id: "00" + s.hexDigits(32), source: c.home, target: target, submitter: holdingOf(c).owner,
+		id: "00" + s.hexDigits(hashBytes), source: c.home, target: target, submitter: holdingOf(c).owner,
 		counter: int64(len(c.moves) + 1),
 	}
 

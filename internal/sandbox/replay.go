@@ -12,6 +12,7 @@ import (
 type ReplayConfig struct {
 	// Config as for New; the clock, the tokens and their shapes have no meaning here.
 	Config
+
 	// Lookups are recorded answers of events-by-contract-id: they tell of contracts created before the recording
 	// began.
 	Lookups []json.RawMessage

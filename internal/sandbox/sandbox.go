@@ -80,6 +80,16 @@ func New(cfg Config) (*Sandbox, error) {
 // secondSynchronizerLag makes record times of two synchronizers disagree, as the ledger API allows.
 const secondSynchronizerLag = 3 * time.Second
 
+// Sizes of what a node makes up.
+const (
+	hashBytes     = 32 // of a SHA-256 in an id
+	traceBytes    = 16
+	spanBytes     = 8
+	maxOffsetStep = 3                      // an offset is 1 to 3 above the last
+	minSequencing = 100 * time.Microsecond // from effective time to record time
+	maxSequencing = time.Millisecond
+)
+
 func newEmpty(cfg Config) (*Sandbox, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -123,7 +133,7 @@ func (s *Sandbox) AcmeToken() ident.Instrument {
 	return ident.Instrument{Admin: s.acme.registrar, ID: "AcmeToken"}
 }
 
-func (s *Sandbox) fingerprint() string { return "1220" + s.hexDigits(32) }
+func (s *Sandbox) fingerprint() string { return "1220" + s.hexDigits(hashBytes) }
 
 func (s *Sandbox) connect(alias, id string, lag time.Duration) {
 	s.synchronizers = append(s.synchronizers, &synchronizer{id: ident.SynchronizerID(id), alias: alias, lag: lag})
@@ -142,7 +152,8 @@ func (s *Sandbox) ledgerTime() time.Time {
 
 // sequence gives the next record time: at or after the clock, after every earlier one.
 func (s *Sandbox) sequence(home *synchronizer) time.Time {
-	next := s.ledgerTime().Add(-home.lag + time.Duration(100+s.rng.IntN(900))*time.Microsecond)
+	delay := minSequencing + time.Duration(s.rng.Int64N(int64(maxSequencing-minSequencing)))
+	next := micros(s.ledgerTime().Add(delay - home.lag))
 	if !next.After(home.last) {
 		next = home.last.Add(time.Microsecond)
 	}
@@ -166,10 +177,10 @@ func (s *Sandbox) appendUpdate(u *update) error {
 		return fmt.Errorf("history holds %d updates, prune first: %w", len(s.history), ErrFull)
 	}
 
-	u.offset = s.end + 1 + ident.Offset(s.rng.Int64N(3))
+	u.offset = s.end + 1 + ident.Offset(s.rng.Int64N(maxOffsetStep))
 	u.id = ident.UpdateID(s.fingerprint())
 	u.recordTime = s.sequence(u.synchronizer)
-	u.traceparent = "00-" + s.hexDigits(16) + "-" + s.hexDigits(8) + "-01"
+	u.traceparent = "00-" + s.hexDigits(traceBytes) + "-" + s.hexDigits(spanBytes) + "-01"
 	s.end = u.offset
 	s.history = append(s.history, u)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/coder/websocket"
@@ -31,7 +32,7 @@ func (s *Sandbox) serve(
 
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolLedger}})
 	if err != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "accept websocket", "error", err)
+		s.cfg.Logger.DebugContext(r.Context(), "accept websocket", slog.Any("error", err))
 
 		return
 	}
@@ -89,8 +90,7 @@ func (s *Sandbox) conduct(
 		err = run(ctx, request, send)
 	}
 
-	var e *cantonError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*cantonError](err); ok {
 		return send(e)
 	}
 

@@ -331,7 +331,7 @@ func TestDownAndUpAgain(t *testing.T) {
 	n.SetDown(true)
 	s.ends()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+"/v2/version", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+"/v2/version", http.NoBody)
 	require.NoError(t, err)
 
 	resp, err := http.DefaultClient.Do(req)

@@ -86,7 +86,7 @@ func TestOneStepTransferAsItsReceiverAndItsSenderSeeIt(t *testing.T) {
 	n := newNetwork(t, sandbox.Config{})
 
 	_, err := n.Transfer(sandbox.TransferRequest{
-		Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("25"), Memo: sandbox.Memo("ACC-7"),
+		Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("25"), Memo: new("ACC-7"),
 		Meta: map[string]string{"alice.example/note": "hi", "splice.lfdecentralizedtrust.org/burned": "bogus"},
 	})
 	require.NoError(t, err)

@@ -43,6 +43,8 @@ const (
 	defaultCustomers = 5
 	maxCustomers     = 1_000
 	tapUnits         = 1_000
+	wrongMemos       = 1_000
+	maxUnits         = 50 // of one payment
 	shortOffer       = 2 * time.Second
 )
 
@@ -66,10 +68,10 @@ func actions() []action {
 	return []action{
 		{"deposit", 40, func(c *crowd, who ident.Party) error { return c.deposit(who, c.memo()) }},
 		{"deposit with a wrong memo", 4, func(c *crowd, who ident.Party) error {
-			return c.deposit(who, Memo(fmt.Sprintf("no such account %d", c.rng.IntN(1000))))
+			return c.deposit(who, new(fmt.Sprintf("no such account %d", c.rng.IntN(wrongMemos))))
 		}},
 		{"deposit without a memo", 3, func(c *crowd, who ident.Party) error { return c.deposit(who, nil) }},
-		{"deposit with an empty memo", 1, func(c *crowd, who ident.Party) error { return c.deposit(who, Memo("")) }},
+		{"deposit with an empty memo", 1, func(c *crowd, who ident.Party) error { return c.deposit(who, new("")) }},
 		{"offer", 10, (*crowd).offer},
 		{"offer that will expire", 3, (*crowd).shortOffer},
 		{"withdraw an offer", 4, (*crowd).withdraw},
@@ -212,7 +214,9 @@ func (c *crowd) choose() action {
 
 // small is an amount between 0.0000000001 and 50, often with all ten digits.
 func (c *crowd) small() amount.Amount {
-	text := fmt.Sprintf("%d.%010d", c.rng.IntN(50), c.rng.Int64N(10_000_000_000-1)+1)
+	const smallestInOne = 10_000_000_000 // 10^-10 is the smallest step
+
+	text := fmt.Sprintf("%d.%010d", c.rng.IntN(maxUnits), 1+c.rng.Int64N(smallestInOne-1))
 
 	value, err := amount.Parse(text)
 	if err != nil {
@@ -224,7 +228,7 @@ func (c *crowd) small() amount.Amount {
 
 func (c *crowd) memo() *string {
 	if len(c.cfg.Memos) == 0 {
-		return Memo("no accounts")
+		return new("no accounts")
 	}
 
 	return &c.cfg.Memos[c.rng.IntN(len(c.cfg.Memos))]
@@ -280,8 +284,8 @@ func (c *crowd) accept(_ ident.Party) error {
 
 	for _, o := range offers {
 		// The treasury knows a real token from one that only has its name.
-		real := o.Instrument.Ident() == c.s.AcmeToken() || o.Instrument.Ident() == c.s.Amulet()
-		if c.cfg.TreasuryAccepts && o.Receiver == c.cfg.Treasury && !o.Waiting && real {
+		genuine := o.Instrument.Ident() == c.s.AcmeToken() || o.Instrument.Ident() == c.s.Amulet()
+		if c.cfg.TreasuryAccepts && o.Receiver == c.cfg.Treasury && !o.Waiting && genuine {
 			_, err := c.s.Accept(c.cfg.Treasury, o.ContractID)
 
 			return err
@@ -300,7 +304,7 @@ func (c *crowd) tap(who ident.Party) error {
 func (c *crowd) pay(who ident.Party) error {
 	return c.send(TransferRequest{
 		Sender: who, Receiver: c.customers[c.rng.IntN(len(c.customers))], Instrument: c.s.Amulet(), Amount: c.small(),
-		Memo: Memo("between friends"),
+		Memo: new("between friends"),
 	})
 }
 

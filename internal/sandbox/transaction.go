@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -215,24 +216,28 @@ func encodeValue(value any) (json.RawMessage, error) {
 }
 
 func (s *Sandbox) newContractID() ident.ContractID {
-	return ident.ContractID("00" + s.hexDigits(32) + contractIDInfix + s.hexDigits(32))
+	return ident.ContractID("00" + s.hexDigits(hashBytes) + contractIDInfix + s.hexDigits(hashBytes))
 }
 
 // hexDigits returns n random bytes in hex.
 func (s *Sandbox) hexDigits(n int) string {
 	raw := make([]byte, n)
 	for i := range raw {
-		raw[i] = byte(s.rng.UintN(256)) //nolint:gosec // below 256 by construction
+		raw[i] = byte(s.rng.UintN(math.MaxUint8 + 1)) //nolint:gosec // fits by construction
 	}
 
 	return hex.EncodeToString(raw)
 }
 
 func (s *Sandbox) newCommandID() string {
-	h := s.hexDigits(16)
+	h := s.hexDigits(traceBytes)
 
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // trafficCost is what a submission cost in bytes of traffic; real ones are near 20 kB (node operations guide).
-func (s *Sandbox) trafficCost() int64 { return 12_000 + s.rng.Int64N(12_000) }
+func (s *Sandbox) trafficCost() int64 {
+	const least, spread = 12_000, 12_000
+
+	return least + s.rng.Int64N(spread)
+}

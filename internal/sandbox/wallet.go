@@ -43,8 +43,10 @@ type Receipt struct {
 	Holdings []ident.ContractID `json:"holdings"`
 }
 
-// Memo is a helper for TransferRequest.Memo.
-func Memo(text string) *string { return &text }
+// Memo is a memo for TransferRequest.Memo.
+//
+//go:fix inline
+func Memo(text string) *string { return new(text) }
 
 // act runs build in a transaction of submitter and commits it.
 func (s *Sandbox) act(

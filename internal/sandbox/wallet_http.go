@@ -210,7 +210,7 @@ func (n *instrumentName) UnmarshalJSON(raw []byte) error {
 	parsed, err := ident.ParseInstrument(full["admin"], full["id"])
 	n.full = parsed
 
-	return err //nolint:wrapcheck // says which half is wrong
+	return err
 }
 
 func (s *Sandbox) instrumentNamed(n instrumentName) (ident.Instrument, error) {

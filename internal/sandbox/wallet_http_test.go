@@ -116,7 +116,9 @@ func TestWalletsRefuse(t *testing.T) {
 		"half a token": {http.MethodPost, wallet(n.alice, "/transfers"), map[string]any{
 			"receiver": n.bob, "amount": "1", "instrument": map[string]any{"id": "Amulet"},
 		}, 400},
-		"no token":         {http.MethodPost, wallet(n.alice, "/transfers"), map[string]any{"receiver": n.bob, "amount": "1"}, 400},
+		"no token": {http.MethodPost, wallet(n.alice, "/transfers"), map[string]any{
+			"receiver": n.bob, "amount": "1",
+		}, 400},
 		"no such offer":    {http.MethodPost, wallet(n.alice, "/offers/00/accept"), nil, 404},
 		"no preapproval":   {http.MethodDelete, wallet(n.alice, "/preapproval"), nil, 404},
 		"two preapprovals": {http.MethodPost, wallet(n.treasury, "/preapproval"), nil, 409},

@@ -24,7 +24,9 @@ func TestSupply(t *testing.T) {
 
 	minted := n.tap(n.alice, "5")
 	tx = n.last(n.alice)
-	require.Equal(t, []string{"0-3 AmuletRules_DevNet_Tap", "1-3 AmuletRules_Mint", "3 create Splice.Amulet:Amulet"}, outline(tx))
+	require.Equal(t, []string{
+		"0-3 AmuletRules_DevNet_Tap", "1-3 AmuletRules_Mint", "3 create Splice.Amulet:Amulet",
+	}, outline(tx))
 	require.Equal(t, "mint", resultOf(t, tx.Events[0].body()).Meta.Values[txKindKey])
 
 	_, err := n.ExpireDust(minted.Holdings[0])
@@ -125,7 +127,7 @@ func TestRefusals(t *testing.T) {
 		"who":           {func(r *sandbox.TransferRequest) { r.Receiver = "nobody::1220" }, sandbox.ErrUnknown},
 		"unknown token": {func(r *sandbox.TransferRequest) { r.Instrument.ID = "USD" }, sandbox.ErrFunds},
 		"a long memo": {func(r *sandbox.TransferRequest) {
-			r.Memo = sandbox.Memo(strings.Repeat("x", 1<<17))
+			r.Memo = new(strings.Repeat("x", 1<<17))
 		}, sandbox.ErrInvalid},
 	} {
 		req := base
@@ -148,9 +150,9 @@ func TestBatchMixesOneAndTwoSteps(t *testing.T) {
 	n.tap(n.alice, "400")
 
 	r, err := n.Batch([]sandbox.TransferRequest{
-		{Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("1"), Memo: sandbox.Memo("A")},
-		{Sender: n.alice, Receiver: n.bob, Instrument: n.Amulet(), Amount: amt("2"), Memo: sandbox.Memo("B")},
-		{Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("3"), Memo: sandbox.Memo("C")},
+		{Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("1"), Memo: new("A")},
+		{Sender: n.alice, Receiver: n.bob, Instrument: n.Amulet(), Amount: amt("2"), Memo: new("B")},
+		{Sender: n.alice, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("3"), Memo: new("C")},
 	})
 	require.NoError(t, err)
 	require.Len(t, r.Instructions, 1)
@@ -318,7 +320,8 @@ func TestOwnNodeIDs(t *testing.T) {
 	require.Equal(t, "0-9 TransferFactory_Transfer", outline(n.last(n.alice))[0])
 
 	offered := n.send(n.alice, n.bob, "25", "ACC-7")
-	require.Equal(t, []string{"0 create Splice.AmuletTransferInstruction:AmuletTransferInstruction"}, outline(n.last(n.bob)))
+	require.Equal(t,
+		[]string{"0 create Splice.AmuletTransferInstruction:AmuletTransferInstruction"}, outline(n.last(n.bob)))
 
 	answer := ok[struct {
 		Created struct {
