@@ -96,6 +96,16 @@ func beginAs(t *testing.T, db *store.DB, pool *pgxpool.Pool, as ident.Party) *le
 	return &ledger{t: t, db: db, pool: pool, treasury: id, party: as, epoch: c.Epoch}
 }
 
+// as is the ledger for a subtest.
+func (l *ledger) as(t *testing.T) *ledger {
+	t.Helper()
+
+	sub := *l
+	sub.t = t
+
+	return &sub
+}
+
 // record makes update number +1, +2 … of the effects.
 func (l *ledger) record(ahead int64, e txhistory.Effects, entries books.Entries) store.Record {
 	no := l.position.No + ahead

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 )
@@ -77,19 +79,30 @@ func (r *rows) addWithdrawals(rec *Record) error {
 
 	for _, a := range rec.Entries.Advances {
 		if i, ok := r.bornWithdrawals[a.ID]; ok {
+			if hasEnded(r.recovered[i].State) {
+				return fmt.Errorf("advance withdrawal %s to %s: it has ended: %w", a.ID, a.State, ErrContradiction)
+			}
+
 			advanceBorn(&r.recovered[i], a, rec)
 
 			continue
 		}
 
-		r.addAdvance(a, rec)
+		if err := r.addAdvance(a, rec); err != nil {
+			return err
+		}
 	}
 
 	return nil
 }
 
+// hasEnded is the guard of WithdrawalAdvance, for what is not in the database yet.
+func hasEnded(state string) bool {
+	return state == string(books.WithdrawalCompleted) || state == string(books.WithdrawalFailed)
+}
+
 // addAdvance keeps the last state of a withdrawal in the batch, and where it was first offered.
-func (r *rows) addAdvance(a books.Advance, rec *Record) {
+func (r *rows) addAdvance(a books.Advance, rec *Record) error {
 	offered, settled := offeredOrSettled(a.State, rec.No)
 	p := &r.advances
 
@@ -104,7 +117,13 @@ func (r *rows) addAdvance(a books.Advance, rec *Record) {
 		p.RecordTimes = append(p.RecordTimes, rec.Update.RecordTime)
 	}
 
+	if hasEnded(p.States[i]) {
+		return fmt.Errorf("advance withdrawal %s to %s: it has ended: %w", a.ID, a.State, ErrContradiction)
+	}
+
 	p.States[i], p.Reasons[i], p.SettledNos[i], p.RecordTimes[i] = string(a.State), a.Reason, orZero(settled), rec.Update.RecordTime
+
+	return nil
 }
 
 func settleBorn(p *dbsqlc.DepositInsertParams, s books.Settlement, rec *Record) {
