@@ -77,6 +77,8 @@ const (
 )
 
 // byCode holds the codes whose advice is not that of their category. Source: the error inventory of Canton 3.3 to 3.6.
+//
+//nolint:gochecknoglobals // a table that nothing changes
 var byCode = map[string]Advice{
 	// Of this client.
 	CodeConnection:   RetryBackoff,
@@ -220,12 +222,16 @@ func settled(e *Error) bool {
 	}
 
 	switch e.Category {
-	case CategoryStateUnknown, CategoryInternal, CategoryTransient, CategoryMalicious:
-		return false
-	case CategoryNone: // redacted, or something in between: only a refusal at the door is certain
-		return e.HTTPStatus/100 == 4 && e.HTTPStatus != http.StatusRequestTimeout && e.HTTPStatus != statusClientClosed
-	default:
+	case CategoryContention, CategoryUnauthenticated, CategoryForbidden, CategoryInvalid, CategoryInvalidNow,
+		CategoryExists, CategoryMissing, CategorySeekAfterEnd, CategoryUnsupported:
 		return true
+	case CategoryNone: // redacted, or something in between: only a refusal at the door is certain
+		return e.HTTPStatus/statusClass == http.StatusBadRequest/statusClass &&
+			e.HTTPStatus != http.StatusRequestTimeout && e.HTTPStatus != statusClientClosed
+	case CategoryTransient, CategoryStateUnknown, CategoryInternal, CategoryMalicious, CategoryBackground:
+		return false
+	default:
+		return false
 	}
 }
 

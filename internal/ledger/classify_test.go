@@ -175,11 +175,14 @@ func TestClassifyOthers(t *testing.T) {
 func TestASubmissionIsNeverRetriedBlindly(t *testing.T) {
 	t.Parallel()
 
+	codes := []string{"NA", "X", ledger.CodeRefused, ledger.CodeConnection, ledger.CodeTimeout}
+	statuses := []int{0, 200, 400, 401, 403, 404, 408, 409, 429, 499, 500, 501, 502, 503, 504}
+
 	rapid.Check(t, func(t *rapid.T) {
 		e := &ledger.Error{
-			Code:       rapid.SampledFrom([]string{"NA", "X", ledger.CodeRefused, ledger.CodeConnection, ledger.CodeTimeout}).Draw(t, "code"),
+			Code:       rapid.SampledFrom(codes).Draw(t, "code"),
 			Category:   ledger.Category(rapid.IntRange(0, 14).Draw(t, "category")),
-			HTTPStatus: rapid.SampledFrom([]int{0, 200, 400, 401, 403, 404, 408, 409, 429, 499, 500, 501, 502, 503, 504}).Draw(t, "status"),
+			HTTPStatus: rapid.SampledFrom(statuses).Draw(t, "status"),
 			Submission: true,
 		}
 
@@ -239,7 +242,8 @@ func TestDoStopsWithTheContextAndAfterItsAttempts(t *testing.T) {
 	require.Equal(t, 3, calls)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = ledger.Do(ctx, ledger.Retry{Attempts: 100, Initial: time.Hour, Max: time.Hour}, func(context.Context) (int, error) {
+	policy = ledger.Retry{Attempts: 100, Initial: time.Hour, Max: time.Hour}
+	_, err = ledger.Do(ctx, policy, func(context.Context) (int, error) {
 		cancel()
 
 		return 0, busy

@@ -41,12 +41,15 @@ type timing struct {
 	listIdle time.Duration
 }
 
-// defaultTiming is what New uses.
-var defaultTiming = timing{
-	pingEvery: 20 * time.Second, pingWait: 10 * time.Second,
-	pollIdle: 500 * time.Millisecond, pollPause: 500 * time.Millisecond, pollAge: 10 * time.Minute,
-	listIdle: 15 * time.Second,
-}
+// The timing that New uses.
+const (
+	pingEvery = 20 * time.Second
+	pingWait  = 10 * time.Second
+	pollIdle  = 500 * time.Millisecond
+	pollPause = 500 * time.Millisecond
+	pollAge   = 10 * time.Minute
+	listIdle  = 15 * time.Second
+)
 
 // userAgent names us in the node's logs.
 const userAgent = "canton-exchange-suite"
@@ -68,7 +71,11 @@ func New(cfg Config) (*Client, error) {
 	}
 
 	return &Client{
-		cfg: cfg, base: base.String(), http: httpClient, interfaces: newInterfaceSet(&cfg), timing: defaultTiming,
+		cfg: cfg, base: base.String(), http: httpClient, interfaces: newInterfaceSet(&cfg),
+		timing: timing{
+			pingEvery: pingEvery, pingWait: pingWait, pollIdle: pollIdle, pollPause: pollPause, pollAge: pollAge,
+			listIdle: listIdle,
+		},
 	}, nil
 }
 
@@ -259,7 +266,9 @@ func (a answer) decode(op string, v any) error {
 	case err == nil:
 		return nil
 	case !a.json:
-		return &Error{Op: op, Code: CodeNotJSON, Cause: "something between us and the node answers: " + excerpt(string(a.body))}
+		return &Error{
+			Op: op, Code: CodeNotJSON, Cause: "something between us and the node answers: " + excerpt(string(a.body)),
+		}
 	default:
 		return malformed(op, "the answer cannot be read", err)
 	}
@@ -275,7 +284,9 @@ func read[T any](ctx context.Context, c *Client, r request) (T, error) {
 			return value, err
 		}
 
-		return value, a.decode(r.op, &value)
+		err = a.decode(r.op, &value)
+
+		return value, err
 	})
 }
 

@@ -117,12 +117,13 @@ func servePublished(t *testing.T, version string, shape ledger.Shape) (*publishe
 	t.Helper()
 
 	p := &publishedNode{
-		t: t, doc: loadPublished(t, version), answers: map[string]string{}, items: map[string][]string{}, seen: map[string]bool{},
+		t: t, doc: loadPublished(t, version), answers: map[string]string{}, items: map[string][]string{},
+		seen: map[string]bool{},
 	}
 	n := newNode(t)
 	n.before = p.before
 
-	return p, newClient(t, n, func(c *ledger.Config) { c.Shape, c.Retry = shape, ledger.NoRetry })
+	return p, newClient(t, n, func(c *ledger.Config) { c.Shape, c.Retry = shape, ledger.NoRetry() })
 }
 
 func TestFactsAreReadAsPublished(t *testing.T) {
@@ -361,7 +362,9 @@ func TestThePublishedNodeRefusesWhatIsNotPublished(t *testing.T) {
 	}
 	require.NoError(t, visit(good))
 
-	for _, part := range []string{"beginExclusive", "updateFormat", "transactionShape", "cumulative", "includeCreatedEventBlob"} {
+	for _, part := range []string{
+		"beginExclusive", "updateFormat", "transactionShape", "cumulative", "includeCreatedEventBlob",
+	} {
 		require.Error(t, visit(strings.Replace(good, part, part+"x", 1)), part)
 	}
 }

@@ -59,7 +59,7 @@ type Config struct {
 	Shape        Shape
 	// Interfaces are asked for as views; StandardInterfaces if nil. The first is the one that must exist on the node.
 	Interfaces []Interface
-	// Retry is how point reads are repeated; DefaultRetry if zero.
+	// Retry is how point reads are repeated; DefaultRetry() if zero.
 	Retry  Retry
 	Clock  clock.Clock
 	Logger *slog.Logger
@@ -89,17 +89,9 @@ const (
 )
 
 func (c *Config) validate() (*url.URL, error) {
-	u, err := url.Parse(strings.TrimRight(c.URL, "/"))
+	u, err := baseURL(c.URL)
 	if err != nil {
-		return nil, errors.New("ledger: URL: not a URL")
-	}
-
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("ledger: URL: want http(s)://host[:port][/prefix] without credentials, query or fragment")
-	}
-
-	if strings.HasSuffix(u.Path, "/v2") {
-		return nil, errors.New("ledger: URL: give what comes before /v2")
+		return nil, err
 	}
 
 	if c.HTTPClient != nil && !c.TLS.isZero() {
@@ -109,7 +101,7 @@ func (c *Config) validate() (*url.URL, error) {
 	c.setDefaults()
 
 	if c.RequestTimeout < 0 || c.MaxStreamAge < 0 || c.MaxMessage < minMaxMessage || c.MaxMessage > maxMaxMessage {
-		return nil, fmt.Errorf("ledger: timeouts must be positive, MaxMessage between %d and %d", minMaxMessage, maxMaxMessage)
+		return nil, fmt.Errorf("ledger: times must be positive, MaxMessage between %d and %d", minMaxMessage, maxMaxMessage)
 	}
 
 	switch c.Shape {
@@ -123,6 +115,24 @@ func (c *Config) validate() (*url.URL, error) {
 	}
 
 	return u, validateInterfaces(c.Interfaces)
+}
+
+// baseURL never repeats the text in an error: it may hold a password.
+func baseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+
+	switch {
+	case err != nil:
+		return nil, errors.New("ledger: URL: not a URL")
+	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return nil, errors.New("ledger: URL: want http(s)://host[:port][/prefix]")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("ledger: URL: no credentials, query or fragment may be in it")
+	case strings.HasSuffix(u.Path, "/v2"):
+		return nil, errors.New("ledger: URL: give what comes before /v2")
+	default:
+		return u, nil
+	}
 }
 
 func (c *Config) setDefaults() {
@@ -143,7 +153,7 @@ func (c *Config) setDefaults() {
 	}
 
 	if c.Retry == (Retry{}) {
-		c.Retry = DefaultRetry
+		c.Retry = DefaultRetry()
 	}
 
 	if c.Clock == nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger/ledgerapi"
@@ -88,7 +87,8 @@ func (c *Client) activeContracts(
 		return err
 	}
 
-	c.cfg.Logger.Info("no websocket to the node: reading active contracts over HTTP", slog.String("refusal", err.Error()))
+	c.cfg.Logger.InfoContext(ctx, "no websocket to the node: reading active contracts over HTTP",
+		slog.String("refusal", err.Error()))
 
 	paged, err := c.contractsByPage(ctx, body, yield)
 	if paged || err != nil {
@@ -192,7 +192,7 @@ func (c *Client) contractsAtOnce(
 	ctx context.Context, body ledgerapi.ActiveContractsRequest, yield func(ActiveContract) error,
 ) error {
 	idle := c.timing.listIdle
-	began := time.Now()
+	began := c.cfg.Clock.Now()
 
 	list, err := read[[]strictjson.Raw](ctx, c, request{
 		op: opContracts, method: http.MethodPost, path: pathContracts, body: body,
@@ -206,7 +206,7 @@ func (c *Client) contractsAtOnce(
 		return err
 	}
 
-	if time.Since(began) >= idle {
+	if c.cfg.Clock.Now().Sub(began) >= idle {
 		return incomplete("the node's list stalled and may lack contracts; let websockets through to it")
 	}
 

@@ -23,8 +23,9 @@ import (
 )
 
 func created(cid string) string {
-	return fmt.Sprintf(`{"offset":7,"nodeId":3,"contractId":"%s","templateId":"ab:M:T","contractKey":null,"createArgument":{},`+
-		`"createdEventBlob":"","interfaceViews":[],"witnessParties":[],"signatories":["a::1"],"observers":[],`+
+	return fmt.Sprintf(`{"offset":7,"nodeId":3,"contractId":"%s","templateId":"ab:M:T","contractKey":null,`+
+		`"createArgument":{},"createdEventBlob":"","interfaceViews":[],"witnessParties":[],"signatories":["a::1"],`+
+		`"observers":[],`+
 		`"createdAt":"2026-01-02T03:04:05Z","packageName":"p","representativePackageId":"ab","acsDelta":true}`, cid)
 }
 
@@ -33,9 +34,9 @@ func entry(cid string) string {
 		`"reassignmentCounter":0}}}`, created(cid), synchronizer)
 }
 
-func entries(from, to int) []string {
-	list := make([]string, 0, to-from)
-	for i := from; i < to; i++ {
+func entries(count int) []string {
+	list := make([]string, 0, count)
+	for i := range count {
 		list = append(list, entry(fmt.Sprintf("00%04d", i)))
 	}
 
@@ -93,6 +94,8 @@ func contractSocket(messages []string, status websocket.StatusCode) func(http.Re
 	}
 }
 
+const normal = websocket.StatusNormalClosure
+
 func TestActiveContractsAreAllOrAnError(t *testing.T) {
 	t.Parallel()
 
@@ -102,29 +105,29 @@ func TestActiveContractsAreAllOrAnError(t *testing.T) {
 		count  int
 		code   string
 	}{
-		{name: "none", before: contractSocket(nil, websocket.StatusNormalClosure)},
-		{name: "many", before: contractSocket(entries(0, 5000), websocket.StatusNormalClosure), count: 5000},
-		{name: "cut", before: contractSocket(entries(0, 3), 0), code: ledger.CodeStreamClosed},
-		{name: "going away", before: contractSocket(entries(0, 3), websocket.StatusGoingAway), code: ledger.CodeStreamClosed},
+		{name: "none", before: contractSocket(nil, normal)},
+		{name: "many", before: contractSocket(entries(5000), normal), count: 5000},
+		{name: "cut", before: contractSocket(entries(3), 0), code: ledger.CodeStreamClosed},
+		{name: "going away", before: contractSocket(entries(3), websocket.StatusGoingAway), code: ledger.CodeStreamClosed},
 		{
 			name:   "error at the end",
-			before: contractSocket(append(entries(0, 3), cantonError("PARTICIPANT_PRUNED_DATA_ACCESSED", 9, 9, "x")), websocket.StatusNormalClosure),
+			before: contractSocket(append(entries(3), cantonError("PARTICIPANT_PRUNED_DATA_ACCESSED", 9, 9, "x")), normal),
 			code:   "PARTICIPANT_PRUNED_DATA_ACCESSED",
 		},
 		{
 			name: "an interface unknown too late", code: "PACKAGE_NAMES_NOT_FOUND",
-			before: contractSocket(append(entries(0, 3), cantonError("PACKAGE_NAMES_NOT_FOUND", 11, 5, "x")), websocket.StatusNormalClosure),
+			before: contractSocket(append(entries(3), cantonError("PACKAGE_NAMES_NOT_FOUND", 11, 5, "x")), normal),
 		},
 		{
 			name:   "an entry we do not know",
-			before: contractSocket([]string{`{"contractEntry":{"JsNew":{}}}`}, websocket.StatusNormalClosure), code: ledger.CodeMalformed,
+			before: contractSocket([]string{`{"contractEntry":{"JsNew":{}}}`}, normal), code: ledger.CodeMalformed,
 		},
 		{
 			name:   "a contract without an offset",
-			before: contractSocket([]string{strings.Replace(entry("00"), `"offset":7,`, ``, 1)}, websocket.StatusNormalClosure),
+			before: contractSocket([]string{strings.Replace(entry("00"), `"offset":7,`, ``, 1)}, normal),
 			code:   ledger.CodeMalformed,
 		},
-		{name: "an empty entry", before: contractSocket([]string{`{"contractEntry":{"JsEmpty":{}}}`}, websocket.StatusNormalClosure)},
+		{name: "an empty entry", before: contractSocket([]string{`{"contractEntry":{"JsEmpty":{}}}`}, normal)},
 	}
 
 	for _, tc := range cases {
@@ -156,8 +159,9 @@ func TestActiveContractsInFlight(t *testing.T) {
 		fmt.Sprintf(`{"contractEntry":{"JsIncompleteAssigned":{"assignedEvent":{"source":"s::1","target":"t::1",`+
 			`"reassignmentId":"r","submitter":"a::1","reassignmentCounter":2,"createdEvent":%s}}}}`, created("00a")),
 		fmt.Sprintf(`{"contractEntry":{"JsIncompleteUnassigned":{"createdEvent":%s,"unassignedEvent":{"reassignmentId":"r",`+
-			`"contractId":"00b","templateId":"ab:M:T","source":"s::1","target":"t::1","reassignmentCounter":3}}}}`, created("00b")),
-	}, websocket.StatusNormalClosure)
+			`"contractId":"00b","templateId":"ab:M:T","source":"s::1","target":"t::1","reassignmentCounter":3}}}}`,
+			created("00b")),
+	}, normal)
 
 	var got []ledger.ActiveContract
 
@@ -182,7 +186,7 @@ func TestActiveContractsStopWhenTheCallerHasEnough(t *testing.T) {
 	t.Parallel()
 
 	n := newNode(t)
-	n.before = contractSocket(entries(0, 5), websocket.StatusNormalClosure)
+	n.before = contractSocket(entries(5), normal)
 	enough := errors.New("enough")
 
 	err := newClient(t, n).ActiveContracts(within(t), party, 9, func(ledger.ActiveContract) error { return enough })
@@ -192,7 +196,7 @@ func TestActiveContractsStopWhenTheCallerHasEnough(t *testing.T) {
 // overHTTP is a node behind something that refuses upgrades: paged lists under method, or none; and the plain list.
 func overHTTP(method string, total int, plainLimit int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
-		all := entries(0, total)
+		all := entries(total)
 
 		switch {
 		case r.Header.Get("Upgrade") != "":
@@ -214,7 +218,7 @@ func overHTTP(method string, total int, plainLimit int) func(http.ResponseWriter
 			next := ""
 
 			if to < total {
-				next = fmt.Sprintf(`,"nextPageToken":"%s"`, strings.Repeat("x", to))
+				next = fmt.Sprintf(`,"nextPageToken":%q`, strings.Repeat("x", to))
 			}
 
 			reply(w, 200, fmt.Sprintf(`{"activeContracts":[%s],"activeAtOffset":9%s}`, strings.Join(all[from:to], ","), next))

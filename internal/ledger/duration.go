@@ -7,6 +7,8 @@ import (
 )
 
 // scalaUnits are the names under which Scala prints the units of a duration.
+//
+//nolint:gochecknoglobals,mnd // a table that nothing changes; a day has 24 hours
 var scalaUnits = map[string]time.Duration{
 	"d": 24 * time.Hour, "day": 24 * time.Hour,
 	"h": time.Hour, "hr": time.Hour, "hour": time.Hour,

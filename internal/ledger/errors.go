@@ -21,6 +21,9 @@ const (
 	maxRetryAfter   = time.Minute
 )
 
+// statusClass divides an HTTP status into its class.
+const statusClass = 100
+
 // Codes of errors that come from this client and not from the node. They are in lower case, which no code of Canton is.
 const (
 	// CodeConnection is a connection that could not be made or broke before the answer was complete.
@@ -74,7 +77,8 @@ const (
 // Definite says whether an error of a submission settles that it did not commit.
 type Definite int
 
-// What a node says about definiteness. Even DefiniteYes is never the base of a payout decision: only ingested history is.
+// What a node says about definiteness. Even DefiniteYes is never the base of a payout decision: only ingested history
+// is.
 const (
 	DefiniteUnsaid Definite = iota
 	DefiniteNo
@@ -144,7 +148,7 @@ func (e *Error) Is(target error) bool { return target == ErrStreamClosed && e.Co
 func failure(op string, answer *http.Response, body []byte, now time.Time) *Error {
 	e := &Error{Op: op, HTTPStatus: answer.StatusCode, Code: CodeRefused}
 
-	if location := answer.Header.Get("Location"); answer.StatusCode/100 == 3 {
+	if location := answer.Header.Get("Location"); answer.StatusCode/statusClass == http.StatusMultipleChoices/statusClass {
 		e.Code = CodeRedirected
 		e.Cause = "the address answers with a redirect to " + excerpt(location) + "; configure the final address"
 
@@ -202,7 +206,7 @@ func (e *Error) read(body []byte) bool {
 	}
 
 	e.CorrelationID, e.TraceID = boundedID(f.CorrelationId), boundedID(f.TraceId)
-	e.Context = boundedContext(f.Context, f.Resources)
+	e.Context = boundedContext(f)
 	e.Category, e.GRPC = category(f.ErrorCategory), intOr0(f.GrpcCodeValue)
 	e.Definite = definite(f.DefiniteAnswer, e.Context["definite_answer"])
 
@@ -214,11 +218,11 @@ func (e *Error) read(body []byte) bool {
 }
 
 // boundedContext keeps the details; resources are added under their type, where the context does not have it.
-func boundedContext(context *map[string]string, resources *[][]string) map[string]string {
+func boundedContext(f ledgerapi.Failure) map[string]string {
 	kept := map[string]string{}
 
-	if context != nil {
-		for k, v := range *context {
+	if f.Context != nil {
+		for k, v := range *f.Context {
 			if len(kept) == maxErrorContext {
 				break
 			}
@@ -227,8 +231,8 @@ func boundedContext(context *map[string]string, resources *[][]string) map[strin
 		}
 	}
 
-	if resources != nil {
-		for _, r := range *resources {
+	if f.Resources != nil {
+		for _, r := range *f.Resources {
 			if len(r) != 2 || len(kept) >= maxErrorContext {
 				continue
 			}
@@ -387,7 +391,8 @@ func IsUnauthorized(err error) bool {
 func IsForbidden(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 
-	return ok && (e.HTTPStatus == http.StatusForbidden || e.Category == CategoryForbidden || e.GRPC == grpcPermissionDenied)
+	return ok &&
+		(e.HTTPStatus == http.StatusForbidden || e.Category == CategoryForbidden || e.GRPC == grpcPermissionDenied)
 }
 
 // IsNotFound reports whether the node answered that what was asked for does not exist or may not be seen. An unknown

@@ -7,13 +7,17 @@ import (
 
 // Every member that we rely on is sent, also where a version has a default: the versions disagree about defaults.
 
-func updatesRequest(party ident.Party, names []ident.Name, begin ident.Offset, end *ident.Offset) ledgerapi.UpdatesRequest {
+func updatesRequest(
+	party ident.Party, names []ident.Name, begin ident.Offset, end *ident.Offset,
+) ledgerapi.UpdatesRequest {
 	return ledgerapi.UpdatesRequest{
 		BeginExclusive: int64(begin), EndInclusive: (*int64)(end), UpdateFormat: updateFormat(party, names),
 	}
 }
 
-func treesRequest(party ident.Party, names []ident.Name, begin ident.Offset, end *ident.Offset) ledgerapi.UpdateTreesRequest {
+func treesRequest(
+	party ident.Party, names []ident.Name, begin ident.Offset, end *ident.Offset,
+) ledgerapi.UpdateTreesRequest {
 	return ledgerapi.UpdateTreesRequest{
 		BeginExclusive: int64(begin), EndInclusive: (*int64)(end), Verbose: true,
 		Filter: ledgerapi.PartyFilters{FiltersByParty: filters(party, everything(names))},

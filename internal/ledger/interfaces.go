@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,10 +116,7 @@ func (s *interfaceSet) learn(asked []ident.Name, err error) bool {
 
 // named are the optional interfaces among asked that the error mentions, by package or by module and entity.
 func (s *interfaceSet) named(asked []ident.Name, e *Error) []ident.Name {
-	said := e.Cause
-	for _, v := range e.Context {
-		said += " " + v
-	}
+	said := strings.Join(append(slices.Collect(maps.Values(e.Context)), e.Cause), " ")
 
 	var names []ident.Name
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +47,6 @@ type node struct {
 	before func(w http.ResponseWriter, r *http.Request) bool
 	// message may replace what a stream sends as its n-th message; an empty answer closes the socket.
 	message func(n int, raw string) string
-	seen    []string
 }
 
 func newNode(t *testing.T) *node {
@@ -109,16 +107,8 @@ func (n *node) after(begin int64, end *int64) (raws []string, last int64, moved 
 	return raws, last, n.moved
 }
 
-func (n *node) requests() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return slices.Clone(n.seen)
-}
-
 func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
-	n.seen = append(n.seen, r.Method+" "+r.URL.Path)
 	before := n.before
 	n.mu.Unlock()
 

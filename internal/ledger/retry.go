@@ -17,12 +17,22 @@ type Retry struct {
 }
 
 // DefaultRetry rides out a restart of a proxy, not of a node: a service has its own loop for that.
-var DefaultRetry = Retry{Attempts: 4, Initial: 200 * time.Millisecond, Max: 3 * time.Second}
+func DefaultRetry() Retry {
+	return Retry{Attempts: defaultAttempts, Initial: defaultInitial, Max: defaultMax}
+}
 
 // NoRetry tries once.
-var NoRetry = Retry{Attempts: 1, Initial: time.Millisecond, Max: time.Millisecond}
+func NoRetry() Retry { return Retry{Attempts: 1, Initial: time.Millisecond, Max: time.Millisecond} }
 
-const maxAttempts = 100
+const (
+	defaultAttempts = 4
+	defaultInitial  = 200 * time.Millisecond
+	defaultMax      = 3 * time.Second
+	maxAttempts     = 100
+	// spread is how far a delay strays from its value, so that many clients do not come back at once.
+	spread = 0.5
+	growth = 2
+)
 
 func (r Retry) validate() error {
 	if r.Attempts < 1 || r.Attempts > maxAttempts || r.Initial <= 0 || r.Max < r.Initial {
@@ -38,7 +48,7 @@ type Backoff struct{ exponential backoff.ExponentialBackOff }
 // Backoff starts a series. It is for one goroutine.
 func (r Retry) Backoff() *Backoff {
 	return &Backoff{backoff.ExponentialBackOff{
-		InitialInterval: r.Initial, MaxInterval: r.Max, Multiplier: 2, RandomizationFactor: 0.5,
+		InitialInterval: r.Initial, MaxInterval: r.Max, Multiplier: growth, RandomizationFactor: spread,
 	}}
 }
 
@@ -73,6 +83,6 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return ctx.Err() //nolint:wrapcheck // the caller knows what waited
 	}
 }

@@ -87,7 +87,7 @@ func (c *Client) openSocket(
 
 	s := &socket{op: op, conn: conn, limit: c.cfg.MaxMessage, asked: names, token: token}
 	s.life, s.cancel = context.WithCancelCause(life)
-	s.beat.Go(func() { s.watch(c.timing.pingEvery, c.timing.pingWait) })
+	s.beat.Go(func() { s.watch(c.timing.pingEvery, c.timing.pingWait) }) //nolint:contextcheck // it has life
 
 	return s, nil
 }

@@ -51,7 +51,7 @@ func (c *Client) OpenUpdates(ctx context.Context, party ident.Party, begin ident
 
 	s, err := c.openUpdates(ctx, party, begin)
 	if err == nil {
-		return c.socketStream(s, party, begin), nil
+		return c.socketStream(s, party, begin), nil //nolint:contextcheck // ctx bounds only the opening
 	}
 
 	if !upgradeRefused(err) {
@@ -59,12 +59,13 @@ func (c *Client) OpenUpdates(ctx context.Context, party ident.Party, begin ident
 	}
 
 	// The node must answer otherwise, or it is not websockets that are the matter.
-	if _, endErr := c.ledgerEnd(ctx, NoRetry); endErr != nil {
+	if _, endErr := c.ledgerEnd(ctx, NoRetry()); endErr != nil {
 		return nil, endErr
 	}
 
 	if !c.saidPolling.Swap(true) {
-		c.cfg.Logger.Warn("no websocket to the node: polling over HTTP instead", slog.String("refusal", err.Error()))
+		c.cfg.Logger.WarnContext(ctx, "no websocket to the node: polling over HTTP instead",
+			slog.String("refusal", err.Error()))
 	}
 
 	return c.pollStream(ctx, party, begin), nil
@@ -100,14 +101,14 @@ func newStream(life context.Context, transport string, run func(context.Context,
 
 func (s *stream) put(ctx context.Context, raw []byte) error {
 	if err := s.room.Acquire(ctx, weight(raw)); err != nil {
-		return context.Cause(ctx)
+		return context.Cause(ctx) //nolint:wrapcheck // our own cause
 	}
 
 	select {
 	case s.items <- raw:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return context.Cause(ctx) //nolint:wrapcheck // our own cause
 	}
 }
 
@@ -240,7 +241,7 @@ func (c *Client) pollStream(ctx context.Context, party ident.Party, begin ident.
 			ctx, done := context.WithTimeoutCause(ctx, min(c.timing.pollAge, c.cfg.MaxStreamAge), errAged)
 			defer done()
 
-			p := &poller{pages: c.pager(opStream, party, begin, NoRetry), read: begin}
+			p := &poller{pages: c.pager(opStream, party, begin, NoRetry()), read: begin}
 
 			for {
 				if err := p.round(ctx, put); err != nil {
@@ -302,7 +303,7 @@ func putAll(items []strictjson.Raw, put func([]byte) error) error {
 
 // upToEnd asks for what is new up to the ledger end, without a time after which the node answers with less.
 func (p *poller) upToEnd(ctx context.Context) ([]strictjson.Raw, error) {
-	end, err := p.pages.client.ledgerEnd(ctx, NoRetry)
+	end, err := p.pages.client.ledgerEnd(ctx, NoRetry())
 	if err != nil {
 		return nil, err
 	}

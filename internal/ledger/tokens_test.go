@@ -152,7 +152,8 @@ func TestClientCredentialsRenewBeforeExpiry(t *testing.T) {
 
 	expect("token-1")
 	require.Equal(t,
-		"audience=the-node&client_id=ingest&client_secret=hush&grant_type=client_credentials&scope=daml_ledger_api", p.form.Load())
+		"audience=the-node&client_id=ingest&client_secret=hush&grant_type=client_credentials&scope=daml_ledger_api",
+		p.form.Load())
 	now.Advance(269 * time.Second)
 	expect("token-1")
 	now.Advance(time.Second) // 30 s left
@@ -206,7 +207,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	n.before = g.before
 	n.produce(2)
 	c := newClient(t, n, func(c *ledger.Config) {
-		c.Tokens, c.Retry = p.source(t, clock.System{}), ledger.NoRetry
+		c.Tokens, c.Retry = p.source(t, clock.System{}), ledger.NoRetry()
 	})
 
 	_, err := c.LedgerEnd(within(t))

@@ -126,7 +126,9 @@ func (p *pager) page(
 
 			var list []strictjson.Raw
 
-			return list, a.decode(p.op, &list)
+			err = a.decode(p.op, &list)
+
+			return list, err
 		})
 	})
 	if err != nil {
