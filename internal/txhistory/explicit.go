@@ -264,11 +264,11 @@ func (p *parser) outcomeByEffects(s *step, net *balance) (Status, ident.Contract
 
 // continuation is the open instruction that continues a step's chain.
 func (p *parser) continuation(s *step) ident.ContractID {
-	at, ok := p.continued[s.correlation]
 	if s.opened >= 0 {
-		at, ok = s.opened, true
+		return p.opened[s.opened].contract
 	}
 
+	at, ok := p.continued[s.correlation]
 	if !ok || !sameTransfer(p.opened[at].instruction.Transfer, s.transfer) {
 		return ""
 	}

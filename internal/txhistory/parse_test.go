@@ -659,6 +659,37 @@ func TestOffers(t *testing.T) {
 				! 2 unknown_instruction`,
 		},
 		{
+			name:  "a chain that runs to its end at once",
+			known: []*node{offer("00t0", incoming)},
+			nodes: []*node{choose(token.ChoiceAccept, "00t0", completed("00h"),
+				offer("00t1", incoming).continues("00t0"),
+				choose(token.ChoiceUpdate, "00t1", completed("00h"), hold("00h", treasury, "70")))},
+			want: `+ 3 00h 70 Amulet
+				open 1 00t1
+				close 0 00t0 completed by TransferInstruction_Accept
+				close 2 00t1 completed by TransferInstruction_Update
+				in 0.0 completed by instruction: bob -> treasury 70 Amulet memo "ACC-1" chain 00t0 of 00t0
+				transfer 0 70 Amulet #0`,
+		},
+		{
+			name:  "a contract that is an offer and a factory at once",
+			known: []*node{offer("00t", incoming)},
+			nodes: []*node{factory(transferValue(treasury, bob, "5"), failed()).on("00t").consuming(token.TransferInstructionV1)},
+			want: `close 0 00t failed by TransferFactory_Transfer
+				out 0.0 failed by factory: treasury -> bob 5 Amulet`,
+		},
+		{
+			name:  "an unreadable result next to an offer of the same",
+			nodes: []*node{factory(incoming, m{}), offer("00t", incoming), factory(incoming, m{}, offer("00u", incoming))},
+			want: `open 1 00t
+				open 3 00u
+				in 0.0 failed by factory: bob -> treasury 70 Amulet memo "ACC-1"
+				in 1.0 pending by instruction: bob -> treasury 70 Amulet memo "ACC-1" chain 00t next 00t
+				in 2.0 pending by factory: bob -> treasury 70 Amulet memo "ACC-1" chain 00u next 00u
+				! 0 instruction_mismatch
+				! 2 instruction_mismatch`,
+		},
+		{
 			name:  "an accept that also takes another token",
 			known: []*node{offer("00t", incoming), hold("00usd", treasury, "5").of(dso, "USD")},
 			nodes: []*node{choose(token.ChoiceAccept, "00t", completed("00h"), archive("00usd"), hold("00h", treasury, "70"))},

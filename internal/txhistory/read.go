@@ -171,7 +171,9 @@ func (p *parser) readInstruction(i int, instruction token.Instruction, around *s
 			around.opened = len(p.opened)
 		}
 
-		p.continued[instruction.Original] = len(p.opened)
+		if instruction.Original != "" {
+			p.continued[instruction.Original] = len(p.opened)
+		}
 	}
 
 	p.openedOf[id] = len(p.opened)

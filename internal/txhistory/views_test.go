@@ -160,6 +160,36 @@ func TestUnreadableViews(t *testing.T) {
 	}
 }
 
+func TestVersionsOfOneOfferCountOnce(t *testing.T) {
+	t.Parallel()
+
+	v1 := view(token.TransferInstructionV1, instructionValue(transferValue(bob, treasury, "5", "ACC-1")))
+	v2 := view(token.TransferInstructionV2, m{
+		"transfer": transferValue(bob, treasury, "5", "ACC-1"), "availableActions": []any{},
+	})
+
+	for _, views := range [][]m{{v1, v2}, {v2, v1}} {
+		e, err := parse(t, newLedger(), create("00t", views...))
+		require.NoError(t, err)
+		require.Len(t, e.Opened, 1)
+		require.True(t, e.Opened[0].Instruction.AwaitsReceiver, "whichever version says so")
+		require.Equal(t, unindented(`open 0 00t
+			in 0.0 pending by instruction: bob -> treasury 5 Amulet memo "ACC-1" chain 00t next 00t`), lines(e))
+	}
+
+	e, err := parse(t, newLedger(), create("00t", failedView(token.TransferInstructionV2), v1))
+	require.NoError(t, err)
+	require.Len(t, e.Opened, 1)
+	require.Equal(t, txhistory.ProblemView, e.Unrecognized[0].Problem)
+}
+
+func TestViewErrorUnwraps(t *testing.T) {
+	t.Parallel()
+
+	_, err := parse(t, newLedger(), create("00h", view(token.HoldingV1, m{"owner": treasury})))
+	require.ErrorIs(t, err, token.ErrDecode)
+}
+
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 
