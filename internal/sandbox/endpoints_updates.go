@@ -210,7 +210,8 @@ func collect(ctx context.Context, c *cursor, l list) ([]itemJSON, error) {
 
 func (s *Sandbox) answerList(w http.ResponseWriter, r *http.Request, items []itemJSON, l list, err error) {
 	switch {
-	case err != nil && context.Cause(r.Context()) == nil && isTimeout(err):
+	case r.Context().Err() != nil: // nobody is there to answer
+	case err != nil && isTimeout(err):
 		http.Error(w, "The server was not able to produce a timely response to your request.",
 			http.StatusServiceUnavailable)
 	case err != nil:
