@@ -205,7 +205,8 @@ func TestTokenIsDemanded(t *testing.T) {
 	n.token = ""
 
 	require.Equal(t, "NA", n.refused(http.MethodGet, "/v2/state/ledger-end", nil, http.StatusUnauthorized).Code)
-	n.call(http.MethodGet, "/sandbox/v1/parties", nil)
+	status, _, _ := n.call(http.MethodGet, "/sandbox/v1/parties", nil)
+	require.Equal(t, http.StatusUnauthorized, status)
 
 	for _, open := range []string{"/livez", "/readyz", "/v2/version"} {
 		status, _, _ := n.call(http.MethodGet, open, nil)

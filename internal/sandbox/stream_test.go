@@ -415,7 +415,7 @@ func TestTreesAreGoneIn36(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
-func TestStreamsOfOneSandboxAreBounded(t *testing.T) {
+func TestOpenStreamsAreCounted(t *testing.T) {
 	t.Parallel()
 
 	n := newNetwork(t, sandbox.Config{})
