@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -237,7 +238,8 @@ func (s *Service) reached(offset ident.Offset) bool {
 
 // outage is what is wrong, from the first failure until something is stored again.
 type outage struct {
-	text  string
+	// kind is the failure without what differs each time, such as ports and correlation ids.
+	kind  string
 	since time.Time
 	tries int
 }
@@ -248,10 +250,10 @@ func (s *Service) trouble(ctx context.Context, err error) {
 	s.state.set(retrying, err)
 	s.metrics.failure(err)
 
-	level, text := slog.LevelError, err.Error()
+	level, kind := slog.LevelError, kindOf(err)
 
 	switch {
-	case text == s.outage.text:
+	case kind == s.outage.kind:
 		level = slog.LevelDebug
 	case ledger.IsStreamClosed(err), errors.Is(err, store.ErrFenced):
 		level = slog.LevelInfo // streams end when a token does, and a standby takes over: nothing is wrong
@@ -261,9 +263,25 @@ func (s *Service) trouble(ctx context.Context, err error) {
 		s.outage.since = s.clock.Now()
 	}
 
-	s.outage.text = text
+	s.outage.kind = kind
 	s.outage.tries++
-	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped", slog.String("error", text))
+	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped", slog.String("error", err.Error()))
+}
+
+// kindOf is an error's text without its digits, or the code of a node's error.
+func kindOf(err error) string {
+	var node *ledger.Error
+	if errors.As(err, &node) && node.Code != "" {
+		return fmt.Sprintf("%s %d %s", node.Op, node.HTTPStatus, node.Code)
+	}
+
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+
+		return r
+	}, err.Error())
 }
 
 // recovered tells that an outage is over.

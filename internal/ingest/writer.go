@@ -9,6 +9,7 @@ import (
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/update"
 )
 
@@ -39,17 +40,22 @@ func (w *writer) write(ctx context.Context, run []decoded) error {
 		return err
 	}
 
+	before := w.cursor.Position
+
 	err := w.attempt(ctx, run, nil)
-	if errors.Is(err, store.ErrKnownUpdate) {
-		err = w.attemptWithoutKnown(ctx, run)
+	if mayBeKnown(err) {
+		err = w.attemptWithoutKnown(ctx, run, err)
 	}
 
 	if err != nil {
 		return err
 	}
 
-	w.applied = true
-	w.service.recovered(ctx)
+	if w.cursor.Position != before { // and not only a checkpoint that repeats where we are
+		w.applied = true
+		w.service.recovered(ctx)
+	}
+
 	w.service.metrics.stored(w.service.clock.Now(), run)
 
 	if w.stored += len(run); w.stored >= w.analyzeAt {
@@ -115,8 +121,14 @@ func (w *writer) attempt(ctx context.Context, run []decoded, known map[ident.Upd
 	return nil
 }
 
+// mayBeKnown reports whether an error is what an update gives that is in the database already.
+func mayBeKnown(err error) bool {
+	return errors.Is(err, store.ErrKnownUpdate) || errors.Is(err, store.ErrContradiction) || errors.Is(err, txhistory.ErrContradiction)
+}
+
 // attemptWithoutKnown handles the overlap after a change of node, when the new node tells again what the old one told.
-func (w *writer) attemptWithoutKnown(ctx context.Context, run []decoded) error {
+// If nothing of the run is known, the first attempt's error stands.
+func (w *writer) attemptWithoutKnown(ctx context.Context, run []decoded, first error) error {
 	ids := make([]ident.UpdateID, 0, len(run))
 
 	for _, d := range run {
@@ -127,7 +139,11 @@ func (w *writer) attemptWithoutKnown(ctx context.Context, run []decoded) error {
 
 	known, err := w.service.db.KnownUpdates(ctx, w.cursor.Treasury, ids)
 	if err != nil {
-		return err
+		return errors.Join(first, err)
+	}
+
+	if len(known) == 0 {
+		return first
 	}
 
 	w.service.log.WarnContext(ctx, "the node told updates that are in the database already; they are left out",
