@@ -96,7 +96,7 @@ func (db *DB) Apply(ctx context.Context, b Batch) error {
 
 // KnownUpdates says which of the ids are in the database already.
 func (db *DB) KnownUpdates(ctx context.Context, treasury TreasuryID, ids []ident.UpdateID) (map[ident.UpdateID]bool, error) {
-	found, err := db.queries.UpdateKnown(ctx, db.exec, dbsqlc.UpdateKnownParams{TreasuryID: int32(treasury), UpdateIds: texts(ids)})
+	found, err := db.queries.UpdateKnown(ctx, db.exec, dbsqlc.UpdateKnownParams{TreasuryID: int32(treasury), UpdateIds: sendable(texts(ids))})
 	if err != nil {
 		return nil, fmt.Errorf("look up updates: %w", err)
 	}

@@ -48,16 +48,41 @@ func (c *instrumentCache) put(i ident.Instrument, no int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if len(c.numbers) >= maxCachedInstruments {
+	c.numbers[i], c.instances[no] = no, i
+}
+
+// makeRoom forgets everything if the new ones of the list would not fit. It is called before the list is put, never
+// while it is: what EnsureInstruments has put must be found until its batch is stored.
+func (c *instrumentCache) makeRoom(list []ident.Instrument) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	fresh := map[ident.Instrument]struct{}{}
+
+	for _, i := range list {
+		if _, ok := c.numbers[i]; !ok {
+			fresh[i] = struct{}{}
+		}
+	}
+
+	if len(c.numbers)+len(fresh) > maxCachedInstruments {
 		clear(c.numbers)
 		clear(c.instances)
 	}
+}
 
-	c.numbers[i], c.instances[no] = no, i
+// full reports whether there is no room without forgetting something.
+func (c *instrumentCache) full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return len(c.numbers) >= maxCachedInstruments
 }
 
 // EnsureInstruments gives every token its number. It commits on its own: a number without a holding does no harm.
 func (db *DB) EnsureInstruments(ctx context.Context, list []ident.Instrument, now time.Time) error {
+	db.instruments.makeRoom(list)
+
 	for _, i := range list {
 		if _, ok := db.instruments.number(i); ok {
 			continue
@@ -102,7 +127,9 @@ func (db *DB) instrument(ctx context.Context, no int32) (ident.Instrument, error
 	}
 
 	i := ident.Instrument{Admin: rows[0].Admin, ID: rows[0].InstrumentID}
-	db.instruments.put(i, no)
+	if !db.instruments.full() {
+		db.instruments.put(i, no)
+	}
 
 	return i, nil
 }

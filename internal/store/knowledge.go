@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -26,7 +28,7 @@ func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party,
 		return known, nil
 	}
 
-	ids := texts(contracts)
+	ids := sendable(texts(contracts))
 
 	holdings, err := db.queries.HoldingListNamed(ctx, db.exec, dbsqlc.HoldingListNamedParams{TreasuryID: int32(treasury), ContractIds: ids})
 	if err != nil {
@@ -114,9 +116,12 @@ func (db *DB) fillListings(ctx context.Context, _ TreasuryID, q books.Questions,
 	numbers := make([]int32, 0, len(q.Instruments))
 
 	for _, instrument := range q.Instruments {
-		if no, ok := db.instruments.number(instrument); ok {
-			numbers = append(numbers, no)
+		no, ok := db.instruments.number(instrument)
+		if !ok { // to take it for unlisted would keep a customer's deposit from them
+			return fmt.Errorf("instrument %s has no number: %w", instrument, ErrNotFound)
 		}
+
+		numbers = append(numbers, no)
 	}
 
 	numbers = distinct(numbers)
@@ -160,7 +165,7 @@ func (db *DB) fillOffers(ctx context.Context, treasury TreasuryID, q books.Quest
 	}
 
 	rows, err := db.queries.DepositListOffered(ctx, db.exec, dbsqlc.DepositListOfferedParams{
-		TreasuryID: int32(treasury), CorrelationIds: texts(distinct(q.Correlations)),
+		TreasuryID: int32(treasury), CorrelationIds: sendable(texts(q.Correlations)),
 	})
 	if err != nil {
 		return fmt.Errorf("look up offers: %w", err)
@@ -181,7 +186,7 @@ func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.
 	}
 
 	rows, err := db.queries.WithdrawalListMet(ctx, db.exec, dbsqlc.WithdrawalListMetParams{
-		TreasuryID: int32(treasury), WithdrawalIds: sendable(q.WithdrawalIDs), CorrelationIds: texts(distinct(q.Correlations)),
+		TreasuryID: int32(treasury), WithdrawalIds: sendable(q.WithdrawalIDs), CorrelationIds: sendable(texts(q.Correlations)),
 	})
 	if err != nil {
 		return fmt.Errorf("look up withdrawals: %w", err)
@@ -246,7 +251,9 @@ func distinct[T ~string | ~int32](list []T) []T {
 	return slices.Compact(out)
 }
 
-// sendable drops texts that PostgreSQL cannot compare with anything it holds.
+// sendable drops texts that PostgreSQL cannot hold and would refuse, and so cannot have.
 func sendable(list []string) []string {
-	return slices.DeleteFunc(distinct(list), func(s string) bool { return s == "" || slices.Contains([]byte(s), 0) })
+	return slices.DeleteFunc(distinct(list), func(s string) bool {
+		return s == "" || strings.ContainsRune(s, 0) || !utf8.ValidString(s)
+	})
 }
