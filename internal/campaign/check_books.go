@@ -1,0 +1,267 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox"
+)
+
+// The texts by which rows are compared, in SQL; memoLine and Instrument.String are the same in Go.
+const (
+	instrumentSQL = `instrument_id || '@' || admin`
+	memoSQL       = `CASE WHEN memo IS NULL THEN 'none' ELSE '"' || memo || '"' END`
+)
+
+func memoLine(memo *string) string {
+	if memo == nil {
+		return "none"
+	}
+
+	return `"` + *memo + `"`
+}
+
+// place says where on the ledger a transfer happened.
+func place(t sandbox.Transfer) string {
+	if t.Instruction == "" {
+		return "update " + string(t.UpdateID)
+	}
+
+	return fmt.Sprintf("offer %s by %s ended by %s", t.Instruction, t.UpdateID, orDash(string(t.EndedBy)))
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+
+	return text
+}
+
+// verdict is what should have become of a transfer to the treasury.
+func (k *checker) verdict(t sandbox.Transfer) (state, reason, account string) {
+	account, known := "", false
+	if t.Memo != nil {
+		account, known = k.memos[strings.TrimSpace(*t.Memo)]
+	}
+
+	switch t.State {
+	case sandbox.TransferOffered, sandbox.TransferPending:
+		return "offered", "", account
+	case sandbox.TransferRejected, sandbox.TransferWithdrawn, sandbox.TransferExpired, sandbox.TransferFailed:
+		return string(t.State), "", ""
+	case sandbox.TransferCompleted:
+	}
+
+	switch {
+	case !k.listed[t.Instrument.Ident()]:
+		return "unattributed", "unlisted_instrument", account
+	case t.Memo == nil:
+		return "unattributed", "missing_memo", ""
+	case *t.Memo == "":
+		return "unattributed", "empty_memo", ""
+	case !known:
+		return "unattributed", "unknown_memo", ""
+	case t.Instrument.Ident() == k.amulet && t.Amount.Cmp(amount.FromInt(minimumDeposit)) < 0:
+		return "unattributed", "below_minimum", account
+	default:
+		return "credited", "", account
+	}
+}
+
+func (k *checker) deposits(ctx context.Context) error {
+	want := tally{}
+
+	for _, t := range k.transfers {
+		if t.Receiver != k.party || t.Sender == k.party {
+			continue
+		}
+
+		state, reason, account := k.verdict(t)
+		want[fmt.Sprintf("%s: %s %s from %s memo %s: %s %s to %s", place(t), t.Amount, t.Instrument.Ident(), t.Sender, memoLine(t.Memo),
+			state, orDash(reason), orDash(account))]++
+	}
+
+	have, err := k.tally(ctx, `SELECT CASE d.kind WHEN 'offer' THEN 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-')
+			ELSE 'update ' || coalesce(s.update_id, '-') END
+			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' from ' || sender || ' memo ' || `+memoSQL+` || ': ' || state || ' '
+			|| coalesce(nullif(reason, ''), '-') || ' to ' || coalesce(account, '-')
+		FROM deposits d JOIN instruments USING (instrument_no)
+		LEFT JOIN ledger_updates o ON o.treasury_id = d.treasury_id AND o.update_no = d.offered_no
+		LEFT JOIN ledger_updates s ON s.treasury_id = d.treasury_id AND s.update_no = d.settled_no
+		WHERE d.treasury_id = $1`)
+	k.compare(depositsAsPaid, want, have)
+
+	return err
+}
+
+func (k *checker) withdrawals(ctx context.Context) error {
+	want := tally{}
+
+	for _, t := range k.transfers {
+		if t.Sender != k.party || t.Receiver == k.party {
+			continue
+		}
+
+		state, reason := "failed", string(t.State)
+
+		switch t.State {
+		case sandbox.TransferCompleted:
+			state, reason = "completed", ""
+		case sandbox.TransferOffered, sandbox.TransferPending:
+			state, reason = "offered", ""
+		case sandbox.TransferRejected, sandbox.TransferWithdrawn, sandbox.TransferExpired, sandbox.TransferFailed:
+		}
+
+		want[fmt.Sprintf("%s: %s %s to %s: %s %s", place(t), t.Amount, t.Instrument.Ident(), t.Receiver, state, orDash(reason))]++
+	}
+
+	have, err := k.tally(ctx, `SELECT CASE WHEN correlation_id IS NULL THEN 'update ' || coalesce(s.update_id, '-')
+			ELSE 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-') END
+			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' to ' || receiver || ': ' || state || ' ' || coalesce(nullif(reason, ''), '-')
+		FROM withdrawals w JOIN instruments USING (instrument_no)
+		LEFT JOIN ledger_updates o ON o.treasury_id = w.treasury_id AND o.update_no = w.offered_no
+		LEFT JOIN ledger_updates s ON s.treasury_id = w.treasury_id AND s.update_no = w.settled_no
+		WHERE w.treasury_id = $1`)
+	k.compare(withdrawalsFound, want, have)
+
+	return err
+}
+
+func (k *checker) movements(ctx context.Context) error {
+	return k.none(ctx, movementsZero, `SELECT 'movement ' || movement || ' of update ' || origin_no || ' sums to ' || sum(amount) || ' of instrument ' || instrument_no
+		FROM postings WHERE treasury_id = $1 GROUP BY origin, origin_no, movement, instrument_no HAVING sum(amount) <> 0`)
+}
+
+// ledgerOf is a set of accounts being summed.
+type ledgerOf map[string]amount.Amount
+
+func (l ledgerOf) add(kind, account string, i ident.Instrument, value amount.Amount) error {
+	key := fmt.Sprintf("%s %s %s", kind, orDash(account), i)
+
+	sum, err := l[key].Add(value)
+	l[key] = sum
+
+	return err
+}
+
+// accounts sums what the ledger's transfers should have left in each account. Fees are not known here; they are what is
+// left when everything else is right, because the accounts sum to zero.
+func (k *checker) accounts(ctx context.Context) error {
+	sums := ledgerOf{}
+
+	for _, t := range k.transfers {
+		if err := k.book(sums, t); err != nil {
+			return err
+		}
+	}
+
+	for _, h := range k.truth.holdings {
+		if err := sums.add("network", "", h.Instrument.Ident(), h.Amount.Neg()); err != nil {
+			return err
+		}
+
+		if h.Bare {
+			if err := sums.add("unrecognized", "", h.Instrument.Ident(), h.Amount); err != nil {
+				return err
+			}
+		}
+	}
+
+	for i, a := range k.acts.minted {
+		if err := sums.add("income", "", i, a); err != nil {
+			return err
+		}
+	}
+
+	for i, a := range k.acts.lost {
+		if err := sums.add("losses", "", i, a.Neg()); err != nil {
+			return err
+		}
+	}
+
+	want := tally{}
+
+	for key, sum := range sums {
+		if !sum.IsZero() {
+			want[key+" "+sum.String()]++
+		}
+	}
+
+	have, err := k.tally(ctx, `SELECT account_kind || ' ' || coalesce(nullif(account, ''), '-') || ' ' || `+instrumentSQL+` || ' ' || sum(amount)
+		FROM postings JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND account_kind <> 'fees'
+		GROUP BY account_kind, account, instrument_id, admin HAVING sum(amount) <> 0`)
+	k.compare(accountsAsPaid, want, have)
+
+	return err
+}
+
+func (k *checker) book(sums ledgerOf, t sandbox.Transfer) error {
+	i := t.Instrument.Ident()
+
+	switch {
+	case t.State != sandbox.TransferCompleted, t.Sender == t.Receiver:
+		return nil
+	case t.Sender == k.party:
+		return sums.add("recovered", "", i, t.Amount.Neg())
+	case t.Receiver != k.party:
+		return nil
+	}
+
+	if state, _, account := k.verdict(t); state == "credited" {
+		return sums.add("customer", account, i, t.Amount)
+	}
+
+	return sums.add("unattributed", "", i, t.Amount)
+}
+
+func (k *checker) balances(ctx context.Context) error {
+	return k.none(ctx, balancesAreSums, `SELECT account_kind || ' ' || account || ' of instrument ' || instrument_no || ': balance '
+			|| coalesce(b.amount::text, 'none') || ', postings ' || coalesce(p.amount::text, 'none')
+		FROM (SELECT account_kind, account, instrument_no, amount FROM balances WHERE treasury_id = $1) AS b
+		FULL JOIN (SELECT account_kind, account, instrument_no, sum(amount) AS amount FROM postings WHERE treasury_id = $1
+			GROUP BY account_kind, account, instrument_no) AS p USING (account_kind, account, instrument_no)
+		WHERE b.amount IS DISTINCT FROM p.amount`)
+}
+
+// events compares the outbox with the rows whose states it tells; the rows are compared with the ledger elsewhere.
+func (k *checker) events(ctx context.Context) error {
+	told, err := k.tally(ctx, `SELECT 'deposit.offered ' || deposit_id || ' by ' || offered_no || ': ' || amount || ' -' FROM deposits
+			WHERE treasury_id = $1 AND offered_no IS NOT NULL
+		UNION ALL SELECT 'deposit.' || state || ' ' || deposit_id || ' by ' || settled_no || ': ' || amount || ' ' || coalesce(account, '-')
+			FROM deposits WHERE treasury_id = $1 AND settled_no IS NOT NULL
+		UNION ALL SELECT 'withdrawal.offered ' || withdrawal_id || ' by ' || offered_no || ': ' || amount || ' -' FROM withdrawals
+			WHERE treasury_id = $1 AND offered_no IS NOT NULL
+		UNION ALL SELECT 'withdrawal.' || state || ' ' || withdrawal_id || ' by ' || settled_no || ': ' || amount || ' -' FROM withdrawals
+			WHERE treasury_id = $1 AND settled_no IS NOT NULL
+		UNION ALL SELECT 'ledger.unrecognized ' || u.update_id || '/' || n.node_id || ' by ' || n.update_no || ': - -'
+			FROM unrecognized n JOIN ledger_updates u USING (treasury_id, update_no) WHERE treasury_id = $1`)
+	if err != nil {
+		return err
+	}
+
+	have, err := k.tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
+			|| CASE WHEN type = 'deposit.offered' THEN '-' ELSE coalesce(payload->>'account', '-') END
+		FROM events WHERE treasury_id = $1`)
+	k.compare(eventsOnce, told, have)
+
+	return err
+}
+
+func (k *checker) eventOrder(ctx context.Context) error {
+	for _, query := range []string{
+		`SELECT 'event id ' || event_id || ' is told ' || count(*) || ' times' FROM events WHERE treasury_id = $1 GROUP BY event_id HAVING count(*) > 1`,
+		`SELECT 'event ' || event_no || ' of update ' || update_no || ' comes after one of update ' || before FROM
+			(SELECT event_no, update_no, lag(update_no, 1, 0::bigint) OVER (ORDER BY xid, event_no) AS before FROM events WHERE treasury_id = $1) AS e
+			WHERE update_no < before`,
+	} {
+		if err := k.none(ctx, eventsOnce, query); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package campaign
+
+import "syscall"
+
+// dieWithUs cannot be asked for here: a killed campaign leaves its child behind.
+func dieWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
