@@ -207,6 +207,23 @@ func TestHoldingsChangeEventsThatAreNotBelieved(t *testing.T) {
 		})
 	}
 
+	t.Run("a foreign admin calls a deposit and a burn a merge", func(t *testing.T) {
+		t.Parallel()
+
+		e, err := parse(t, knowing(t, hold("00in", treasury, "25")),
+			deposit("Send", sendOf(bob, "ACC-1"), hold("00h", treasury, "25")),
+			exercise("Burn", archive("00in")).result(said(token.KindBurn)),
+			change(mallory, list("00in"), list("00h")))
+		require.NoError(t, err)
+		require.Equal(t, unindented(`
+			+ 1 00h 25 Amulet
+			- 3 00in 25 Amulet
+			in 0.0 completed by result_meta: bob -> treasury 25 Amulet memo "ACC-1"
+			transfer 0 25 Amulet #0
+			burn 2 -25 Amulet #-1
+			! 4 event_log_mismatch`), lines(e))
+	})
+
 	t.Run("two events for one holding", func(t *testing.T) {
 		t.Parallel()
 

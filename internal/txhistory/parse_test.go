@@ -326,6 +326,19 @@ func TestFactory(t *testing.T) {
 				fee 0 -13 Amulet #0`,
 		},
 		{
+			name:  "an offer of less than it costs: a fee all the same, because the money is locked",
+			known: []*node{hold("00in", treasury, "100")},
+			nodes: []*node{factory(transferValue(treasury, bob, "0.5"), pending("00t"), archive("00in"),
+				hold("00lock", treasury, "1").locked(), hold("00chg", treasury, "86"),
+				offer("00t", transferValue(treasury, bob, "0.5")))},
+			want: `+ 2 00lock 1 Amulet locked
+				+ 3 00chg 86 Amulet
+				- 1 00in 100 Amulet
+				open 4 00t
+				out 0.0 pending by factory: treasury -> bob 0.5 Amulet chain 00t next 00t
+				fee 0 -13 Amulet #0`,
+		},
+		{
 			name:  "an offer of a registry that takes the money instead of locking it",
 			known: []*node{hold("00in", treasury, "100")},
 			nodes: []*node{factory(outgoing, pending("00t"), archive("00in"), hold("00chg", treasury, "80"), offer("00t", outgoing))},
@@ -879,7 +892,7 @@ func TestOtherMovements(t *testing.T) {
 		{
 			name:  "sent, and what the other got cannot be told apart from what it had",
 			known: []*node{hold("00in", treasury, "100")},
-			nodes: []*node{deposit("Send", sendOf(treasury, "gift"), archive("00in"), archive("bobs"), hold("x", bob, "500"))},
+			nodes: []*node{deposit("Send", sendOf(treasury, "gift"), archive("00in"), archive("bobs"), hold("x", bob, "60"))},
 			want: `- 1 00in 100 Amulet
 				out 0.0 completed by result_meta: treasury -> bob 100 Amulet memo "gift"
 				transfer 0 -100 Amulet #0`,

@@ -309,3 +309,38 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, u.Kind == update.Checkpoint, u.ID == "")
 	})
 }
+
+func TestDecodeCreatedAlone(t *testing.T) {
+	t.Parallel()
+
+	c, node, offset, err := update.DecodeCreated([]byte(strings.Replace(created, `{"nodeId":1,`, `{"nodeId":1,"offset":7,`, 1)))
+	require.NoError(t, err)
+	require.Equal(t, ident.ContractID("00bb"), c.Contract)
+	require.Len(t, c.Views, 2)
+	require.Equal(t, ident.NodeID(1), node)
+	require.Equal(t, ident.Offset(7), offset)
+
+	for _, raw := range []string{``, `null`, `{}`, `7`, created, strings.Replace(created, `{"nodeId":1,`, `{"nodeId":1,"offset":-7,`, 1)} {
+		_, _, _, err := update.DecodeCreated([]byte(raw))
+		require.ErrorIs(t, err, update.ErrMalformed, raw)
+	}
+}
+
+func TestRawEvent(t *testing.T) {
+	t.Parallel()
+
+	for _, raw := range []string{
+		list(exercise("0", "1"), `{"CreatedEvent":`+bare+`}`),
+		tree(`"0":{},"1":{"CreatedEvent":` + bare + `}`),
+	} {
+		event, err := update.RawEvent([]byte(raw), 1)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"CreatedEvent":`+bare+`}`, string(event))
+
+		_, err = update.RawEvent([]byte(raw), 9)
+		require.ErrorIs(t, err, update.ErrMalformed)
+	}
+
+	_, err := update.RawEvent([]byte(`{`), 1)
+	require.ErrorIs(t, err, update.ErrMalformed)
+}
