@@ -16,31 +16,34 @@ import (
 const (
 	instrument = `"instrumentId":{"admin":"DSO::1220bb","id":"Amulet"}`
 	times      = `"requestedAt":"2026-08-22T10:00:00Z","executeBefore":"2026-08-23T10:00:00.000001Z"`
-	transfer   = `{"sender":"bob::1220cc","receiver":"treasury::1220aa","amount":"70.0000000000",` + instrument + `,` + times +
+	transfer   = `{"sender":"bob::1220cc","receiver":"treasury::1220aa","amount":"70.0000000000",` + instrument + `,` +
+		`` + times +
 		`,"inputHoldingCids":["00lock"],"meta":{"values":{"splice.lfdecentralizedtrust.org/reason":"ACC-1"}}}`
-	transferV2 = `{"sender":{"owner":"bob::1220cc","provider":null,"id":""},"receiver":{"owner":"treasury::1220aa","id":"7"},` +
+	transferV2 = `{"sender":{"owner":"bob::1220cc","provider":null,"id":""},"receiver":{"owner":"treasury::1220aa",` +
+		`"id":"7"},` +
 		`"amount":"70",` + instrument + `,` + times + `,"inputHoldingCids":[],"meta":{"values":{}}}`
 )
 
 func TestNamesForFilters(t *testing.T) {
 	t.Parallel()
 
-	for want, name := range map[string]ident.Name{
-		"#splice-api-token-holding-v1:Splice.Api.Token.HoldingV1:Holding":                                            token.HoldingV1,
-		"#splice-api-token-holding-v2:Splice.Api.Token.HoldingV2:Holding":                                            token.HoldingV2,
-		"#splice-api-token-transfer-instruction-v1:Splice.Api.Token.TransferInstructionV1:TransferFactory":           token.TransferFactoryV1,
-		"#splice-api-token-transfer-instruction-v2:Splice.Api.Token.TransferInstructionV2:TransferFactory":           token.TransferFactoryV2,
-		"#splice-api-token-transfer-instruction-v1:Splice.Api.Token.TransferInstructionV1:TransferInstruction":       token.TransferInstructionV1,
-		"#splice-api-token-transfer-instruction-v2:Splice.Api.Token.TransferInstructionV2:TransferInstruction":       token.TransferInstructionV2,
-		"#splice-api-token-allocation-v1:Splice.Api.Token.AllocationV1:Allocation":                                   token.AllocationV1,
-		"#splice-api-token-allocation-v2:Splice.Api.Token.AllocationV2:Allocation":                                   token.AllocationV2,
-		"#splice-api-token-allocation-instruction-v1:Splice.Api.Token.AllocationInstructionV1:AllocationFactory":     token.AllocationFactoryV1,
-		"#splice-api-token-allocation-instruction-v2:Splice.Api.Token.AllocationInstructionV2:AllocationFactory":     token.AllocationFactoryV2,
-		"#splice-api-token-allocation-instruction-v1:Splice.Api.Token.AllocationInstructionV1:AllocationInstruction": token.AllocationInstructionV1,
-		"#splice-api-token-allocation-instruction-v2:Splice.Api.Token.AllocationInstructionV2:AllocationInstruction": token.AllocationInstructionV2,
-		"#splice-api-token-burn-mint-v1:Splice.Api.Token.BurnMintV1:BurnMintFactory":                                 token.BurnMintFactoryV1,
-		"#splice-api-token-transfer-events-v2:Splice.Api.Token.TransferEventsV2:EventLog":                            token.EventLogV2,
+	for suffix, name := range map[string]ident.Name{
+		"holding-v1:HoldingV1:Holding":                                            token.HoldingV1,
+		"holding-v2:HoldingV2:Holding":                                            token.HoldingV2,
+		"transfer-instruction-v1:TransferInstructionV1:TransferFactory":           token.TransferFactoryV1,
+		"transfer-instruction-v2:TransferInstructionV2:TransferFactory":           token.TransferFactoryV2,
+		"transfer-instruction-v1:TransferInstructionV1:TransferInstruction":       token.TransferInstructionV1,
+		"transfer-instruction-v2:TransferInstructionV2:TransferInstruction":       token.TransferInstructionV2,
+		"allocation-v1:AllocationV1:Allocation":                                   token.AllocationV1,
+		"allocation-v2:AllocationV2:Allocation":                                   token.AllocationV2,
+		"allocation-instruction-v1:AllocationInstructionV1:AllocationFactory":     token.AllocationFactoryV1,
+		"allocation-instruction-v2:AllocationInstructionV2:AllocationFactory":     token.AllocationFactoryV2,
+		"allocation-instruction-v1:AllocationInstructionV1:AllocationInstruction": token.AllocationInstructionV1,
+		"allocation-instruction-v2:AllocationInstructionV2:AllocationInstruction": token.AllocationInstructionV2,
+		"burn-mint-v1:BurnMintV1:BurnMintFactory":                                 token.BurnMintFactoryV1,
+		"transfer-events-v2:TransferEventsV2:EventLog":                            token.EventLogV2,
 	} {
+		want := "#splice-api-token-" + strings.Replace(suffix, ":", ":Splice.Api.Token.", 1)
 		require.Equal(t, want, name.String())
 
 		parsed, err := ident.ParseName(want)
@@ -64,7 +67,8 @@ func TestDecodeHolding(t *testing.T) {
 	until := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
 	day := 24 * time.Hour
 
-	h, err := token.DecodeHolding(token.HoldingV1, []byte(`{"owner":"treasury::1220aa",`+instrument+`,"amount":"12.5000000000",
+	h, err := token.DecodeHolding(token.HoldingV1, []byte(`{"owner":"treasury::1220aa",`+instrument+`,`+
+		`"amount":"12.5000000000",
 		"lock":{"holders":["DSO::1220bb"],"expiresAt":"2026-09-01T00:00:00Z","expiresAfter":{"microseconds":"86400000000"},
 		"context":"transfer"},"meta":{"values":{"k":"v"}},"newer":[1]}`))
 	require.NoError(t, err)
@@ -82,7 +86,8 @@ func TestDecodeHolding(t *testing.T) {
 	require.Nil(t, h.Meta)
 	require.True(t, h.Amount.IsZero())
 
-	h, err = token.DecodeHolding(token.HoldingV2, []byte(`{"account":{"owner":"treasury::1220aa","provider":"p::1","id":"7"},`+
+	h, err = token.DecodeHolding(token.HoldingV2, []byte(`{"account":{"owner":"treasury::1220aa","provider":"p::1",`+
+		`"id":"7"},`+
 		instrument+`,"amount":"1","lock":{"holders":[]},"meta":null}`))
 	require.NoError(t, err)
 	require.Equal(t, ident.Party("treasury::1220aa"), h.Owner)
@@ -155,7 +160,8 @@ func TestDecodeTransferArgument(t *testing.T) {
 	t.Parallel()
 
 	for name, raw := range map[string]string{"1": transfer, "2": transferV2} {
-		got, err := token.DecodeTransferArgument([]byte(`{"expectedAdmin":"DSO::1220bb","transfer":` + raw + `,"extraArgs":{}}`))
+		got, err := token.DecodeTransferArgument([]byte(`{"expectedAdmin":"DSO::1220bb","transfer":` + raw + `,` +
+			`"extraArgs":{}}`))
 		require.NoError(t, err, name)
 		require.Equal(t, ident.Party("bob::1220cc"), got.Sender)
 		require.Equal(t, ident.Party("treasury::1220aa"), got.Receiver)
@@ -197,7 +203,8 @@ func TestDecodeInstruction(t *testing.T) {
 		view   string
 		awaits bool
 	}{
-		"waits for the receiver": {token.TransferInstructionV1, `"status":{"tag":"TransferPendingReceiverAcceptance","value":{}}`, true},
+		"waits for the receiver": {token.TransferInstructionV1, `"status":{"tag":"TransferPendingReceiverAcceptance",` +
+			`"value":{}}`, true},
 		"waits for the registry": {
 			token.TransferInstructionV1,
 			`"status":{"tag":"TransferPendingInternalWorkflow","value":{"pendingActions":[["a::1","approve"]]}}`, false,
@@ -206,18 +213,22 @@ func TestDecodeInstruction(t *testing.T) {
 		"actions not there": {token.TransferInstructionV2, `"expiresAt":null`, false},
 		"accept": {
 			token.TransferInstructionV2,
-			`"availableActions":[[{"tag":"TIA_Withdraw","value":{}},[["bob::1220cc"]]],[{"tag":"TIA_Accept","value":{}},[["x::1","y::1"],[` + me + `]]]]`,
+			`"availableActions":[[{"tag":"TIA_Withdraw","value":{}},[["bob::1220cc"]]],[{"tag":"TIA_Accept","value":{}},` +
+				`[["x::1","y::1"],[` + me + `]]]]`,
 			true,
 		},
 		"accept as an enum": {token.TransferInstructionV2, `"availableActions":[["TIA_Accept",[[` + me + `]]]]`, true},
-		"accept together":   {token.TransferInstructionV2, `"availableActions":[["TIA_Accept",[[` + me + `,"p::1"]]]]`, false},
+		"accept together": {token.TransferInstructionV2, `"availableActions":[["TIA_Accept",[[` + me + `,` +
+			`"p::1"]]]]`, false},
 		"accept by another": {token.TransferInstructionV2, `"availableActions":[["TIA_Accept",[["p::1"]]]]`, false},
 		"the draft's way round": {
-			token.TransferInstructionV2, `"availableActions":[[[` + me + `],[{"tag":"TIA_Reject","value":{}},{"tag":"TIA_Accept","value":{}}]]]`, true,
+			token.TransferInstructionV2, `"availableActions":[[[` + me + `],[{"tag":"TIA_Reject","value":{}},` +
+				`{"tag":"TIA_Accept","value":{}}]]]`, true,
 		},
 		"odd keys": {token.TransferInstructionV2, `"availableActions":[[7,{}],[{"tag":1},[]],[[],[]]]`, false},
 	} {
-		i, err := token.DecodeInstruction(c.iface, []byte(`{"originalInstructionCid":"00t0","transfer":`+transfer+`,"meta":null,`+c.view+`}`))
+		i, err := token.DecodeInstruction(c.iface, []byte(`{"originalInstructionCid":"00t0","transfer":`+transfer+`,`+
+			`"meta":null,`+c.view+`}`))
 		require.NoError(t, err, name)
 		require.Equal(t, c.awaits, i.AwaitsReceiver, name)
 		require.Equal(t, ident.ContractID("00t0"), i.Correlation("00own"))
@@ -238,7 +249,8 @@ func TestDecodeInstruction(t *testing.T) {
 		"bad actions":    {token.TransferInstructionV2, `{"transfer":` + transfer + `,"availableActions":{}}`},
 		"no pairs":       {token.TransferInstructionV2, `{"transfer":` + transfer + `,"availableActions":[[1]]}`},
 		"another's view": {token.HoldingV1, `{"transfer":` + transfer + `}`},
-		"too many":       {token.TransferInstructionV2, `{"transfer":` + transfer + `,"availableActions":[[]` + strings.Repeat(`,[]`, 1000) + `]}`},
+		"too many": {token.TransferInstructionV2, `{"transfer":` + transfer + `,` +
+			`"availableActions":[[]` + strings.Repeat(`,[]`, 1000) + `]}`},
 		"garbage":        {token.TransferInstructionV1, `7`},
 		"nothing at all": {token.TransferInstructionV1, ``},
 	} {
@@ -250,7 +262,8 @@ func TestDecodeInstruction(t *testing.T) {
 func TestDecodeResult(t *testing.T) {
 	t.Parallel()
 
-	r, err := token.DecodeResult([]byte(`{"output":{"tag":"TransferInstructionResult_Completed","value":{"receiverHoldingCids":["00r1"]}},
+	r, err := token.DecodeResult([]byte(`{"output":{"tag":"TransferInstructionResult_Completed",` +
+		`"value":{"receiverHoldingCids":["00r1"]}},
 		"senderChangeCids":["00c1"],"meta":{"values":{"k":"v"}}}`))
 	require.NoError(t, err)
 	require.Equal(t, token.Result{
@@ -258,7 +271,8 @@ func TestDecodeResult(t *testing.T) {
 		SenderChange: []ident.ContractID{"00c1"}, Meta: token.Metadata{"k": "v"},
 	}, r)
 
-	r, err = token.DecodeResult([]byte(`{"output":{"tag":"TransferInstructionResult_Pending","value":{"transferInstructionCid":"00t1"}}}`))
+	r, err = token.DecodeResult([]byte(`{"output":{"tag":"TransferInstructionResult_Pending",` +
+		`"value":{"transferInstructionCid":"00t1"}}}`))
 	require.NoError(t, err)
 	require.Equal(t, token.OutcomePending, r.Outcome)
 	require.Equal(t, ident.ContractID("00t1"), r.Next)
@@ -268,7 +282,8 @@ func TestDecodeResult(t *testing.T) {
 	require.Equal(t, token.OutcomeFailed, r.Outcome)
 
 	for _, raw := range []string{
-		``, `null`, `{}`, `{"output":null}`, `{"output":{"tag":"X","value":{}}}`, `{"output":"TransferInstructionResult_Failed"}`,
+		``, `null`, `{}`, `{"output":null}`, `{"output":{"tag":"X","value":{}}}`,
+		`{"output":"TransferInstructionResult_Failed"}`,
 		`{"output":{"tag":"TransferInstructionResult_Pending","value":{}}}`,
 		`{"output":{"tag":"TransferInstructionResult_Pending","value":{"transferInstructionCid":""}}}`,
 		`{"output":{"tag":"TransferInstructionResult_Completed","value":{"receiverHoldingCids":[" "]}}}`,
@@ -284,7 +299,8 @@ func TestDecodeResultMetaNeverFails(t *testing.T) {
 
 	const key = "splice.lfdecentralizedtrust.org/"
 
-	meta := token.DecodeResultMeta([]byte(`{"result":{"meta":null},"meta":{"values":{"` + key + `tx-kind":"transfer","` + key +
+	meta := token.DecodeResultMeta([]byte(`{"result":{"meta":null},"meta":{"values":{"` + key + `tx-kind":"transfer",` +
+		`"` + key +
 		`sender":"bob::1220cc","` + key + `reason":"ACC-1"}}}`))
 	require.Equal(t, token.KindTransfer, meta.TxKind())
 	require.Equal(t, ident.Party("bob::1220cc"), meta.Sender())
@@ -334,10 +350,12 @@ func TestMetadataIsBounded(t *testing.T) {
 func TestDecodeHoldingsChange(t *testing.T) {
 	t.Parallel()
 
-	const change = `{"admin":"DSO::1220bb","account":{"owner":"treasury::1220aa","provider":null,"id":""},"inputHoldingCids":["00a"],
+	const change = `{"admin":"DSO::1220bb","account":{"owner":"treasury::1220aa","provider":null,"id":""},` +
+		`"inputHoldingCids":["00a"],
 		"transferLegSides":[{"transferLegId":"leg0","side":"ReceiverSide","otherside":{"owner":null,"id":"cip-112/mint"},
 		"amount":"25.0","instrumentId":"Amulet","meta":{"values":{"splice.lfdecentralizedtrust.org/reason":"ACC-1"}}},
-		{"transferLegId":"leg1","side":{"tag":"SenderSide","value":{}},"otherside":{"owner":"bob::1","id":"7"},"amount":"1","instrumentId":"USD"}],
+		{"transferLegId":"leg1","side":{"tag":"SenderSide","value":{}},"otherside":{"owner":"bob::1","id":"7"},` +
+		`"amount":"1","instrumentId":"USD"}],
 		"outputHoldingCids":["00b","00c"],"observers":[],"extraArgs":{}}`
 
 	c, err := token.DecodeHoldingsChange([]byte(change))
@@ -355,9 +373,11 @@ func TestDecodeHoldingsChange(t *testing.T) {
 
 	for name, edit := range map[string][2]string{
 		"no admin": {`DSO::1220bb`, `x`}, "a bad contract": {`"00a"`, `""`}, "a bad output": {`"00b"`, `""`},
-		"a bad side": {`"ReceiverSide"`, `"Middle"`}, "no side": {`"side":"ReceiverSide",`, ``}, "a zero leg": {`"25.0"`, `"0"`},
+		"a bad side": {`"ReceiverSide"`, `"Middle"`}, "no side": {`"side":"ReceiverSide",` +
+			``, ``}, "a zero leg": {`"25.0"`, `"0"`},
 		"no amount": {`"amount":"1",`, ``}, "no other side": {`"otherside":{"owner":"bob::1","id":"7"},`, ``},
-		"no instrument": {`"instrumentId":"USD"`, `"z":1`}, "legs that are none": {`"transferLegSides":[`, `"transferLegSides":[7,`},
+		"no instrument":      {`"instrumentId":"USD"`, `"z":1`},
+		"legs that are none": {`"transferLegSides":[`, `"transferLegSides":[7,`},
 	} {
 		c, err := token.DecodeHoldingsChange([]byte(strings.Replace(change, edit[0], edit[1], 1)))
 		require.ErrorIs(t, err, token.ErrDecode, name)
@@ -370,6 +390,7 @@ func TestDecodeHoldingsChange(t *testing.T) {
 		require.Empty(t, c.Account.Owner)
 	}
 
-	_, err = token.DecodeHoldingsChange([]byte(`{"admin":"a::1","account":{},"transferLegSides":[{}` + strings.Repeat(`,{}`, 10_000) + `]}`))
+	_, err = token.DecodeHoldingsChange([]byte(`{"admin":"a::1","account":{},` +
+		`"transferLegSides":[{}` + strings.Repeat(`,{}`, 10_000) + `]}`))
 	require.ErrorContains(t, err, "at most")
 }

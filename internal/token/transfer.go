@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -216,15 +217,6 @@ func hasAccept(raw strictjson.Raw) bool { return anyOf(raw, isAccept) }
 
 func anyOf(raw strictjson.Raw, is func(strictjson.Raw) bool) bool {
 	var list []strictjson.Raw
-	if raw.Kind() != '[' || strictjson.Decode(raw, &list) != nil {
-		return false
-	}
 
-	for _, element := range list {
-		if is(element) {
-			return true
-		}
-	}
-
-	return false
+	return raw.Kind() == '[' && strictjson.Decode(raw, &list) == nil && slices.ContainsFunc(list, is)
 }

@@ -3,6 +3,7 @@ package txhistory_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,13 +33,8 @@ func stages(b *testing.B, party ident.Party, items []json.RawMessage) []stage {
 		require.NoError(b, json.Compact(&compact, item))
 
 		before := newLedger()
-		for id, h := range l.holdings {
-			before.holdings[id] = h
-		}
-
-		for id, i := range l.instructions {
-			before.instructions[id] = i
-		}
+		maps.Copy(before.holdings, l.holdings)
+		maps.Copy(before.instructions, l.instructions)
 
 		tx := decoded(b, compact.Bytes())
 		list = append(list, stage{compact.Bytes(), tx, before})

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,20 +65,20 @@ func amulet() m { return m{"admin": dso, "id": "Amulet"} }
 
 func meta(pairs ...string) m {
 	values := m{}
-	for i := 0; i < len(pairs); i += 2 {
-		values[pairs[i]] = pairs[i+1]
+	for pair := range slices.Chunk(pairs, 2) {
+		values[pair[0]] = pair[1]
 	}
 
 	return m{"values": values}
 }
 
-func holdingValue(owner, amount string) m {
-	return m{"owner": owner, "instrumentId": amulet(), "amount": amount, "lock": nil, "meta": meta()}
+func holdingValue(owner, worth string) m {
+	return m{"owner": owner, "instrumentId": amulet(), "amount": worth, "lock": nil, "meta": meta()}
 }
 
 // hold is a holding of Amulet with a V1 view.
-func hold(contract, owner, amount string) *node {
-	n := create(contract, view(token.HoldingV1, holdingValue(owner, amount)))
+func hold(contract, owner, worth string) *node {
+	n := create(contract, view(token.HoldingV1, holdingValue(owner, worth)))
 	if owner != treasury {
 		n.body["signatories"] = []string{dso, owner}
 	}
@@ -105,9 +104,9 @@ func (n *node) locked() *node {
 	return n
 }
 
-func transferValue(sender, receiver, amount string, memo ...string) m {
+func transferValue(sender, receiver, worth string, memo ...string) m {
 	t := m{
-		"sender": sender, "receiver": receiver, "amount": amount, "instrumentId": amulet(),
+		"sender": sender, "receiver": receiver, "amount": worth, "instrumentId": amulet(),
 		"requestedAt": "2026-08-22T09:59:00Z", "executeBefore": "2026-08-29T10:00:00Z",
 		"inputHoldingCids": []string{}, "meta": meta(),
 	}
@@ -383,12 +382,14 @@ func parseWith(
 
 	flat := flatten(nodes)
 	shuffled := slices.Clone(flat)
-	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) {
+		shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+	})
 
 	first := decoded(t, asList(t, flat, change...))
 	l.asked = nil
 	want, wantErr := txhistory.Parse(treasury, first, l, o)
-	require.Subset(t, append(txhistory.References(treasury, first), ""), append(l.asked, ""), "asked for more than References")
+	requireReferenced(t, treasury, first, l)
 
 	for _, raw := range [][]byte{asTree(t, flat, change...), asList(t, shuffled, change...)} {
 		got, err := txhistory.Parse(treasury, decoded(t, raw), l, o)
@@ -399,6 +400,11 @@ func parseWith(
 	requireBalanced(t, want)
 
 	return want, wantErr
+}
+
+// requireReferenced checks that nothing was asked for but what References names.
+func requireReferenced(t require.TestingT, party ident.Party, u update.Update, l *ledger) {
+	require.Subset(t, append(txhistory.References(party, u), ""), append(l.asked, ""), "asked for more than References")
 }
 
 // requireBalanced checks the invariant without the code under test.
@@ -532,15 +538,6 @@ func unindented(text string) string {
 	}
 
 	return b.String()
-}
-
-func at(text string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		panic(err)
-	}
-
-	return t
 }
 
 func must(text string) amount.Amount { return amounttest.Of(text) }

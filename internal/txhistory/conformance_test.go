@@ -60,7 +60,7 @@ func replay(t *testing.T, party ident.Party, l *ledger, items []json.RawMessage)
 		l.asked = nil
 		e, err := txhistory.Parse(party, u, l, txhistory.Options{})
 		require.NoError(t, err, "offset %d", u.Offset)
-		require.Subset(t, append(txhistory.References(party, u), ""), append(l.asked, ""))
+		requireReferenced(t, party, u, l)
 		requireBalanced(t, e)
 
 		l.apply(e)
@@ -481,5 +481,4 @@ func TestSyntheticEdgeCases(t *testing.T) {
 		e := replay(t, alice, l, []json.RawMessage{raw})[u.Offset]
 		require.Equal(t, unindented(want[u.Offset]), lines(e), "case %d", u.Offset)
 	}
-
 }

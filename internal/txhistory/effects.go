@@ -16,9 +16,9 @@ const DerivationVersion = 1
 // Known is what was known about the party's contracts before an update.
 type Known interface {
 	// Holding is an active holding of the party.
-	Holding(ident.ContractID) (token.Holding, bool)
+	Holding(id ident.ContractID) (token.Holding, bool)
 	// Instruction is an open transfer instruction that the party sends or receives.
-	Instruction(ident.ContractID) (token.Instruction, bool)
+	Instruction(id ident.ContractID) (token.Instruction, bool)
 }
 
 // Effects is everything that one transaction changed for one party.

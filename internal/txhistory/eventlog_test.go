@@ -11,9 +11,9 @@ import (
 
 func account(owner any, id string) m { return m{"owner": owner, "provider": nil, "id": id} }
 
-func leg(id, side string, other any, amount string, memo ...string) m {
+func leg(id, side string, other any, worth string, memo ...string) m {
 	l := m{
-		"transferLegId": id, "side": side, "otherside": other, "amount": amount, "instrumentId": "Amulet", "meta": meta(),
+		"transferLegId": id, "side": side, "otherside": other, "amount": worth, "instrumentId": "Amulet", "meta": meta(),
 	}
 	if len(memo) > 0 {
 		l["meta"] = meta(token.KeyReason, memo[0])
@@ -59,7 +59,8 @@ func TestHoldingsChangeEvents(t *testing.T) {
 		{
 			name:  "in and out in one, with other holdings in and out",
 			known: []*node{hold("00in", treasury, "100")},
-			nodes: []*node{exercise("Batch", archive("00in"), hold("00x", treasury, "1"), archive("00x"), hold("00h", treasury, "95"),
+			nodes: []*node{exercise("Batch",
+				archive("00in"), hold("00x", treasury, "1"), archive("00x"), hold("00h", treasury, "95"),
 				change(dso, list("00in", "00x"), list("00x", "00h"), leg("l0", "ReceiverSide", account(bob, ""), "5", "ACC-1"),
 					leg("l1", "SenderSide", account(carol, ""), "10")))},
 			want: `+ 2 00x 1 Amulet
@@ -146,7 +147,8 @@ func TestHoldingsChangeEvents(t *testing.T) {
 			name: "events about others",
 			nodes: []*node{
 				change(dso, nil, nil).argument(m{"admin": dso, "account": account(bob, ""), "transferLegSides": "?"}),
-				change(dso, nil, nil).argument(m{"account": 7}), change(dso, nil, nil).argument(m{"admin": dso, "account": account(nil, "")}),
+				change(dso, nil, nil).argument(m{"account": 7}),
+				change(dso, nil, nil).argument(m{"admin": dso, "account": account(nil, "")}),
 			},
 			want: ``,
 		},
@@ -156,31 +158,31 @@ func TestHoldingsChangeEvents(t *testing.T) {
 func TestHoldingsChangeEventsThatAreNotBelieved(t *testing.T) {
 	t.Parallel()
 
-	to := func(admin, amount string) m { return leg("l0", "ReceiverSide", account(bob, ""), amount, "ACC-1") }
+	to := func(worth string) m { return leg("l0", "ReceiverSide", account(bob, ""), worth, "ACC-1") }
 
 	for name, log := range map[string]func() *node{
-		"a foreign admin claims the holding as its own": func() *node { return change(mallory, nil, list("00h"), to(mallory, "25")) },
-		"a foreign admin claims a credit for nothing":   func() *node { return change(mallory, nil, nil, to(mallory, "25")) },
+		"a foreign admin claims the holding as its own": func() *node { return change(mallory, nil, list("00h"), to("25")) },
+		"a foreign admin claims a credit for nothing":   func() *node { return change(mallory, nil, nil, to("25")) },
 		"not exercised by its admin": func() *node {
-			return change(dso, nil, list("00h"), to(dso, "25")).actors(mallory)
+			return change(dso, nil, list("00h"), to("25")).actors(mallory)
 		},
-		"more than arrived":  func() *node { return change(dso, nil, list("00h"), to(dso, "26")) },
-		"less than arrived":  func() *node { return change(dso, nil, list("00h"), to(dso, "24")) },
-		"nothing listed":     func() *node { return change(dso, nil, nil, to(dso, "25")) },
-		"listed twice":       func() *node { return change(dso, nil, list("00h", "00h"), to(dso, "50")) },
-		"listed as an input": func() *node { return change(dso, list("00h"), nil, to(dso, "25")) },
-		"not ours":           func() *node { return change(dso, nil, list("00h", "00b"), to(dso, "32")) },
-		"never seen":         func() *node { return change(dso, list("00never"), list("00h"), to(dso, "25")) },
-		"a leg twice":        func() *node { return change(dso, nil, list("00h"), to(dso, "12.5"), to(dso, "12.5")) },
+		"more than arrived":  func() *node { return change(dso, nil, list("00h"), to("26")) },
+		"less than arrived":  func() *node { return change(dso, nil, list("00h"), to("24")) },
+		"nothing listed":     func() *node { return change(dso, nil, nil, to("25")) },
+		"listed twice":       func() *node { return change(dso, nil, list("00h", "00h"), to("50")) },
+		"listed as an input": func() *node { return change(dso, list("00h"), nil, to("25")) },
+		"not ours":           func() *node { return change(dso, nil, list("00h", "00b"), to("32")) },
+		"never seen":         func() *node { return change(dso, list("00never"), list("00h"), to("25")) },
+		"a leg twice":        func() *node { return change(dso, nil, list("00h"), to("12.5"), to("12.5")) },
 		"another token": func() *node {
-			l := to(dso, "25")
+			l := to("25")
 			l["instrumentId"] = "USD"
 
 			return change(dso, nil, list("00h"), l)
 		},
-		"a negative leg": func() *node { return change(dso, nil, list("00h"), to(dso, "-25")) },
+		"a negative leg": func() *node { return change(dso, nil, list("00h"), to("-25")) },
 		"a broken leg": func() *node {
-			l := to(dso, "25")
+			l := to("25")
 			l["side"] = "Inside"
 
 			return change(dso, nil, list("00h"), l)
@@ -228,7 +230,7 @@ func TestHoldingsChangeEventsThatAreNotBelieved(t *testing.T) {
 		t.Parallel()
 
 		e, err := parse(t, newLedger(), hold("00h", treasury, "25"), hold("00i", treasury, "1"),
-			change(dso, nil, list("00h"), to(dso, "25")), change(dso, nil, list("00h", "00i"), to(dso, "26")))
+			change(dso, nil, list("00h"), to("25")), change(dso, nil, list("00h", "00i"), to("26")))
 		require.NoError(t, err)
 		require.Len(t, e.Transfers, 1)
 		require.Equal(t, txhistory.ProblemBareCreate, e.Unrecognized[0].Problem)

@@ -45,7 +45,7 @@ func FuzzParse(f *testing.F) {
 
 		e, err := txhistory.Parse(treasury, u, l, txhistory.Options{QuarantineFailedViews: quarantine})
 		require.NotErrorIs(t, err, txhistory.ErrUnbalanced)
-		require.Subset(t, append(txhistory.References(treasury, u), ""), append(l.asked, ""))
+		requireReferenced(t, treasury, u, l)
 
 		if err != nil {
 			require.True(t, e.IsEmpty())

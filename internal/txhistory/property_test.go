@@ -33,7 +33,9 @@ func (f *forest) id(kind string) string {
 }
 
 func (f *forest) amount() string {
-	return rapid.SampledFrom([]string{"0", "0.0000000001", "1", "2.5", "100", "9999999999999999999999999999"}).Draw(f.t, "amount")
+	amounts := []string{"0", "0.0000000001", "1", "2.5", "100", "9999999999999999999999999999"}
+
+	return rapid.SampledFrom(amounts).Draw(f.t, "amount")
 }
 
 func (f *forest) positive() string {
@@ -60,7 +62,8 @@ func (f *forest) holding() *node {
 }
 
 func (f *forest) transfer() m {
-	pair := rapid.SampledFrom([][2]string{{bob, treasury}, {treasury, bob}, {treasury, treasury}, {bob, carol}}).Draw(f.t, "pair")
+	pairs := [][2]string{{bob, treasury}, {treasury, bob}, {treasury, treasury}, {bob, carol}}
+	pair := rapid.SampledFrom(pairs).Draw(f.t, "pair")
 
 	return transferValue(pair[0], pair[1], f.positive(), "memo")
 }
@@ -98,7 +101,9 @@ func (f *forest) result() m {
 		senders = append(senders, treasury)
 	}
 
-	return said(rapid.SampledFrom(kinds).Draw(f.t, "kind"), token.KeySender, rapid.SampledFrom(senders).Draw(f.t, "sender"))
+	kind := rapid.SampledFrom(kinds).Draw(f.t, "kind")
+
+	return said(kind, token.KeySender, rapid.SampledFrom(senders).Draw(f.t, "sender"))
 }
 
 func (f *forest) outcome() m {

@@ -160,7 +160,8 @@ func (p *parser) readInstruction(i int, instruction token.Instruction, around *s
 		original, known := p.instruction(instruction.Original)
 
 		if known && (!consumed || !sameTransfer(original.Transfer, instruction.Transfer)) {
-			p.problem(node, ProblemInstruction, "instruction %s claims to continue %s, which it cannot", id, instruction.Original)
+			p.problem(node, ProblemInstruction, "instruction %s claims to continue %s, which it cannot", id,
+				instruction.Original)
 
 			instruction.Original = ""
 		}

@@ -37,18 +37,28 @@ func adversaries() map[string]func(t testing.TB, n int) update.Update {
 
 	return map[string]func(testing.TB, int) update.Update{
 		"many holdings": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			return transaction(t, exercise("Send", holdings(n, treasury, "")...).result(sendOf(bob, "x")))
 		},
 		"many tokens": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			return transaction(t, exercise("Send", holdings(n, treasury, "T")...).result(sendOf(bob, "x")))
 		},
 		"deep nesting that contradicts itself at every level": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			return transaction(t, nest(n/2, said(token.KindBurn), holdings(n/2, treasury, "")...)...)
 		},
 		"deep nesting without any word": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			return transaction(t, nest(n/2, m{}, holdings(n/2, treasury, "")...)...)
 		},
 		"deep factories": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			inner := holdings(n/2, treasury, "")
 			for i := range n / 2 {
 				inner = []*node{factory(transferValue(bob, treasury, fmt.Sprint(i+1)), completed("x"), inner...)}
@@ -57,6 +67,8 @@ func adversaries() map[string]func(t testing.TB, n int) update.Update {
 			return transaction(t, inner...)
 		},
 		"many offers, opened and archived": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			var nodes []*node
 			for i := range n / 2 {
 				id := fmt.Sprint("00t", i)
@@ -67,6 +79,8 @@ func adversaries() map[string]func(t testing.TB, n int) update.Update {
 			return transaction(t, exercise("Batch", nodes...))
 		},
 		"many events about us": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			var nodes []*node
 			for i := range n / 2 {
 				id := fmt.Sprint("00h", i)
@@ -77,6 +91,8 @@ func adversaries() map[string]func(t testing.TB, n int) update.Update {
 			return transaction(t, nodes...)
 		},
 		"many strangers": func(t testing.TB, n int) update.Update {
+			t.Helper()
+
 			return transaction(t, exercise("Send", holdings(n, bob, "")...).result(sendOf(treasury, "x")))
 		},
 	}

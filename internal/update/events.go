@@ -127,7 +127,9 @@ func (w *wireCreated) created() (*Created, ident.NodeID, error) {
 			return nil, 0, err
 		}
 
-		c.Views = append(c.Views, View{Interface: id, Status: v.Status.Code, Message: v.Status.Message, Value: present(v.Value)})
+		c.Views = append(c.Views, View{
+			Interface: id, Status: v.Status.Code, Message: v.Status.Message, Value: present(v.Value),
+		})
 	}
 
 	return c, node, nil

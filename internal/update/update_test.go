@@ -27,9 +27,12 @@ func tree(events string) string {
 
 const (
 	exercised = `{"nodeId":0,"contractId":"00aa","templateId":"3f2e:Demo.Mod:Tpl","interfaceId":"55ba:Demo.Iface:I",` +
-		`"choice":"DoIt","choiceArgument":{"n":"5"},"actingParties":["a::1"],"consuming":true,"witnessParties":["a::1","b::2"],` +
-		`"lastDescendantNodeId":2,"exerciseResult":null,"packageName":"demo","implementedInterfaces":["718a:H:Holding"],"acsDelta":true}`
-	created = `{"nodeId":1,"contractId":"00bb","contractKey":null,"templateId":"3f2e:Demo.Mod:Tpl","createArgument":{"x":[1]},` +
+		`"choice":"DoIt","choiceArgument":{"n":"5"},"actingParties":["a::1"],"consuming":true,"witnessParties":["a::1",` +
+		`"b::2"],` +
+		`"lastDescendantNodeId":2,"exerciseResult":null,"packageName":"demo","implementedInterfaces":["718a:H:Holding"],` +
+		`"acsDelta":true}`
+	created = `{"nodeId":1,"contractId":"00bb","contractKey":null,"templateId":"3f2e:Demo.Mod:Tpl",` +
+		`"createArgument":{"x":[1]},` +
 		`"interfaceViews":[{"interfaceId":"718a:H:Holding","viewStatus":{"code":0,"message":"","details":[]},` +
 		`"viewValue":{"amount":"1.5"},"implementationPackageId":"3f2e"},` +
 		`{"interfaceId":"718b:H2:Holding","viewStatus":{"code":9,"message":"no package"}}],` +
@@ -45,6 +48,11 @@ func exercise(node, last string) string {
 
 func create(node string) string {
 	return `{"CreatedEvent":{"nodeId":` + node + `,"contractId":"00b` + node + `","templateId":"p:M:T"}}`
+}
+
+// edited is a transaction with the exercise changed in one place.
+func edited(old, replacement string) string {
+	return list(`{"ExercisedEvent":` + strings.Replace(exercised, old, replacement, 1) + `}`)
 }
 
 func requireDemo(t *testing.T, u update.Update) {
@@ -84,10 +92,12 @@ func TestDecodeBothShapes(t *testing.T) {
 	t.Parallel()
 
 	for name, raw := range map[string]string{
-		"list":                  list(`{"ExercisedEvent":`+exercised+`}`, `{"CreatedEvent":`+created+`}`),
-		"list out of order":     list(`{"CreatedEvent":`+created+`}`, `{"ExercisedEvent":`+exercised+`}`),
-		"tree":                  tree(`"0":{"ExercisedTreeEvent":{"value":` + exercised + `}},"1":{"CreatedTreeEvent":{"value":` + created + `}}`),
-		"tree in another order": tree(`"1":{"CreatedTreeEvent":{"value":` + created + `}},"0":{"ExercisedTreeEvent":{"value":` + exercised + `}}`),
+		"list":              list(`{"ExercisedEvent":`+exercised+`}`, `{"CreatedEvent":`+created+`}`),
+		"list out of order": list(`{"CreatedEvent":`+created+`}`, `{"ExercisedEvent":`+exercised+`}`),
+		"tree": tree(`"0":{"ExercisedTreeEvent":{"value":` + exercised + `}},` +
+			`"1":{"CreatedTreeEvent":{"value":` + created + `}}`),
+		"tree in another order": tree(`"1":{"CreatedTreeEvent":{"value":` + created + `}},` +
+			`"0":{"ExercisedTreeEvent":{"value":` + exercised + `}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,14 +117,16 @@ func TestDecodeTolerates(t *testing.T) {
 	require.NoError(t, err, "everything optional may be absent")
 	require.Nil(t, u.Events[0].Created.ACSDelta)
 
-	u, err = update.Decode([]byte(of("Transaction", `{`+head+`,"events":[],"newer":{"a":[1,{"b":null}]},"paidTrafficCost":18345,`+
+	u, err = update.Decode([]byte(of("Transaction", `{`+head+`,"events":[],"newer":{"a":[1,{"b":null}]},`+
+		`"paidTrafficCost":18345,`+
 		`"externalTransactionHash":"9f0c","traceContext":null}`)))
 	require.NoError(t, err, "newer nodes say more")
 	require.Empty(t, u.Events)
 	require.Equal(t, int64(18345), u.TrafficCost)
 	require.Equal(t, "9f0c", u.TransactionHash)
 
-	u, err = update.Decode([]byte(of("Transaction", `{`+head+`,"externalTransactionHash":"9f0c","transactionHash":"9f0d"}`)))
+	u, err = update.Decode([]byte(of("Transaction", `{`+head+`,"externalTransactionHash":"9f0c",`+
+		`"transactionHash":"9f0d"}`)))
 	require.NoError(t, err)
 	require.Equal(t, "9f0d", u.TransactionHash)
 
@@ -127,7 +139,7 @@ func TestDecodeTolerates(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ident.Begin, u.Offset)
 
-	u, err = update.Decode([]byte(list(`{"ExercisedEvent":` + strings.Replace(exercised, `"55ba:Demo.Iface:I"`, `null`, 1) + `}`)))
+	u, err = update.Decode([]byte(edited(`"55ba:Demo.Iface:I"`, `null`)))
 	require.NoError(t, err)
 	require.True(t, u.Events[0].Exercised.Interface.IsZero())
 	require.Nil(t, u.Events[0].Exercised.Result, "null is no value")
@@ -137,7 +149,8 @@ func TestDecodeOtherKinds(t *testing.T) {
 	t.Parallel()
 
 	u, err := update.Decode([]byte(of("OffsetCheckpoint", `{"offset":123,"synchronizerTimes":[`+
-		`{"synchronizerId":"a::1","recordTime":"2026-02-03T04:05:06Z"},{"synchronizerId":"b::2","recordTime":"0001-01-01T00:00:00Z"}]}`)))
+		`{"synchronizerId":"a::1","recordTime":"2026-02-03T04:05:06Z"},{"synchronizerId":"b::2",`+
+		`"recordTime":"0001-01-01T00:00:00Z"}]}`)))
 	require.NoError(t, err)
 	require.Equal(t, update.Update{Kind: update.Checkpoint, Offset: 123, Times: []update.SynchronizerTime{
 		{Synchronizer: "a::1", RecordTime: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)}, {Synchronizer: "b::2"},
@@ -157,7 +170,8 @@ func TestDecodeOtherKinds(t *testing.T) {
 	require.Equal(t, update.Move{Contract: "00cc", Source: "a::1", Target: "b::2", Node: 4, Counter: 2}, u.Moves[1])
 
 	u, err = update.Decode([]byte(of("TopologyTransaction", `{`+head+`,"events":[`+
-		`{"event":{"ParticipantAuthorizationAdded":{"value":{"partyId":"a::1","participantId":"PAR::n","participantPermission":`+
+		`{"event":{"ParticipantAuthorizationAdded":{"value":{"partyId":"a::1","participantId":"PAR::n",`+
+		`"participantPermission":`+
 		`"PARTICIPANT_PERMISSION_SUBMISSION"}}}},`+
 		`{"event":{"ParticipantAuthorizationRevoked":{"value":{"partyId":"b::2","participantId":"PAR::n"}}}},`+
 		`{"ParticipantAuthorizationAdded":{"partyId":"flat","participantPermission":1}},7]}`)))
@@ -191,52 +205,59 @@ func TestDecodeRefuses(t *testing.T) {
 			`{"n":"5"}`, `{"n":"5","n":"6"}`, 1)),
 		"a create argument's member twice": list(strings.Replace(`{"CreatedEvent":`+created+`}`,
 			`{"x":[1]}`, `{"x":[{"y":1,"y":2}]}`, 1)),
-		"another case":                    strings.Replace(list(), `"offset"`, `"Offset"`, 1),
-		"invalid UTF-8":                   strings.Replace(list(), `"commandId":"c"`, "\"commandId\":\"\xff\"", 1),
-		"nesting without end":             strings.Replace(list(), `"commandId":"c"`, `"deep":`+deep, 1),
-		"no offset":                       strings.Replace(list(), `"offset":90210,`, ``, 1),
-		"a negative offset":               strings.Replace(list(), `90210`, `-1`, 1),
-		"an offset in a string":           strings.Replace(list(), `90210`, `"90210"`, 1),
-		"a fraction of an offset":         strings.Replace(list(), `90210`, `9.5`, 1),
-		"no record time":                  strings.Replace(list(), `"recordTime":"2026-02-03T04:05:07.000123Z",`, ``, 1),
-		"no time":                         strings.Replace(list(), `2026-02-03T04:05:07.000123Z`, `soon`, 1),
-		"no update id":                    strings.Replace(list(), `1220ab`, ``, 1),
-		"no synchronizer":                 strings.Replace(list(), `global::1220be`, ``, 1),
-		"an archive of the other shape":   list(`{"ArchivedEvent":{"nodeId":1,"contractId":"00","templateId":"p:M:T"}}`),
-		"an unknown event":                list(`{"DestroyedEvent":{}}`),
-		"an empty event":                  list(`{}`),
-		"two events in one":               list(`{"CreatedEvent":` + created + `,"ExercisedEvent":` + exercised + `}`),
-		"a node without id":               list(`{"CreatedEvent":{"contractId":"00bb","templateId":"p:M:T"}}`),
-		"a negative node":                 list(create("-1")),
-		"a node too large":                list(create("2147483648")),
-		"no contract":                     list(`{"CreatedEvent":{"nodeId":1,"contractId":"","templateId":"p:M:T"}}`),
-		"a blank contract":                list(`{"CreatedEvent":{"nodeId":1,"contractId":" ","templateId":"p:M:T"}}`),
-		"no template":                     list(`{"CreatedEvent":{"nodeId":1,"contractId":"00"}}`),
-		"half a template":                 list(`{"CreatedEvent":{"nodeId":1,"contractId":"00","templateId":"M:T"}}`),
-		"a view of nothing":               list(strings.Replace(`{"CreatedEvent":`+created+`}`, `"718a:H:Holding"`, `"718a"`, 1)),
-		"an interface of nothing":         list(strings.Replace(`{"ExercisedEvent":`+exercised+`}`, `55ba:Demo.Iface:I`, `I`, 1)),
-		"implements nothing":              list(strings.Replace(`{"ExercisedEvent":`+exercised+`}`, `["718a:H:Holding"]`, `["H"]`, 1)),
-		"no contract exercised":           list(strings.Replace(`{"ExercisedEvent":`+exercised+`}`, `00aa`, ``, 1)),
-		"no template exercised":           list(strings.Replace(`{"ExercisedEvent":`+exercised+`}`, `3f2e:Demo.Mod:Tpl`, ``, 1)),
-		"a subtree without end":           list(strings.Replace(`{"ExercisedEvent":`+exercised+`}`, `"lastDescendantNodeId":2,`, ``, 1)),
-		"the end before the beginning":    list(exercise("3", "2")),
-		"a node twice":                    list(create("1"), create("1")),
-		"overlapping subtrees":            list(exercise("0", "2"), exercise("1", "3"), create("2"), create("3")),
-		"a key that is not the node":      tree(`"2":{"CreatedTreeEvent":{"value":` + created + `}}`),
-		"a key with a zero before":        tree(`"01":{"CreatedTreeEvent":{"value":` + created + `}}`),
-		"a node of the tree twice":        tree(`"1":{"CreatedTreeEvent":{"value":` + created + `}},"1":{"CreatedTreeEvent":{"value":` + created + `}}`),
-		"a tree event without value":      tree(`"1":{"CreatedTreeEvent":{}}`),
-		"an unknown tree event":           tree(`"1":{"DestroyedTreeEvent":{"value":{}}}`),
-		"both shapes":                     of("Transaction", `{`+head+`,"events":[`+create("1")+`],"eventsById":{}}`),
-		"a checkpoint without offset":     of("OffsetCheckpoint", `{}`),
-		"a negative checkpoint":           of("OffsetCheckpoint", `{"offset":-1}`),
-		"a checkpoint of no synchronizer": of("OffsetCheckpoint", `{"offset":1,"synchronizerTimes":[{"recordTime":"2026-02-03T04:05:06Z"}]}`),
-		"a checkpoint without time":       of("OffsetCheckpoint", `{"offset":1,"synchronizerTimes":[{"synchronizerId":"a::1"}]}`),
-		"a reassignment without id":       of("Reassignment", `{"offset":1,"recordTime":"2026-02-03T04:05:06Z"}`),
-		"an unknown move":                 of("Reassignment", `{`+head+`,"events":[{"JsMoved":{}}]}`),
-		"a move of nothing":               of("Reassignment", `{`+head+`,"events":[{"JsAssignmentEvent":{"source":"a::1"}}]}`),
-		"a move of a bad contract":        of("Reassignment", `{`+head+`,"events":[{"JsUnassignedEvent":{"value":{"contractId":""}}}]}`),
-		"a topology without offset":       of("TopologyTransaction", `{"updateId":"1220","recordTime":"2026-02-03T04:05:06Z"}`),
+		"another case":                  strings.Replace(list(), `"offset"`, `"Offset"`, 1),
+		"invalid UTF-8":                 strings.Replace(list(), `"commandId":"c"`, "\"commandId\":\"\xff\"", 1),
+		"nesting without end":           strings.Replace(list(), `"commandId":"c"`, `"deep":`+deep, 1),
+		"no offset":                     strings.Replace(list(), `"offset":90210,`, ``, 1),
+		"a negative offset":             strings.Replace(list(), `90210`, `-1`, 1),
+		"an offset in a string":         strings.Replace(list(), `90210`, `"90210"`, 1),
+		"a fraction of an offset":       strings.Replace(list(), `90210`, `9.5`, 1),
+		"no record time":                strings.Replace(list(), `"recordTime":"2026-02-03T04:05:07.000123Z",`, ``, 1),
+		"no time":                       strings.Replace(list(), `2026-02-03T04:05:07.000123Z`, `soon`, 1),
+		"no update id":                  strings.Replace(list(), `1220ab`, ``, 1),
+		"no synchronizer":               strings.Replace(list(), `global::1220be`, ``, 1),
+		"an archive of the other shape": list(`{"ArchivedEvent":{"nodeId":1,"contractId":"00","templateId":"p:M:T"}}`),
+		"an unknown event":              list(`{"DestroyedEvent":{}}`),
+		"an empty event":                list(`{}`),
+		"two events in one":             list(`{"CreatedEvent":` + created + `,"ExercisedEvent":` + exercised + `}`),
+		"a node without id":             list(`{"CreatedEvent":{"contractId":"00bb","templateId":"p:M:T"}}`),
+		"a negative node":               list(create("-1")),
+		"a node too large":              list(create("2147483648")),
+		"no contract":                   list(`{"CreatedEvent":{"nodeId":1,"contractId":"","templateId":"p:M:T"}}`),
+		"a blank contract":              list(`{"CreatedEvent":{"nodeId":1,"contractId":" ","templateId":"p:M:T"}}`),
+		"no template":                   list(`{"CreatedEvent":{"nodeId":1,"contractId":"00"}}`),
+		"half a template":               list(`{"CreatedEvent":{"nodeId":1,"contractId":"00","templateId":"M:T"}}`),
+		"a view of nothing": list(strings.Replace(`{"CreatedEvent":`+created+`}`,
+			`"718a:H:Holding"`, `"718a"`, 1)),
+		"an interface of nothing":      edited(`55ba:Demo.Iface:I`, `I`),
+		"implements nothing":           edited(`["718a:H:Holding"]`, `["H"]`),
+		"no contract exercised":        edited(`00aa`, ``),
+		"no template exercised":        edited(`3f2e:Demo.Mod:Tpl`, ``),
+		"a subtree without end":        edited(`"lastDescendantNodeId":2,`, ``),
+		"the end before the beginning": list(exercise("3", "2")),
+		"a node twice":                 list(create("1"), create("1")),
+		"overlapping subtrees":         list(exercise("0", "2"), exercise("1", "3"), create("2"), create("3")),
+		"a key that is not the node":   tree(`"2":{"CreatedTreeEvent":{"value":` + created + `}}`),
+		"a key with a zero before":     tree(`"01":{"CreatedTreeEvent":{"value":` + created + `}}`),
+		"a node of the tree twice": tree(`"1":{"CreatedTreeEvent":{"value":` + created + `}},` +
+			`"1":{"CreatedTreeEvent":{"value":` + created + `}}`),
+		"a tree event without value":  tree(`"1":{"CreatedTreeEvent":{}}`),
+		"an unknown tree event":       tree(`"1":{"DestroyedTreeEvent":{"value":{}}}`),
+		"both shapes":                 of("Transaction", `{`+head+`,"events":[`+create("1")+`],"eventsById":{}}`),
+		"a checkpoint without offset": of("OffsetCheckpoint", `{}`),
+		"a negative checkpoint":       of("OffsetCheckpoint", `{"offset":-1}`),
+		"a checkpoint of no synchronizer": of("OffsetCheckpoint", `{"offset":1,`+
+			`"synchronizerTimes":[{"recordTime":"2026-02-03T04:05:06Z"}]}`),
+		"a checkpoint without time": of("OffsetCheckpoint", `{"offset":1,`+
+			`"synchronizerTimes":[{"synchronizerId":"a::1"}]}`),
+		"a reassignment without id": of("Reassignment", `{"offset":1,"recordTime":"2026-02-03T04:05:06Z"}`),
+		"an unknown move":           of("Reassignment", `{`+head+`,"events":[{"JsMoved":{}}]}`),
+		"a move of nothing": of("Reassignment", `{`+head+`,`+
+			`"events":[{"JsAssignmentEvent":{"source":"a::1"}}]}`),
+		"a move of a bad contract": of("Reassignment", `{`+head+`,`+
+			`"events":[{"JsUnassignedEvent":{"value":{"contractId":""}}}]}`),
+		"a topology without offset": of("TopologyTransaction", `{"updateId":"1220",`+
+			`"recordTime":"2026-02-03T04:05:06Z"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,9 +308,11 @@ func FuzzDecode(f *testing.F) {
 		``, `{}`, `{"update":{}}`, list(), list(exercise("0", "2"), create("1"), create("2")),
 		list(`{"ExercisedEvent":`+exercised+`}`, `{"CreatedEvent":`+created+`}`),
 		tree(`"0":{"ExercisedTreeEvent":{"value":` + exercised + `}},"1":{"CreatedTreeEvent":{"value":` + created + `}}`),
-		of("OffsetCheckpoint", `{"offset":123,"synchronizerTimes":[{"synchronizerId":"a::1","recordTime":"0001-01-01T00:00:00Z"}]}`),
+		of("OffsetCheckpoint", `{"offset":123,"synchronizerTimes":[{"synchronizerId":"a::1",`+
+			`"recordTime":"0001-01-01T00:00:00Z"}]}`),
 		of("Reassignment", `{`+head+`,"events":[{"JsAssignmentEvent":{"createdEvent":`+bare+`}}]}`),
-		of("TopologyTransaction", `{`+head+`,"events":[{"event":{"ParticipantAuthorizationRevoked":{"value":{"partyId":"b::2"}}}}]}`),
+		of("TopologyTransaction", `{`+head+`,"events":[`+
+			`{"event":{"ParticipantAuthorizationRevoked":{"value":{"partyId":"b::2"}}}}]}`),
 		`{"code":"X"}`, `{"update":{"Transaction":null}}`,
 	} {
 		f.Add([]byte(seed))
@@ -305,7 +328,8 @@ func FuzzDecode(f *testing.F) {
 
 		require.NoError(t, update.CheckEvents(u.Events))
 		require.GreaterOrEqual(t, u.Offset, ident.Begin)
-		require.Contains(t, []update.Kind{update.Transaction, update.Reassignment, update.Checkpoint, update.Topology}, u.Kind)
+		require.Contains(t,
+			[]update.Kind{update.Transaction, update.Reassignment, update.Checkpoint, update.Topology}, u.Kind)
 		require.Equal(t, u.Kind == update.Checkpoint, u.ID == "")
 	})
 }
@@ -313,14 +337,16 @@ func FuzzDecode(f *testing.F) {
 func TestDecodeCreatedAlone(t *testing.T) {
 	t.Parallel()
 
-	c, node, offset, err := update.DecodeCreated([]byte(strings.Replace(created, `{"nodeId":1,`, `{"nodeId":1,"offset":7,`, 1)))
+	c, node, offset, err := update.DecodeCreated([]byte(strings.Replace(created, `{"nodeId":1,`, `{"nodeId":1,`+
+		`"offset":7,`, 1)))
 	require.NoError(t, err)
 	require.Equal(t, ident.ContractID("00bb"), c.Contract)
 	require.Len(t, c.Views, 2)
 	require.Equal(t, ident.NodeID(1), node)
 	require.Equal(t, ident.Offset(7), offset)
 
-	for _, raw := range []string{``, `null`, `{}`, `7`, created, strings.Replace(created, `{"nodeId":1,`, `{"nodeId":1,"offset":-7,`, 1)} {
+	for _, raw := range []string{``, `null`, `{}`, `7`, created, strings.Replace(created, `{"nodeId":1,`+
+		``, `{"nodeId":1,"offset":-7,`, 1)} {
 		_, _, _, err := update.DecodeCreated([]byte(raw))
 		require.ErrorIs(t, err, update.ErrMalformed, raw)
 	}
