@@ -432,3 +432,50 @@ func TestARebuildKeepsWhatAPersonDecidedAboutAnUnexpectedDeposit(t *testing.T) {
 	require.Equal(t, assigned, again.Deposits[0].Attribution)
 	require.Equal(t, books.Customer, again.Postings[1].Kind)
 }
+
+// TestAChainNeverSeenAsAnOfferIsSettledOnce: its second payment, in the same update, is money of its own.
+func TestAChainNeverSeenAsAnOfferIsSettledOnce(t *testing.T) {
+	t.Parallel()
+
+	c := depositCase{status: txhistory.Completed, chain: "new", memo: "known", listing: "listed", amount: amount.FromInt(50)}
+	first := c.transfer(depositMemos()["known"])
+	second := first
+	second.Node = 9
+
+	e := one(first, c.amount)
+	e.Transfers = append(e.Transfers, second)
+	e.Movements = append(e.Movements, txhistory.Movement{Kind: txhistory.MoveTransfer, Instrument: coin(), Change: c.amount, Transfer: 1})
+
+	entries, err := books.Record(at(1), e, c.grounds())
+	require.NoError(t, err)
+	require.Len(t, entries.Deposits, 2)
+	require.Equal(t, books.Credited, entries.Deposits[0].Attribution.State)
+	require.Equal(t, chain, entries.Deposits[0].Correlation)
+	require.Equal(t, books.ReasonUnexpected, entries.Deposits[1].Attribution.Reason)
+	require.Empty(t, entries.Deposits[1].Correlation)
+	require.NotEqual(t, entries.Deposits[0].ID, entries.Deposits[1].ID)
+}
+
+// TestOnlyMoneyOfTheTransfersTokenIsCredited gives a transfer movements of another token, and one against it.
+func TestOnlyMoneyOfTheTransfersTokenIsCredited(t *testing.T) {
+	t.Parallel()
+
+	c := depositCase{status: txhistory.Completed, chain: "none", memo: "known", listing: "listed", amount: amount.FromInt(50)}
+	e := one(c.transfer(depositMemos()["known"]), c.amount)
+	e.Movements = append(e.Movements,
+		txhistory.Movement{Kind: txhistory.MoveTransfer, Instrument: forged(), Change: amount.FromInt(1000)},
+		txhistory.Movement{Kind: txhistory.MoveTransfer, Instrument: coin(), Change: amount.FromInt(-1)})
+
+	entries, err := books.Record(at(1), e, c.grounds())
+	require.NoError(t, err)
+	require.True(t, entries.Deposits[0].Amount.Equal(amount.FromInt(49)))
+
+	var kinds []books.AccountKind
+	for _, p := range entries.Postings {
+		kinds = append(kinds, p.Kind)
+	}
+
+	require.Equal(t, []books.AccountKind{
+		books.Network, books.Customer, books.Network, books.UnrecognizedMoney, books.Network, books.Customer,
+	}, kinds)
+}
