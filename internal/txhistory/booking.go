@@ -182,7 +182,7 @@ func (p *parser) bookOffers() {
 
 	for _, o := range p.opened {
 		t := o.instruction.Transfer
-		if covered[o.contract] || o.step != nil && sameTransfer(o.step.transfer, t) {
+		if covered[o.contract] || o.step != nil && !o.step.forged && sameTransfer(o.step.transfer, t) {
 			continue
 		}
 

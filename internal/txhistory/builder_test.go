@@ -211,7 +211,7 @@ func failed() m {
 }
 
 func factory(transfer, result m, children ...*node) *node {
-	return exercise(token.ChoiceTransfer, children...).iface(token.TransferFactoryV1).
+	return exercise(token.ChoiceTransfer, children...).iface(token.TransferFactoryV1).actors(transfer["sender"].(string)).
 		argument(m{"expectedAdmin": dso, "transfer": transfer, "extraArgs": m{}}).result(result)
 }
 

@@ -26,6 +26,8 @@ type step struct {
 	changes     []int
 	// opened is the last instruction that the step created and that is still open; -1 if there is none.
 	opened int
+	// forged steps are in the party's name, and not believed.
+	forged bool
 }
 
 // recognize returns a new step if event i is one. The same transfer may appear again inside a step: V2 choices
@@ -138,6 +140,12 @@ func (p *parser) consume(i int, instruction token.Instruction, around *step) {
 // bookSteps turns the steps into transfers, movements and closed instructions.
 func (p *parser) bookSteps() {
 	for _, s := range p.steps {
+		if s.forged = p.forged(s); s.forged {
+			p.problem(s.node, ProblemInstruction, "a transfer in the party's name, which it did not make and which moved nothing")
+
+			continue
+		}
+
 		net := p.net(s.changes)
 		status, next := p.outcome(s, net)
 		status = p.bookStep(s, net, status, next)
@@ -147,6 +155,14 @@ func (p *parser) bookSteps() {
 			p.closed = append(p.closed, closed)
 		}
 	}
+}
+
+// forged reports whether a factory was exercised in the party's name without the party and without its money. In V2
+// a registry alone decides whose name may be used, and any registry can be asked for any other's token: believing
+// it would end a withdrawal that was never paid.
+func (p *parser) forged(s *step) bool {
+	return s.evidence == ByFactory && s.direction != In && len(s.changes) == 0 && len(s.consumed) == 0 &&
+		!slices.Contains(p.events[s.event].Exercised.Actors, p.party)
 }
 
 // net sums changes per instrument.
