@@ -32,19 +32,34 @@ type options struct {
 	profile   bool
 }
 
+// What a run does that was told nothing.
+const (
+	defaultRecording = "../shared/conformance/transactions/java-splice-test-cases.json"
+	defaultUpdates   = 60_000
+	defaultRate      = 100 // updates per second
+	defaultLength    = 20  // seconds
+	defaultHoldings  = 1_000_000
+	defaultBatch     = 200 // updates
+)
+
+// poll is how often the database is asked how far ingestion is.
+const poll = 20 * time.Millisecond
+
 func main() {
 	var o options
 
-	flag.StringVar(&o.recording, "recording", "../shared/conformance/transactions/java-splice-test-cases.json", "recorded updates to play")
+	flag.StringVar(&o.recording, "recording", defaultRecording, "recorded updates to play")
 	flag.StringVar(&o.party, "party", "treasury::normalized", "treasury party of the recording")
-	flag.Int64Var(&o.updates, "updates", 60_000, "updates of the throughput run")
-	flag.IntVar(&o.rate, "rate", 100, "updates per second of the latency run")
-	flag.IntVar(&o.seconds, "seconds", 20, "length of the latency run")
-	flag.IntVar(&o.holdings, "holdings", 1_000_000, "holdings of the full database; 0 leaves that run out")
-	flag.IntVar(&o.batch, "batch", 200, "most updates in one database transaction")
-	flag.StringVar(&o.dir, "dir", "", "directory on a real disk for the database (default: the system's temporary directory)")
+	flag.Int64Var(&o.updates, "updates", defaultUpdates, "updates of the throughput run")
+	flag.IntVar(&o.rate, "rate", defaultRate, "updates per second of the latency run")
+	flag.IntVar(&o.seconds, "seconds", defaultLength, "length of the latency run")
+	flag.IntVar(&o.holdings, "holdings", defaultHoldings, "holdings of the full database; 0 leaves that run out")
+	flag.IntVar(&o.batch, "batch", defaultBatch, "most updates in one database transaction")
+	flag.StringVar(&o.dir, "dir", "",
+		"directory on a real disk for the database (default: the system's temporary directory)")
 	flag.StringVar(&o.admin, "admin", "127.0.0.1:19090", "admin address of the measured program")
-	flag.BoolVar(&o.profile, "profile", false, "print the statements that took most of the database's time (needs pg_stat_statements)")
+	flag.BoolVar(&o.profile, "profile", false,
+		"print the statements that took most of the database's time (needs pg_stat_statements)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -113,7 +128,7 @@ func (b *bench) all(ctx context.Context) error {
 			return err
 		}
 
-		fmt.Printf("%-42s %.1f %%\n", "slower with a full database by", 100*(1-full/empty))
+		fmt.Printf("%-42s %.1f %%\n", "slower with a full database by", percent*(1-full/empty))
 	}
 
 	return b.latency(ctx)
@@ -126,8 +141,10 @@ func (b *bench) describe(ctx context.Context) {
 		size += len(b.recording.render(nil, int64(n), epoch(0)))
 	}
 
-	fmt.Printf("recording  %s: %d updates a round, %d bytes on average\n", b.options.recording, len(b.recording.templates), size/len(b.recording.templates))
-	fmt.Printf("settings   fsync=on synchronous_commit=on shared_buffers=1GB, batches of at most %d updates, websocket on loopback\n", b.options.batch)
+	round := len(b.recording.templates)
+	fmt.Printf("recording  %s: %d updates a round, %d bytes on average\n", b.options.recording, round, size/round)
+	fmt.Printf("settings   fsync=on synchronous_commit=on shared_buffers=1GB, batches of at most %d updates, "+
+		"websocket on loopback\n", b.options.batch)
 
 	if pool, err := pgxpool.New(ctx, b.server.DSN("postgres")); err == nil {
 		defer pool.Close()
@@ -177,8 +194,7 @@ func (b *bench) database(ctx context.Context, holdings int) (*pgxpool.Pool, erro
 	for _, statement := range []string{
 		fmt.Sprintf("INSERT INTO treasuries (party, created_at) VALUES ('%s', now())", b.recording.party),
 		"INSERT INTO instruments (admin, instrument_id, listed, first_seen_at) VALUES ('other::1220', 'Other', true, now())",
-		fmt.Sprintf(`INSERT INTO holdings (treasury_id, contract_id, instrument_no, amount, synchronizer_id, template_id, created_no, created_node)
-			SELECT 1, '00' || encode(sha256(n::text::bytea), 'hex') || encode(sha256((-n)::text::bytea), 'hex') || '00000000', 1, n, 'sync::1220', 'p:m:e', 0, n FROM generate_series(1, %d) n`, holdings),
+		fmt.Sprintf(fillHoldings, holdings),
 		"VACUUM ANALYZE holdings", "CHECKPOINT",
 	} {
 		if _, err := pool.Exec(ctx, statement); err != nil {
@@ -188,6 +204,14 @@ func (b *bench) database(ctx context.Context, holdings int) (*pgxpool.Pool, erro
 
 	return pool, nil
 }
+
+// fillHoldings makes as many holdings of other customers as it is told, under contract ids of a real id's length.
+const fillHoldings = `
+	INSERT INTO holdings (treasury_id, contract_id, instrument_no, amount,
+		synchronizer_id, template_id, created_no, created_node)
+	SELECT 1, '00' || encode(sha256(n::text::bytea), 'hex') || encode(sha256((-n)::text::bytea), 'hex') || '00000000',
+		1, n, 'sync::1220', 'p:m:e', 0, n
+	FROM generate_series(1, %d) n`
 
 var errStuck = errors.New("ingestion made no progress for a minute")
 
@@ -208,7 +232,8 @@ func (b *bench) throughput(ctx context.Context, title string, holdings int) (flo
 
 	rate := float64(b.options.updates) / took.Seconds()
 	fmt.Printf("%-42s %.0f updates/s (%d in %.1f s); ingest used %.2f cores, at most %d MiB resident, %d at the end\n",
-		title, rate, b.options.updates, took.Seconds(), used.cpu.Seconds()/took.Seconds(), used.peak>>20, used.resident>>20)
+		title, rate, b.options.updates, took.Seconds(),
+		used.cpu.Seconds()/took.Seconds(), mebibytes(used.peak), mebibytes(used.resident))
 
 	return rate, b.sizes(ctx, pool)
 }
@@ -228,8 +253,9 @@ func (b *bench) latency(ctx context.Context) error {
 		return err
 	}
 
-	fmt.Printf("%-42s p50 < %s, p99 < %s, p99.9 < %s; at most %d MiB resident\n", fmt.Sprintf("receipt to commit at %d updates/s", b.options.rate),
-		below(buckets, .5), below(buckets, .99), below(buckets, .999), used.peak>>20)
+	title := fmt.Sprintf("receipt to commit at %d updates/s", b.options.rate)
+	fmt.Printf("%-42s p50 < %s, p99 < %s, p99.9 < %s; at most %d MiB resident\n",
+		title, below(buckets, p50), below(buckets, p99), below(buckets, p999), mebibytes(used.peak))
 
 	return nil
 }
@@ -279,18 +305,26 @@ func until(ctx context.Context, pool *pgxpool.Pool, end int64) error {
 			return fmt.Errorf("at offset %d of %d: %w", offset, end, errStuck)
 		}
 
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause(ctx, poll); err != nil {
 			return err
 		}
 	}
 }
 
+// largestTables lists the tables above a megabyte with what they take on disk, the largest first.
+const largestTables = `
+	SELECT string_agg(relname || ' ' || pg_size_pretty(size), ', ' ORDER BY size DESC)
+	FROM (
+		SELECT relname, pg_total_relation_size(oid) AS size
+		FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+	) AS tables
+	WHERE size > 1000000`
+
 // sizes prints what the run left behind.
 func (b *bench) sizes(ctx context.Context, pool *pgxpool.Pool) error {
 	var text string
 
-	err := pool.QueryRow(ctx, `SELECT string_agg(relname || ' ' || pg_size_pretty(pg_total_relation_size(oid)), ', ' ORDER BY pg_total_relation_size(oid) DESC)
-		FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_total_relation_size(oid) > 1000000`).Scan(&text)
+	err := pool.QueryRow(ctx, largestTables).Scan(&text)
 	if err != nil {
 		return fmt.Errorf("read sizes: %w", err)
 	}
@@ -304,10 +338,16 @@ func (b *bench) sizes(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
+// slowest lists the statements that took most of the database's time.
+const slowest = `
+	SELECT round(total_exec_time)::text || ' ms in ' || calls || ' calls: ' ||
+		left(regexp_replace(query, '\s+', ' ', 'g'), 90)
+	FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid
+	WHERE datname = current_database() ORDER BY total_exec_time DESC LIMIT 25`
+
 // statements prints where the database's time went.
 func (b *bench) statements(ctx context.Context, pool *pgxpool.Pool) error {
-	rows, err := pool.Query(ctx, `SELECT round(total_exec_time)::text || ' ms in ' || calls || ' calls: ' || left(regexp_replace(query, '\s+', ' ', 'g'), 90)
-		FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid WHERE datname = current_database() ORDER BY total_exec_time DESC LIMIT 25`)
+	rows, err := pool.Query(ctx, slowest)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}
@@ -322,5 +362,9 @@ func (b *bench) statements(ctx context.Context, pool *pgxpool.Pool) error {
 		fmt.Println("          ", text)
 	}
 
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+
+	return nil
 }

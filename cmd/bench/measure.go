@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,13 +18,14 @@ import (
 	"time"
 )
 
+// maxBody bounds what is read of a request and of an answer, in bytes.
 const maxBody = 1 << 20
 
-func decodeJSON(r io.Reader, v any) error {
-	return json.NewDecoder(io.LimitReader(r, maxBody)).Decode(v)
-}
+// percent makes a percentage of a share.
+const percent = 100
 
-func unmarshal(raw []byte, v any) error { return json.Unmarshal(raw, v) }
+// ingestPackage is the program that is measured.
+const ingestPackage = "github.com/canton-exchange/suite/cmd/ingest"
 
 // ingester is the real program in a process of its own.
 type ingester struct {
@@ -38,7 +38,8 @@ type ingester struct {
 func build(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "ingest")
 
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/canton-exchange/suite/cmd/ingest").CombinedOutput()
+	//nolint:gosec // the path is in a directory that run has just made
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, ingestPackage).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build cmd/ingest: %w\n%s", err, out)
 	}
@@ -76,11 +77,21 @@ func (i *ingester) stop() error {
 type usage struct {
 	cpu      time.Duration
 	resident int64 // bytes now
-	peak     int64
+	peak     int64 // bytes
 }
+
+const mebibyte = 1 << 20
+
+func mebibytes(n int64) int64 { return n / mebibyte }
 
 // clockTicks is the kernel's USER_HZ, 100 on every Linux that Go runs on.
 const clockTicks = 100
+
+// Where proc(5) has utime and stime, in clock ticks, counted from 0 after the program's name.
+const (
+	userField   = 11
+	systemField = 12
+)
 
 func usageOf(pid int) (usage, error) {
 	var u usage
@@ -91,12 +102,12 @@ func usageOf(pid int) (usage, error) {
 	}
 
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
+	if len(fields) <= systemField {
 		return u, errors.New("read usage: unknown format of /proc stat")
 	}
 
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	user, _ := strconv.ParseInt(fields[userField], 10, 64)
+	system, _ := strconv.ParseInt(fields[systemField], 10, 64)
 	u.cpu = time.Duration(user+system) * time.Second / clockTicks
 
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -124,9 +135,9 @@ func kilobytes(status []byte, key string) int64 {
 
 // commitLatency reads the histogram that the program itself keeps of the time from receipt to commit.
 func (i *ingester) commitLatency(ctx context.Context) (buckets []bucket, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.admin+"/metrics", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.admin+"/metrics", http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read metrics: %w", err)
 	}
 
 	response, err := http.DefaultClient.Do(request)
@@ -147,13 +158,24 @@ func (i *ingester) commitLatency(ctx context.Context) (buckets []bucket, err err
 		buckets = append(buckets, bucket{bound: bound, count: int64(n)})
 	}
 
-	return buckets, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+
+	return buckets, nil
 }
 
 type bucket struct {
 	bound string
 	count int64
 }
+
+// The shares of the observations that latency is told for.
+const (
+	p50  = .5
+	p99  = .99
+	p999 = .999
+)
 
 // below is the bound under which this share of the observations lies.
 func below(buckets []bucket, share float64) string {
@@ -182,5 +204,6 @@ func machine() string {
 		}
 	}
 
-	return fmt.Sprintf("%d cores of %s, %s/%s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf("%d cores of %s, %s/%s, %s",
+		runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -16,15 +18,15 @@ import (
 // asks for.
 type source struct {
 	recording *recording
-	// from and to are the updates to play: [from, to).
-	from, to int64
+	// to is how many updates there are to play.
+	to int64
 	// rate is updates per second; 0 plays as fast as the client reads.
 	rate int
 	sent atomic.Int64
 
 	server   *http.Server
 	listener net.Listener
-	done     chan error
+	done     chan struct{}
 }
 
 func (s *source) start(ctx context.Context) error {
@@ -33,10 +35,17 @@ func (s *source) start(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 
-	s.listener, s.done = listener, make(chan error, 1)
-	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	s.listener, s.done = listener, make(chan struct{})
+	s.server = &http.Server{
+		Handler: s.routes(), ReadHeaderTimeout: time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 
-	go func() { s.done <- s.server.Serve(listener) }()
+	go func() {
+		defer close(s.done)
+
+		_ = s.server.Serve(listener) // ends when stop closes it, and says only that
+	}()
 
 	return nil
 }
@@ -59,7 +68,8 @@ func (s *source) routes() http.Handler {
 
 	answer("/v2/version", `{"version":"3.4.12","features":{}}`)
 	answer("/v2/parties/participant-id", `{"participantId":"bench::1220bench"}`)
-	answer("/v2/state/latest-pruned-offsets", `{"participantPrunedUpToInclusive":0,"allDivulgedContractsPrunedUpToInclusive":0}`)
+	answer("/v2/state/latest-pruned-offsets",
+		`{"participantPrunedUpToInclusive":0,"allDivulgedContractsPrunedUpToInclusive":0}`)
 	answer("/v2/state/ledger-end", fmt.Sprintf(`{"offset":%d}`, s.to))
 	r.Get("/v2/updates", s.stream)
 	r.Post("/v2/updates/update-by-offset", s.byOffset)
@@ -72,7 +82,7 @@ func (s *source) byOffset(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Offset int64 `json:"offset"`
 	}
-	if err := decodeJSON(r.Body, &request); err != nil {
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxBody)).Decode(&request); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 
 		return
@@ -94,7 +104,7 @@ func (s *source) stream(w http.ResponseWriter, r *http.Request) {
 	}
 
 	_, body, err := conn.Read(r.Context())
-	if err != nil || unmarshal(body, &request) != nil {
+	if err != nil || json.Unmarshal(body, &request) != nil {
 		return
 	}
 
@@ -119,7 +129,7 @@ func (s *source) play(ctx context.Context, conn *websocket.Conn, next int64) err
 
 		buf = s.recording.render(buf[:0], n, epoch(n))
 		if err := conn.Write(ctx, websocket.MessageText, buf); err != nil {
-			return err
+			return fmt.Errorf("send update %d: %w", n, err)
 		}
 
 		s.sent.Store(n + 1)
@@ -134,17 +144,19 @@ func epoch(n int64) time.Time {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
 	}
 
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("pause: %w", err)
 	}
+
+	return nil
 }

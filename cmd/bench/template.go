@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -201,7 +202,13 @@ func realistic(text string) string {
 	return strings.ReplaceAll(text, "::normalized", "::1220"+strings.Repeat("ab12cd34", 8))
 }
 
-// render writes the n-th update of the endless history.
+// Hex digits after the prefix of an id: "1220" for an update, "00" for a contract.
+const (
+	updateDigits   = 64
+	contractDigits = 136
+)
+
+// render writes the n-th update of the endless history, counted from 0.
 func (r *recording) render(buf []byte, n int64, recordTime time.Time) []byte {
 	round := n / int64(len(r.templates))
 
@@ -213,9 +220,10 @@ func (r *recording) render(buf []byte, n int64, recordTime time.Time) []byte {
 		case offsetSlot:
 			buf = strconv.AppendInt(buf, n+1, 10)
 		case updateSlot:
-			buf = appendID(append(buf, "1220"...), 64, uint64(n), 0)
+			buf = appendID(append(buf, "1220"...), updateDigits, uint64(n), 0) //nolint:gosec // counted from 0
 		case contractSlot:
-			buf = appendID(append(buf, "00"...), 136, uint64(round), uint64(p.contract))
+			//nolint:gosec // both are counted from 0
+			buf = appendID(append(buf, "00"...), contractDigits, uint64(round), uint64(p.contract))
 		case timeSlot:
 			buf = recordTime.AppendFormat(buf, "2006-01-02T15:04:05.000000Z")
 		}
@@ -224,25 +232,37 @@ func (r *recording) render(buf []byte, n int64, recordTime time.Time) []byte {
 	return buf
 }
 
+// Constants of SplitMix64 (Sebastiano Vigna, 2015, public domain).
+const (
+	splitMixStep   = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	splitMixFirst  = 0xbf58476d1ce4e5b9
+	splitMixSecond = 0x94d049bb133111eb
+
+	splitMixShift1 = 30
+	splitMixShift2 = 27
+	splitMixShift3 = 31
+)
+
+// otherSpread keeps the second number of a pair apart from the first: any odd number with its bits well spread.
+const otherSpread = 0xc2b2ae3d27d4eb4f
+
 // appendID writes length hex digits that are different for every pair, and spread like a hash.
 func appendID(buf []byte, length int, a, b uint64) []byte {
 	var block [8]byte
 
-	state := a*0x9e3779b97f4a7c15 ^ b*0xc2b2ae3d27d4eb4f
+	state := a*splitMixStep ^ b*otherSpread
 
-	for written := 0; written < length; written += 16 {
-		state += 0x9e3779b97f4a7c15
+	for written := 0; written < length; written += hex.EncodedLen(len(block)) {
+		state += splitMixStep
 		z := state
-		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		z ^= z >> 31
+		z = (z ^ z>>splitMixShift1) * splitMixFirst
+		z = (z ^ z>>splitMixShift2) * splitMixSecond
+		z ^= z >> splitMixShift3
 
-		for i := range block {
-			block[i] = byte(z >> (8 * i))
-		}
+		binary.LittleEndian.PutUint64(block[:], z)
 
 		digits := hex.AppendEncode(nil, block[:])
-		buf = append(buf, digits[:min(16, length-written)]...)
+		buf = append(buf, digits[:min(len(digits), length-written)]...)
 	}
 
 	return buf
