@@ -141,7 +141,7 @@ func (p *parser) consume(i int, instruction token.Instruction, around *step) {
 func (p *parser) bookSteps() {
 	for _, s := range p.steps {
 		if s.forged = p.forged(s); s.forged {
-			p.problem(s.node, ProblemInstruction, "a transfer in the party's name, which it did not make and which moved nothing")
+			p.problem(s.node, ProblemInstruction, "a transfer in the party's name that it did not make and that moved nothing")
 
 			continue
 		}
