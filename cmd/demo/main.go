@@ -21,6 +21,9 @@ type settings struct {
 	verbose  bool
 }
 
+// defaultInterval is the time between two customer actions.
+const defaultInterval = 100 * time.Millisecond
+
 func main() {
 	var (
 		cfg config
@@ -29,11 +32,12 @@ func main() {
 
 	program := service.Program{
 		Name: "demo", Interactive: true,
-		Summary: "The suite at work on one machine: customers of a sandbox network deposit with a memo, and their money lands on their accounts.",
+		Summary: "The suite at work on one machine: customers of a sandbox network deposit with a memo, " +
+			"and their money lands on their accounts.",
 		Flags: func(flags *flag.FlagSet) {
 			flags.DurationVar(&o.length, "for", 0, "end after this time and reconcile (default: run until Ctrl-C)")
 			flags.Uint64Var(&o.seed, "seed", 1, "seed of the customers' behaviour")
-			flags.DurationVar(&o.interval, "interval", 100*time.Millisecond, "time between two customer actions")
+			flags.DurationVar(&o.interval, "interval", defaultInterval, "time between two customer actions")
 			flags.BoolVar(&o.verbose, "v", false, "show the services' logs")
 		},
 	}

@@ -29,11 +29,14 @@ const (
 	refresh = 2 * time.Second
 	// stopTimeout bounds the end of the database.
 	stopTimeout = 20 * time.Second
+	// poll is how often the database is asked how far ingestion is.
+	poll = 50 * time.Millisecond
 )
 
 // exhibit is everything that runs.
 type exhibit struct {
 	*service.Service
+
 	settings settings
 	network  *sandbox.Sandbox
 	node     *ledger.Client
@@ -47,7 +50,9 @@ type exhibit struct {
 type account struct{ name, memo string }
 
 func customers() []account {
-	return []account{{"alice", "ACC-1001"}, {"bob", "ACC-1002"}, {"carol", "ACC-1003"}, {"dave", "ACC-1004"}, {"erin", "ACC-1005"}}
+	return []account{
+		{"alice", "ACC-1001"}, {"bob", "ACC-1002"}, {"carol", "ACC-1003"}, {"dave", "ACC-1004"}, {"erin", "ACC-1005"},
+	}
 }
 
 func run(ctx context.Context, s *service.Service, o settings) error {
@@ -119,9 +124,13 @@ func (e *exhibit) openNetwork(ctx context.Context) (func(), error) {
 	}
 
 	server := &http.Server{Handler: e.network.Handler(), ReadHeaderTimeout: time.Second}
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 
-	go func() { ended <- server.Serve(listener) }()
+	go func() {
+		defer close(ended)
+
+		_ = server.Serve(listener) // ends when stop closes it, and says only that
+	}()
 
 	stop := func() {
 		e.network.Close()
@@ -130,7 +139,8 @@ func (e *exhibit) openNetwork(ctx context.Context) (func(), error) {
 	}
 
 	url := "http://" + listener.Addr().String()
-	_, _ = fmt.Fprintf(e.Stdout, "sandbox    %s (a validator node's JSON Ledger API, and customer wallets under /sandbox/v1)\n", url)
+	_, _ = fmt.Fprintf(e.Stdout,
+		"sandbox    %s (a validator node's JSON Ledger API, and customer wallets under /sandbox/v1)\n", url)
 
 	if e.node, err = ledger.New(ledger.Config{URL: url, Clock: clock.System{}, Logger: e.serviceLog()}); err != nil {
 		stop()
@@ -178,7 +188,8 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		}
 	}
 
-	e.worker, err = ingest.New(ingest.Config{Party: e.party}, e.node, e.db, clock.System{}, e.serviceLog(), ingest.NewMetrics(e.Metrics))
+	metrics := ingest.NewMetrics(e.Metrics)
+	e.worker, err = ingest.New(ingest.Config{Party: e.party}, e.node, e.db, clock.System{}, e.serviceLog(), metrics)
 
 	return err
 }
@@ -256,7 +267,8 @@ func (e *exhibit) finish(ctx context.Context) error {
 		return err
 	}
 
-	_, _ = fmt.Fprintf(e.Stdout, "reconciled with the node at offset %d: %d holdings, %d open offers, ", report.At, report.Holdings, report.Instructions)
+	_, _ = fmt.Fprintf(e.Stdout, "reconciled with the node at offset %d: %d holdings, %d open offers, ",
+		report.At, report.Holdings, report.Instructions)
 
 	for _, d := range report.Differences {
 		_, _ = fmt.Fprintf(e.Stdout, "\nDIFFERENCE %s %q: %s", d.Finding, d.Subject, d.Detail)
@@ -272,7 +284,7 @@ func (e *exhibit) finish(ctx context.Context) error {
 }
 
 func (e *exhibit) waitFor(ctx context.Context, end ident.Offset) error {
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 
 	for {
@@ -283,7 +295,9 @@ func (e *exhibit) waitFor(ctx context.Context, end ident.Offset) error {
 
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("ingestion did not reach offset %d in %s (it is %v)", end, catchUp, e.worker.Ready())
+			late := fmt.Errorf("ingestion did not reach offset %d in %s", end, catchUp)
+
+			return errors.Join(late, e.worker.Ready())
 		case <-ticker.C:
 		}
 	}

@@ -122,15 +122,18 @@ func deposits(s store.Status) string {
 
 // progress says how far ingestion is behind the ledger.
 func progress(s store.Status, end ident.Offset) string {
-	text := fmt.Sprintf("ingested: %d updates, up to offset %d of %d", s.Cursor.Position.No, s.Cursor.Position.Offset, end)
+	var b strings.Builder
+
+	at := s.Cursor.Position
+	fmt.Fprintf(&b, "ingested: %d updates, up to offset %d of %d", at.No, at.Offset, end)
 
 	for _, c := range s.Clocks {
-		text += fmt.Sprintf("; ledger time %s ago", time.Since(c.RecordTime).Round(time.Millisecond))
+		fmt.Fprintf(&b, "; ledger time %s ago", time.Since(c.RecordTime).Round(time.Millisecond))
 	}
 
 	if s.Unrecognized > 0 {
-		text += fmt.Sprintf("; %d unrecognized events (look-alike tokens) kept for review", s.Unrecognized)
+		fmt.Fprintf(&b, "; %d unrecognized events (look-alike tokens) kept for review", s.Unrecognized)
 	}
 
-	return text
+	return b.String()
 }

@@ -35,10 +35,12 @@ func main() {
 	)
 
 	program := service.Program{
-		Name:    "ingest",
-		Summary: "Tx History Ingestion: follows the ledger for one treasury party and writes what happens into the integration database.",
+		Name: "ingest",
+		Summary: "Tx History Ingestion: follows the ledger for one treasury party and writes what happens " +
+			"into the integration database.",
 		Flags: func(flags *flag.FlagSet) {
-			flags.StringVar(&replay, "replay", "", "ingest a recorded `FILE` (a JSON array of updates as a node streams them) instead of a node, and end")
+			flags.StringVar(&replay, "replay", "",
+				"ingest a recorded `FILE` (a JSON array of updates as a node streams them) instead of a node, and end")
 		},
 	}
 
@@ -47,10 +49,11 @@ func main() {
 
 func run(ctx context.Context, s *service.Service, cfg config, replay string) error {
 	settings := ingest.Config{
-		Party: ident.Party(cfg.Party), Start: ingest.Start(cfg.Start), BatchUpdates: cfg.Batch, QuarantineFailedViews: cfg.Quarantine,
+		Party: ident.Party(cfg.Party), Start: ingest.Start(cfg.Start), BatchUpdates: cfg.Batch,
+		QuarantineFailedViews: cfg.Quarantine,
 	}
 	if err := settings.Validate(); err != nil {
-		return err
+		return service.UsageError(err)
 	}
 
 	node, err := openNode(s, cfg, replay, &settings)
@@ -114,7 +117,8 @@ func migrate(ctx context.Context, log *slog.Logger, cfg config) error {
 		}
 
 		if !told {
-			log.ErrorContext(ctx, "the database is out of reach and will be tried again; no update is lost", slog.String("error", err.Error()))
+			log.ErrorContext(ctx, "the database is out of reach and will be tried again; no update is lost",
+				slog.String("error", err.Error()))
 		}
 
 		select {

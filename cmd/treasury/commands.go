@@ -69,7 +69,8 @@ func addMemo(ctx context.Context, t *tool, arguments []string) error {
 	return nil
 }
 
-var errDifferences = errors.New("the database does not agree with the ledger: stop withdrawals until somebody has looked")
+var errDifferences = errors.New(
+	"the database does not agree with the ledger: stop withdrawals until somebody has looked")
 
 func runReconcile(ctx context.Context, t *tool, _ []string) error {
 	party, err := t.party()
@@ -131,7 +132,8 @@ func rebuild(ctx context.Context, t *tool, arguments []string) error {
 	changed := false
 
 	for _, d := range differences {
-		t.printf("  %-22s %d rows only in the rebuilt table, %d only in the stored one\n", d.Table, d.OnlyRebuilt, d.OnlyStored)
+		t.printf("  %-22s %d rows only in the rebuilt table, %d only in the stored one\n",
+			d.Table, d.OnlyRebuilt, d.OnlyStored)
 		changed = changed || d.OnlyRebuilt+d.OnlyStored > 0
 	}
 
@@ -163,8 +165,10 @@ func moveNode(ctx context.Context, t *tool, _ []string) error {
 		return err
 	}
 
-	t.printf("ingestion will go on from node %s after its offset %d (before: node %s)\nthe last common update is %s; "+
-		"%d newer ones are in the database already and will be recognised by their ids\n", moved.To, moved.Offset, moved.From, moved.Update, moved.Ahead)
+	t.printf("ingestion will go on from node %s after its offset %d (before: node %s)\n",
+		moved.To, moved.Offset, moved.From)
+	t.printf("the last common update is %s; %d newer ones are in the database already "+
+		"and will be recognised by their ids\n", moved.Update, moved.Ahead)
 
 	return nil
 }

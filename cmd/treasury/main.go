@@ -37,10 +37,13 @@ func commands() []command {
 		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited", 2, 3, listToken},
 		{"add-memo", "ACCOUNT MEMO", "give a memo to a customer account, for ever", 2, 2, addMemo},
 		{"status", "", "show how far ingestion is, what the treasury holds and what needs a person", 0, 0, status},
-		{"reconcile", "", "compare the database with the node's active contracts and with its own books; exit code 1 on any difference", 0, 0, runReconcile},
+		{"reconcile", "", "compare the database with the node's active contracts and with its own books; " +
+			"exit code 1 on any difference", 0, 0, runReconcile},
 		{"rebuild", "[check]", "derive everything anew from the stored raw updates; check only compares", 0, 1, rebuild},
-		{"move-node", "", "continue from the node that CES_LEDGER_URL names, after a change of node or a restore", 0, 0, moveNode},
-		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; they cannot be rebuilt from any more", 1, 1, pruneRaw},
+		{"move-node", "", "continue from the node that CES_LEDGER_URL names, after a change of node or a restore",
+			0, 0, moveNode},
+		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
+			"they cannot be rebuilt from any more", 1, 1, pruneRaw},
 	}
 }
 
@@ -48,7 +51,8 @@ func main() {
 	var cfg config
 
 	service.Main(service.Program{
-		Name: "treasury", Summary: "The operator's tool.\n\n" + describe(), Interactive: true, Arguments: "COMMAND [ARGUMENTS]",
+		Name: "treasury", Summary: "The operator's tool.\n\n" + describe(),
+		Interactive: true, Arguments: "COMMAND [ARGUMENTS]",
 	}, &cfg, func(ctx context.Context, s *service.Service) error { return run(ctx, s, cfg) })
 }
 
@@ -67,6 +71,7 @@ func describe() string {
 // tool is what commands work with.
 type tool struct {
 	*service.Service
+
 	config config
 	db     *store.DB
 }

@@ -21,11 +21,13 @@ func status(ctx context.Context, t *tool, _ []string) error {
 		return err
 	}
 
-	t.printf("treasury   %s\nnode       %s\ningested   up to offset %d, %d updates, last %s\n", party, s.Cursor.Participant,
+	t.printf("treasury   %s\nnode       %s\n", party, s.Cursor.Participant)
+	t.printf("ingested   up to offset %d, %d updates, last %s\n",
 		s.Cursor.Position.Offset, s.Cursor.Position.No, s.Cursor.LastID)
 
 	for _, c := range s.Clocks {
-		t.printf("clock      %s of %s, %s ago\n", c.RecordTime.UTC().Format(time.RFC3339Nano), c.Synchronizer, time.Since(c.RecordTime).Round(time.Millisecond))
+		age := time.Since(c.RecordTime).Round(time.Millisecond)
+		t.printf("clock      %s of %s, %s ago\n", c.RecordTime.UTC().Format(time.RFC3339Nano), c.Synchronizer, age)
 	}
 
 	for _, h := range s.Holdings {
@@ -37,6 +39,7 @@ func status(ctx context.Context, t *tool, _ []string) error {
 	}
 
 	if s.Unrecognized > 0 {
+		//nolint:unqueryvet // what a person is to type, not a query of ours
 		t.printf("ATTENTION  %d events that nothing explains: SELECT * FROM unrecognized\n", s.Unrecognized)
 	}
 
