@@ -1,5 +1,7 @@
 -- The exchange's side of the history: whose money it is.
 
+INSERT INTO schema_history (version) VALUES (2);
+
 CREATE TABLE deposit_accounts (
     treasury_id integer     NOT NULL REFERENCES treasuries,
     memo_key    text        NOT NULL CHECK (memo_key <> '' AND length(memo_key) <= 128),

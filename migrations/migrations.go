@@ -3,7 +3,8 @@ package migrations
 
 import "embed"
 
-// Files are the numbered migrations, for golang-migrate.
+// Files are the numbered migrations, for golang-migrate. Each runs as one transaction, and writes its own number into
+// schema_history, so that one whose program died is known to be applied or not.
 //
 //go:embed *.sql
 var Files embed.FS

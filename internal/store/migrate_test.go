@@ -135,14 +135,33 @@ func TestMigrateRefusesANewerSchema(t *testing.T) {
 	require.Equal(t, before, schema(t, pool))
 }
 
-// TestMigrateRefusesAHalfDoneSchema: a migration that was cut off must be looked at, not run again.
-func TestMigrateRefusesAHalfDoneSchema(t *testing.T) {
+// TestMigrateGoesOnAfterADeath: the runner's record says that the program died in a migration, and the migration's own
+// transaction says whether it was applied.
+func TestMigrateGoesOnAfterADeath(t *testing.T) {
 	t.Parallel()
 
-	pool := pgtest.New(t, migrate)
-	_, err := pool.Exec(t.Context(), "UPDATE schema_migrations SET dirty = true")
-	require.NoError(t, err)
-	require.Error(t, store.Migrate(t.Context(), url(pool)))
+	for name, undo := range map[string]string{
+		"after the last migration": "SELECT 1",
+		"before the last migration": `DROP SCHEMA api CASCADE; DROP TABLE events, balances, postings, withdrawals, deposits, deposit_accounts;
+			DROP FUNCTION post_movements(); DELETE FROM schema_history WHERE version = 2`,
+		"before the first migration": `DROP SCHEMA api, public CASCADE; CREATE SCHEMA public;
+			CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean); INSERT INTO schema_migrations VALUES (1, true)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			pool := pgtest.New(t, migrate)
+			want := schema(t, pool)
+
+			_, err := pool.Exec(t.Context(), undo)
+			require.NoError(t, err)
+			_, err = pool.Exec(t.Context(), "UPDATE schema_migrations SET dirty = true")
+			require.NoError(t, err)
+
+			require.NoError(t, store.Migrate(t.Context(), url(pool)))
+			require.Equal(t, want, schema(t, pool))
+		})
+	}
 }
 
 func TestBadURLsKeepTheirPassword(t *testing.T) {
