@@ -40,9 +40,10 @@ func requirePending(t *testing.T, want expectation, audit store.Audit) {
 
 // intended lists every transfer that we find where the Java sample finds none, with the reason. Of the other
 // direction there is none: each of its transfers is one of ours.
-var intended = map[string]string{ //nolint:gochecknoglobals // a table
-	"update-6/1 out completed 10.0000000000 treasury::normalized aliceValidator::normalized": "the validator wallet's batch sends with TransferPreapproval_Send: " +
-		"the sample calls it unrecognized (J3), the result's metadata says that the treasury sent it",
+var intended = map[string]string{
+	"update-6/1 out completed 10.0000000000 treasury::normalized aliceValidator::normalized": "the validator wallet's " +
+		"batch sends with TransferPreapproval_Send: the sample calls it unrecognized (J3), " +
+		"the result's metadata says that the treasury sent it",
 }
 
 func requireTransfers(t *testing.T, want expectation, db *store.DB, treasury store.TreasuryID) {
@@ -50,7 +51,8 @@ func requireTransfers(t *testing.T, want expectation, db *store.DB, treasury sto
 
 	ours := map[string]int{}
 
-	rows, err := db.Pool().Query(t.Context(), `SELECT u.update_id || '/' || t.node_id || ' ' || direction || ' ' || status || ' ' || amount || ' ' || sender || ' ' || receiver
+	rows, err := db.Pool().Query(t.Context(), `
+		SELECT concat_ws(' ', u.update_id || '/' || t.node_id, direction, status, amount, sender, receiver)
 		FROM transfers t JOIN ledger_updates u USING (treasury_id, update_no) WHERE treasury_id = $1`, int32(treasury))
 	require.NoError(t, err)
 
@@ -79,11 +81,11 @@ func requireTransfers(t *testing.T, want expectation, db *store.DB, treasury sto
 	}
 }
 
-//nolint:gochecknoglobals // tables
 var (
 	direction = map[string]string{"TRANSFER_IN": "in", "TRANSFER_OUT": "out", "TRANSFER_SELF": "self"}
 	status    = map[string]string{
-		"PENDING": "pending", "COMPLETED": "completed", "REJECTED": "rejected", "WITHDRAWN": "withdrawn", "FAILED_OTHER": "failed",
+		"PENDING": "pending", "COMPLETED": "completed", "REJECTED": "rejected", "WITHDRAWN": "withdrawn",
+		"FAILED_OTHER": "failed",
 	}
 )
 

@@ -142,8 +142,8 @@ func book(
 	for i := range records {
 		r := &records[i]
 
-		r.Entries, err = books.Record(books.Update{No: r.No, ID: r.Update.ID, RecordTime: r.Update.RecordTime}, r.Effects, grounds)
-		if err != nil {
+		u := books.Update{No: r.No, ID: r.Update.ID, RecordTime: r.Update.RecordTime}
+		if r.Entries, err = books.Record(u, r.Effects, grounds); err != nil {
 			return fmt.Errorf("book update %s at offset %d: %w", r.Update.ID, r.Update.Offset, err)
 		}
 	}

@@ -59,7 +59,9 @@ func runTo(t *testing.T, config ingest.Config, node ingest.Node, db *store.DB, e
 }
 
 // register gives customers their memos and lists the tokens.
-func register(t *testing.T, db *store.DB, party ident.Party, memos map[string]string, tokens ...ident.Instrument) store.TreasuryID {
+func register(
+	t *testing.T, db *store.DB, party ident.Party, memos map[string]string, tokens ...ident.Instrument,
+) store.TreasuryID {
 	t.Helper()
 
 	treasury, err := db.EnsureTreasury(t.Context(), party, time.Now())

@@ -34,7 +34,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_ingest_updates_total", Help: "Stream elements stored, by kind.",
 		}, []string{"kind"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ces_ingest_batch_updates", Help: "Stream elements per database transaction.", Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
+			Name: "ces_ingest_batch_updates", Help: "Stream elements per database transaction.",
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
 		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ces_ingest_commit_seconds", Help: "From the receipt of an update to its commit.",
@@ -44,7 +45,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_ingest_offset", Help: "Offset of the node up to which everything is stored.",
 		}),
 		recordTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ces_ingest_record_time_seconds", Help: "Ledger time up to which everything is stored, per synchronizer, as Unix time.",
+			Name: "ces_ingest_record_time_seconds",
+			Help: "Ledger time up to which everything is stored, per synchronizer, as Unix time.",
 		}, []string{"synchronizer"}),
 		lastStored: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ces_ingest_last_stored_seconds", Help: "When this process last stored something, as Unix time.",
@@ -56,13 +58,15 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_ingest_failures_total", Help: "Interruptions, by what was at fault. Nothing is lost by them.",
 		}, []string{"cause"}),
 		unexplained: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ces_ingest_unrecognized_total", Help: "Events on the ledger that nothing explains, by problem. Each wants a person's look.",
+			Name: "ces_ingest_unrecognized_total",
+			Help: "Events on the ledger that nothing explains, by problem. Each wants a person's look.",
 		}, []string{"problem"}),
 		deposits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ces_ingest_deposits_total", Help: "Deposits that reached a state.",
 		}, []string{"state"}),
 	}
-	registry.MustRegister(m.updates, m.batch, m.latency, m.offset, m.recordTime, m.lastStored, m.sessions, m.failures, m.unexplained, m.deposits)
+	registry.MustRegister(m.updates, m.batch, m.latency, m.offset, m.recordTime, m.lastStored)
+	registry.MustRegister(m.sessions, m.failures, m.unexplained, m.deposits)
 
 	return m
 }

@@ -33,7 +33,8 @@ var (
 	// ErrBusy means that another process ingests the treasury.
 	ErrBusy = errors.New("another process ingests this treasury: stop it first")
 	// ErrNoCommonUpdate means that the node has none of the last ingested updates.
-	ErrNoCommonUpdate = errors.New("the node has none of the last ingested updates: it does not host this party, has pruned too far, or has not caught up yet")
+	ErrNoCommonUpdate = errors.New("the node has none of the last ingested updates: " +
+		"it does not host this party, has pruned too far, or has not caught up yet")
 )
 
 // moveSearch is how many of the last updates are looked for on the node.

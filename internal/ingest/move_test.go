@@ -21,6 +21,7 @@ import (
 // elsewhere is the same ledger as another node tells it: the same updates under other offsets.
 type elsewhere struct {
 	ingest.Node
+
 	original *ledger.Client
 	shift    ident.Offset
 	name     ident.ParticipantID
@@ -60,6 +61,7 @@ func (e elsewhere) OpenUpdates(ctx context.Context, party ident.Party, begin ide
 
 type shiftedStream struct {
 	ledger.Stream
+
 	node elsewhere
 }
 
@@ -143,7 +145,8 @@ func TestAnOverlapOfNodesIsLeftOut(t *testing.T) {
 	recent, err := db.RecentUpdates(t.Context(), treasury, 4)
 	require.NoError(t, err)
 
-	late := forgetful{elsewhere: other, forgotten: map[ident.UpdateID]bool{recent[0].ID: true, recent[1].ID: true, recent[2].ID: true}}
+	forgotten := map[ident.UpdateID]bool{recent[0].ID: true, recent[1].ID: true, recent[2].ID: true}
+	late := forgetful{elsewhere: other, forgotten: forgotten}
 	moved, err := ingest.MoveNode(t.Context(), db, late, n.treasury, clock.System{})
 	require.NoError(t, err)
 	require.Equal(t, recent[3].ID, moved.Update)
@@ -158,6 +161,7 @@ func TestAnOverlapOfNodesIsLeftOut(t *testing.T) {
 
 type forgetful struct {
 	elsewhere
+
 	forgotten map[ident.UpdateID]bool
 }
 

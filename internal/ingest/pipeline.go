@@ -34,6 +34,7 @@ type received struct {
 // decoded is an update that is ready to be written.
 type decoded struct {
 	received
+
 	update update.Update
 	// references are the contracts that the update may consume.
 	references []ident.ContractID
@@ -69,7 +70,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		return nil
 	}
 
-	return err
+	return err //nolint:wrapcheck // the stages say what they attempted
 }
 
 func (p *pipeline) read(ctx context.Context, out chan<- received) error {
@@ -87,7 +88,7 @@ func (p *pipeline) read(ctx context.Context, out chan<- received) error {
 		select {
 		case out <- r:
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("read updates: %w", ctx.Err())
 		}
 	}
 }
@@ -106,10 +107,10 @@ func (p *pipeline) decode(ctx context.Context, in <-chan received, out chan<- de
 			select {
 			case out <- d:
 			case <-ctx.Done():
-				return ctx.Err()
+				return fmt.Errorf("decode updates: %w", ctx.Err())
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("decode updates: %w", ctx.Err())
 		}
 	}
 }
@@ -126,7 +127,7 @@ func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
 		case d := <-in:
 			batch = append(batch, d)
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("wait for updates: %w", ctx.Err())
 		}
 
 		batch = drain(in, batch)

@@ -11,7 +11,9 @@ import (
 
 // follow derives what a reassignment moves. Known contracts change their synchronizer and nothing else. A contract of
 // the treasury that arrives without being known was missed: it is taken into balance and reported.
-func follow(party ident.Party, u update.Update, view known, o txhistory.Options) (txhistory.Effects, []store.ContractMove, error) {
+func follow(
+	party ident.Party, u update.Update, view known, o txhistory.Options,
+) (txhistory.Effects, []store.ContractMove, error) {
 	moved, problems, err := txhistory.Moves(party, u, o)
 	if err != nil {
 		return txhistory.Effects{}, nil, err
@@ -57,7 +59,8 @@ func missedHolding(e *txhistory.Effects, m txhistory.Moved) {
 
 	e.Unrecognized = append(e.Unrecognized, txhistory.Unrecognized{
 		Node: m.Node, Problem: txhistory.ProblemUnknownHolding,
-		Detail: fmt.Sprintf("holding %s of %s %q arrived from another synchronizer and was not known", m.Contract, h.Amount, h.Instrument),
+		Detail: fmt.Sprintf("holding %s of %s %q arrived from another synchronizer and was not known",
+			m.Contract, h.Amount, h.Instrument),
 	})
 }
 

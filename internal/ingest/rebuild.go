@@ -20,7 +20,9 @@ const rebuildBatch = 200
 // Rebuild derives everything of a treasury anew from its stored raw updates and says how the result differs from what
 // is in use. With replace it takes its place. What was decided about deposits stays decided: memos may have been
 // registered or disabled since.
-func Rebuild(ctx context.Context, db *store.DB, party ident.Party, replace bool, now clock.Clock) ([]store.TableDifference, error) {
+func Rebuild(
+	ctx context.Context, db *store.DB, party ident.Party, replace bool, now clock.Clock,
+) ([]store.TableDifference, error) {
 	treasury, err := db.FindTreasury(ctx, party)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,11 @@ func Rebuild(ctx context.Context, db *store.DB, party ident.Party, replace bool,
 	})
 }
 
-func rederive(ctx context.Context, db, scratch *store.DB, treasury store.TreasuryID, party ident.Party, stored []store.StoredUpdate, now clock.Clock) error {
+// rederive derives a run of stored updates anew into scratch; db knows what was decided about their deposits.
+func rederive(
+	ctx context.Context, db, scratch *store.DB, treasury store.TreasuryID, party ident.Party,
+	stored []store.StoredUpdate, now clock.Clock,
+) error {
 	updates := make([]update.Update, len(stored))
 
 	var named []ident.ContractID

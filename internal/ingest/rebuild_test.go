@@ -52,7 +52,8 @@ func TestRebuildGivesTheSameRows(t *testing.T) {
 				t.Parallel()
 
 				n, db := startNetwork(t, config), open(t)
-				treasury := register(t, db, n.treasury, map[string]string{"ACC-1": "one", "ACC-2": "two"}, n.Amulet(), n.AcmeToken())
+				memos := map[string]string{"ACC-1": "one", "ACC-2": "two"}
+				treasury := register(t, db, n.treasury, memos, n.Amulet(), n.AcmeToken())
 
 				n.trade(t, config.Seed, 150)
 

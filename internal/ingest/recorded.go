@@ -134,7 +134,7 @@ func (n *Recorded) UpdateByOffset(_ context.Context, _ ident.Party, offset ident
 }
 
 // ActiveContracts is not in a recording.
-func (n *Recorded) ActiveContracts(context.Context, ident.Party, ident.Offset, func(ledger.ActiveContract) error) error {
+func (*Recorded) ActiveContracts(context.Context, ident.Party, ident.Offset, func(ledger.ActiveContract) error) error {
 	return errors.New("a recording has no active contracts: start from genesis")
 }
 
@@ -165,7 +165,7 @@ func (p *playback) Next(ctx context.Context) ([]byte, error) {
 
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("read recording: %w", ctx.Err())
 	case <-p.closed:
 		return nil, ledger.ErrStreamClosed
 	}

@@ -19,6 +19,7 @@ import (
 // network is a sandbox on a real socket with a treasury in it, and a client of its node.
 type network struct {
 	*sandbox.Sandbox
+
 	node     *ledger.Client
 	treasury ident.Party
 }
@@ -63,12 +64,10 @@ func (n network) ingest(t *testing.T, db *store.DB, start ingest.Start) {
 	runTo(t, ingest.Config{Party: n.treasury, Start: start}, n.node, db, n.LedgerEnd())
 }
 
-func (n network) requireReconciled(t *testing.T, db *store.DB, treasury store.TreasuryID) reconcile.Report {
+func (n network) requireReconciled(t *testing.T, db *store.DB, treasury store.TreasuryID) {
 	t.Helper()
 
 	report, err := reconcile.Run(t.Context(), n.node, db, treasury, n.treasury)
 	require.NoError(t, err)
 	require.Empty(t, report.Differences)
-
-	return report
 }

@@ -105,19 +105,23 @@ type Service struct {
 }
 
 // New makes a service; Run runs it.
-func New(config Config, node Node, db *store.DB, now clock.Clock, log *slog.Logger, metrics *Metrics) (*Service, error) {
+func New(
+	config Config, node Node, db *store.DB, now clock.Clock, log *slog.Logger, metrics *Metrics,
+) (*Service, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
 
-	return &Service{config: config, node: node, db: db, clock: now, log: log.With(slog.String("treasury", string(config.Party))), metrics: metrics}, nil
+	log = log.With(slog.String("treasury", string(config.Party)))
+
+	return &Service{config: config, node: node, db: db, clock: now, log: log, metrics: metrics}, nil
 }
 
 // Run ingests until ctx ends (nil), until Config.StopAt is reached (nil), or until it finds that going on could corrupt
 // the database (*StartError, which names the way out). Everything else is retried for ever, with growing pauses.
 func (s *Service) Run(ctx context.Context) error {
 	treasury, err := s.register(ctx)
-	if err != nil || ctx.Err() != nil {
+	if err != nil || ended(ctx) {
 		return err
 	}
 
@@ -126,12 +130,11 @@ func (s *Service) Run(ctx context.Context) error {
 
 	for {
 		applied, err := s.session(ctx, treasury)
-		if ctx.Err() != nil || err == nil {
+		if err == nil || ended(ctx) {
 			return nil
 		}
 
-		var refused *StartError
-		if errors.As(err, &refused) {
+		if _, refused := errors.AsType[*StartError](err); refused {
 			s.state.set(stopped, err)
 
 			return err
@@ -149,10 +152,15 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// ended reports whether the caller has ended ctx. Run then ends without an error, whatever came to an error because of
+// it: ending is what was asked for, and everything that is stored is whole.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
+
 // retryAdvice is how long the node asked us to wait.
 func retryAdvice(err error) time.Duration { return min(ledger.RetryDelay(err), longestRetry) }
 
-// register finds or creates the treasury's row, waiting for the database if need be.
+// register finds or creates the treasury's row, waiting for the database if need be. If ctx ends first, there is
+// neither a row nor an error.
 func (s *Service) register(ctx context.Context) (store.TreasuryID, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstRetry, longestRetry
@@ -163,7 +171,7 @@ func (s *Service) register(ctx context.Context) (store.TreasuryID, error) {
 			return treasury, nil
 		}
 
-		if ctx.Err() != nil {
+		if ended(ctx) {
 			return 0, nil
 		}
 
@@ -202,7 +210,8 @@ func (s *Service) session(ctx context.Context, treasury store.TreasuryID) (appli
 	}
 
 	s.log.InfoContext(ctx, "following the ledger", slog.Int64("after_offset", int64(cursor.Position.Offset)),
-		slog.Int64("update_no", cursor.Position.No), slog.Int64("epoch", cursor.Epoch), slog.String("transport", stream.Transport()))
+		slog.Int64("update_no", cursor.Position.No), slog.Int64("epoch", cursor.Epoch),
+		slog.String("transport", stream.Transport()))
 	s.state.set(following, nil)
 	s.metrics.session()
 
@@ -226,7 +235,7 @@ func (s *Service) waitForLock(ctx context.Context, treasury store.TreasuryID) (*
 		}
 
 		if !sleep(ctx, standbyInterval) {
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("stand by: %w", ctx.Err())
 		}
 	}
 }
@@ -265,7 +274,8 @@ func (s *Service) trouble(ctx context.Context, err error) {
 
 	s.outage.kind = kind
 	s.outage.tries++
-	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped", slog.String("error", err.Error()))
+	s.log.LogAttrs(ctx, level, "ingestion is interrupted and will be retried; no update is lost or skipped",
+		slog.String("error", err.Error()))
 }
 
 // kindOf is an error's text without its digits, or the code of a node's error.

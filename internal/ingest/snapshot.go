@@ -32,7 +32,8 @@ func (s *Service) takeSnapshot(ctx context.Context, treasury store.TreasuryID, f
 
 	err := s.node.ActiveContracts(ctx, s.config.Party, f.ledgerEnd, func(c ledger.ActiveContract) error {
 		if len(contracts) == maxSnapshot {
-			return fmt.Errorf("the treasury has more than %d active contracts: merge holdings before starting from a snapshot", maxSnapshot)
+			return fmt.Errorf("the treasury has more than %d active contracts: "+
+				"merge holdings before starting from a snapshot", maxSnapshot)
 		}
 
 		contracts = append(contracts, c)
@@ -52,26 +53,33 @@ func (s *Service) takeSnapshot(ctx context.Context, treasury store.TreasuryID, f
 		return err
 	}
 
-	cursor := store.Cursor{Treasury: treasury, Participant: f.participant, Origin: f.ledgerEnd, Derivation: txhistory.DerivationVersion}
+	cursor := firstCursor(treasury, f.participant, f.ledgerEnd)
 	if err := s.db.ApplyOpening(ctx, cursor, s.config.Party, records, s.clock.Now()); err != nil {
 		return err
 	}
 
-	s.log.InfoContext(ctx, "began with the contracts that are active now", slog.Int64("offset", int64(f.ledgerEnd)), slog.Int("contracts", len(contracts)))
+	s.log.InfoContext(ctx, "began with the contracts that are active now",
+		slog.Int64("offset", int64(f.ledgerEnd)), slog.Int("contracts", len(contracts)))
 
 	return nil
 }
 
 // snapshotRecords makes records number 0 of the active contracts, as if one transaction had created each chunk of
 // them, and books what they hold as the opening balance.
-func snapshotRecords(c Config, node ident.ParticipantID, at ident.Offset, contracts []ledger.ActiveContract) ([]store.Record, error) {
-	knowledge := store.Knowledge{Holdings: map[ident.ContractID]token.Holding{}, Instructions: map[ident.ContractID]token.Instruction{}}
+func snapshotRecords(
+	c Config, node ident.ParticipantID, at ident.Offset, contracts []ledger.ActiveContract,
+) ([]store.Record, error) {
+	knowledge := store.Knowledge{
+		Holdings: map[ident.ContractID]token.Holding{}, Instructions: map[ident.ContractID]token.Instruction{},
+	}
 
 	var records []store.Record
 
 	latest := latestCreation(contracts)
 
-	slices.SortStableFunc(contracts, func(a, b ledger.ActiveContract) int { return cmp.Compare(a.Synchronizer, b.Synchronizer) })
+	slices.SortStableFunc(contracts, func(a, b ledger.ActiveContract) int {
+		return cmp.Compare(a.Synchronizer, b.Synchronizer)
+	})
 
 	for chunk := range chunks(contracts) {
 		u := update.Update{
@@ -80,7 +88,9 @@ func snapshotRecords(c Config, node ident.ParticipantID, at ident.Offset, contra
 		}
 
 		for i, contract := range chunk {
-			u.Events = append(u.Events, update.Event{Node: ident.NodeID(len(records)*snapshotChunk + i), Created: contract.Created})
+			//nolint:gosec // at most maxSnapshot chunks of snapshotChunk contracts: 5e8
+			id := ident.NodeID(len(records)*snapshotChunk + i)
+			u.Events = append(u.Events, update.Event{Node: id, Created: contract.Created})
 		}
 
 		r, err := snapshotRecord(c, u, &knowledge)
@@ -99,7 +109,9 @@ func snapshotRecords(c Config, node ident.ParticipantID, at ident.Offset, contra
 }
 
 func snapshotRecord(c Config, u update.Update, knowledge *store.Knowledge) (store.Record, error) {
-	effects, err := txhistory.Parse(c.Party, u, known{knowledge}, txhistory.Options{QuarantineFailedViews: c.QuarantineFailedViews})
+	options := txhistory.Options{QuarantineFailedViews: c.QuarantineFailedViews}
+
+	effects, err := txhistory.Parse(c.Party, u, known{knowledge}, options)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -128,8 +140,8 @@ func snapshotRecord(c Config, u update.Update, knowledge *store.Knowledge) (stor
 func chunks(contracts []ledger.ActiveContract) iter.Seq[[]ledger.ActiveContract] {
 	return func(yield func([]ledger.ActiveContract) bool) {
 		for begin := 0; begin < len(contracts); {
-			end := begin
-			for end < len(contracts) && end-begin < snapshotChunk && contracts[end].Synchronizer == contracts[begin].Synchronizer {
+			most, end := min(len(contracts), begin+snapshotChunk), begin
+			for end < most && contracts[end].Synchronizer == contracts[begin].Synchronizer {
 				end++
 			}
 

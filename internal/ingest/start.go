@@ -78,16 +78,19 @@ func decide(f facts) (action, error) {
 		return 0, refuse(OldDerivation, "the derived tables were made by rules %d and this program has rules %d; "+
 			"nothing is lost: run `treasury rebuild`, then start again", c.Derivation, f.derivation)
 	case c.Derivation > f.derivation:
-		return 0, refuse(NewerDerivation, "the derived tables were made by rules %d of a newer program, this one has rules %d; "+
-			"start the newer program", c.Derivation, f.derivation)
+		return 0, refuse(NewerDerivation, "the derived tables were made by rules %d of a newer program, "+
+			"this one has rules %d; start the newer program", c.Derivation, f.derivation)
 	case c.Participant != f.participant:
 		return 0, refuse(OtherNode, "the database follows node %s, but this is node %s, whose offsets are different; "+
-			"no money is affected: point the service back, or run `treasury move-node` to continue from this node", c.Participant, f.participant)
+			"no money is affected: point the service back, or run `treasury move-node` to continue from this node",
+			c.Participant, f.participant)
 	case c.Position.Offset > f.ledgerEnd:
-		return 0, refuse(BeyondLedgerEnd, "the database has everything up to offset %d, but the node ends at %d: it was probably restored from an older backup; "+
-			"wait until it has caught up, then run `treasury move-node`", c.Position.Offset, f.ledgerEnd)
+		return 0, refuse(BeyondLedgerEnd, "the database has everything up to offset %d, but the node ends at %d: "+
+			"it was probably restored from an older backup; wait until it has caught up, "+
+			"then run `treasury move-node`", c.Position.Offset, f.ledgerEnd)
 	case f.strange != nil:
-		return 0, refuse(OtherHistory, "offset %d was ingested as update %s, but the node has something else there: it was probably restored and numbers its updates anew; "+
+		return 0, refuse(OtherHistory, "offset %d was ingested as update %s, but the node has something else there: "+
+			"it was probably restored and numbers its updates anew; "+
 			"run `treasury move-node` to find the place by update id", f.strange.Offset, f.strange.ID)
 	case c.Position.Offset < f.pruned:
 		return 0, refusePruned(c.Position.Offset, f.pruned)
@@ -103,15 +106,17 @@ func decideFirst(f facts) (action, error) {
 
 	if f.pruned > ident.Begin {
 		return 0, refuse(Pruned, "the node has pruned its history up to offset %d, so it cannot be read from the beginning; "+
-			"set CES_INGEST_START=snapshot to begin with the contracts that are active now (deposits made before are then an opening balance)", f.pruned)
+			"set CES_INGEST_START=snapshot to begin with the contracts that are active now "+
+			"(deposits made before are then an opening balance)", f.pruned)
 	}
 
 	return beginAtGenesis, nil
 }
 
 func refusePruned(at, pruned ident.Offset) error {
-	return refuse(Pruned, "the database has everything up to offset %d, but the node has pruned up to %d: the updates between are gone from it; "+
-		"restore a node that still has them, or point the service at another node that hosts the party and run `treasury move-node`", at, pruned)
+	return refuse(Pruned, "the database has everything up to offset %d, but the node has pruned up to %d: "+
+		"the updates between are gone from it; restore a node that still has them, "+
+		"or point the service at another node that hosts the party and run `treasury move-node`", at, pruned)
 }
 
 func refuse(why Refusal, format string, args ...any) error {
@@ -132,7 +137,7 @@ func (s *Service) begin(ctx context.Context, treasury store.TreasuryID) (store.C
 
 	switch what {
 	case beginAtGenesis:
-		first := store.Cursor{Treasury: treasury, Participant: f.participant, Origin: ident.Begin, Derivation: txhistory.DerivationVersion}
+		first := firstCursor(treasury, f.participant, ident.Begin)
 		if err := s.db.CreateCursor(ctx, first, s.clock.Now()); err != nil {
 			return store.Cursor{}, err
 		}
@@ -144,6 +149,13 @@ func (s *Service) begin(ctx context.Context, treasury store.TreasuryID) (store.C
 	}
 
 	return s.db.TakeOver(ctx, treasury, s.clock.Now())
+}
+
+// firstCursor begins a treasury's history after an offset of a node.
+func firstCursor(treasury store.TreasuryID, node ident.ParticipantID, origin ident.Offset) store.Cursor {
+	return store.Cursor{
+		Treasury: treasury, Participant: node, Origin: origin, Derivation: txhistory.DerivationVersion,
+	}
 }
 
 func (s *Service) gather(ctx context.Context, treasury store.TreasuryID) (facts, error) {
@@ -173,18 +185,27 @@ func (s *Service) gather(ctx context.Context, treasury store.TreasuryID) (facts,
 	f.pruned = pruned.Participant
 
 	if f.cursor != nil && cursor.Participant == f.participant && cursor.Position.Offset <= f.ledgerEnd {
-		f.strange, err = s.findStrange(ctx, treasury, cursor, f.pruned)
+		strange, found, err := s.findStrange(ctx, treasury, cursor, f.pruned)
+		if err != nil {
+			return facts{}, err
+		}
+
+		if found {
+			f.strange = &strange
+		}
 	}
 
-	return f, err
+	return f, nil
 }
 
 // findStrange compares the last ingested updates with the node's. A node that was restored from a backup may have
-// reached our offset again with other content.
-func (s *Service) findStrange(ctx context.Context, treasury store.TreasuryID, c store.Cursor, pruned ident.Offset) (*store.RecentUpdate, error) {
+// reached our offset again with other content: strange is then the newest update that the node does not have there.
+func (s *Service) findStrange(
+	ctx context.Context, treasury store.TreasuryID, c store.Cursor, pruned ident.Offset,
+) (strange store.RecentUpdate, found bool, err error) {
 	recent, err := s.db.RecentUpdates(ctx, treasury, recentChecked)
 	if err != nil {
-		return nil, err
+		return store.RecentUpdate{}, false, err
 	}
 
 	for _, r := range recent {
@@ -195,24 +216,24 @@ func (s *Service) findStrange(ctx context.Context, treasury store.TreasuryID, c 
 
 		raw, err := s.node.UpdateByOffset(ctx, s.config.Party, r.Offset)
 		if ledger.IsNotFound(err) {
-			return &r, nil
+			return r, true, nil
 		}
 
 		if err != nil {
-			return nil, err
+			return store.RecentUpdate{}, false, err
 		}
 
 		u, err := update.Decode(raw)
 		if err != nil {
-			return nil, fmt.Errorf("update at offset %d: %w", r.Offset, err)
+			return store.RecentUpdate{}, false, fmt.Errorf("update at offset %d: %w", r.Offset, err)
 		}
 
 		if u.ID != r.ID {
-			return &r, nil
+			return r, true, nil
 		}
 	}
 
-	return nil, nil
+	return store.RecentUpdate{}, false, nil
 }
 
 // explainPruned turns the node's refusal to serve a pruned offset into an error that names the way out.

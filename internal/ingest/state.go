@@ -10,7 +10,7 @@ import (
 type phase string
 
 const (
-	starting  phase = "starting"
+	starting  phase = "" // until the first session has begun
 	standby   phase = "standing by"
 	following phase = "following the ledger"
 	retrying  phase = "retrying"
@@ -24,20 +24,15 @@ type state struct {
 	reason string
 }
 
-// set says whether anything is new.
-func (s *state) set(p phase, err error) bool {
+// set replaces the phase; err is what is wrong, nil if nothing is.
+func (s *state) set(p phase, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	reason := ""
+	s.phase, s.reason = p, ""
 	if err != nil {
-		reason = err.Error()
+		s.reason = err.Error()
 	}
-
-	changed := s.phase != p || s.reason != reason
-	s.phase, s.reason = p, reason
-
-	return changed
 }
 
 // Ready is nil while the service follows the ledger, or stands by to do so.
@@ -48,9 +43,10 @@ func (s *Service) Ready() error {
 	switch s.state.phase {
 	case following, standby:
 		return nil
+	case starting:
+		return errors.New("starting")
 	case retrying, stopped:
-		return fmt.Errorf("%s: %s", s.state.phase, s.state.reason)
-	default:
-		return errors.New(string(starting))
 	}
+
+	return fmt.Errorf("%s: %s", s.state.phase, s.state.reason)
 }

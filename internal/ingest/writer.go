@@ -123,7 +123,8 @@ func (w *writer) attempt(ctx context.Context, run []decoded, known map[ident.Upd
 
 // mayBeKnown reports whether an error is what an update gives that is in the database already.
 func mayBeKnown(err error) bool {
-	return errors.Is(err, store.ErrKnownUpdate) || errors.Is(err, store.ErrContradiction) || errors.Is(err, txhistory.ErrContradiction)
+	return errors.Is(err, store.ErrKnownUpdate) || errors.Is(err, store.ErrContradiction) ||
+		errors.Is(err, txhistory.ErrContradiction)
 }
 
 // attemptWithoutKnown handles the overlap after a change of node, when the new node tells again what the old one told.
@@ -192,14 +193,18 @@ func (w *writer) report(ctx context.Context, records []store.Record) {
 	for _, r := range records {
 		for _, u := range r.Effects.Unrecognized {
 			w.service.metrics.unrecognized(u.Problem)
-			w.service.log.WarnContext(ctx, "the ledger shows something that nothing explains; it is kept in balance and stored for review",
-				slog.String("problem", string(u.Problem)), slog.String("detail", u.Detail), slog.String("update_id", string(r.Update.ID)),
-				slog.Int64("offset", int64(r.Update.Offset)), slog.Int("node", int(u.Node)))
+			w.service.log.WarnContext(ctx,
+				"the ledger shows something that nothing explains; it is kept in balance and stored for review",
+				slog.String("problem", string(u.Problem)), slog.String("detail", u.Detail),
+				slog.String("update_id", string(r.Update.ID)), slog.Int64("offset", int64(r.Update.Offset)),
+				slog.Int("node", int(u.Node)))
 		}
 
 		for _, h := range r.Update.Hosting {
-			w.service.log.WarnContext(ctx, "the hosting of a party changed", slog.String("change", h.Change), slog.String("party", string(h.Party)),
-				slog.String("participant", h.Participant), slog.String("permission", h.Permission), slog.String("update_id", string(r.Update.ID)))
+			w.service.log.WarnContext(ctx, "the hosting of a party changed",
+				slog.String("change", h.Change), slog.String("party", string(h.Party)),
+				slog.String("participant", h.Participant), slog.String("permission", h.Permission),
+				slog.String("update_id", string(r.Update.ID)))
 		}
 
 		for _, e := range r.Entries.Deposits {
@@ -213,8 +218,8 @@ func (w *writer) report(ctx context.Context, records []store.Record) {
 		for _, e := range r.Entries.Recovered {
 			if e.State != books.WithdrawalFailed {
 				w.service.log.WarnContext(ctx, "money left the treasury without a request in this database",
-					slog.String("withdrawal_id", e.ID), slog.String("amount", e.Amount.String()), slog.String("instrument", e.Instrument.String()),
-					slog.String("update_id", string(r.Update.ID)))
+					slog.String("withdrawal_id", e.ID), slog.String("amount", e.Amount.String()),
+					slog.String("instrument", e.Instrument.String()), slog.String("update_id", string(r.Update.ID)))
 			}
 		}
 	}
