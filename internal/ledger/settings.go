@@ -34,7 +34,8 @@ func (s *Settings) Validate() error {
 	case oauth && s.TokenFile != "":
 		return errors.New("CES_LEDGER_TOKEN_FILE and CES_LEDGER_TOKEN_URL are two ways to get a token: set one")
 	case oauth && (s.TokenURL == "" || s.ClientID == "" || s.ClientSecret.IsZero()):
-		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and CES_LEDGER_CLIENT_SECRET (or CES_LEDGER_CLIENT_SECRET_FILE)")
+		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and " +
+			"CES_LEDGER_CLIENT_SECRET (or CES_LEDGER_CLIENT_SECRET_FILE)")
 	case s.Shape != "auto" && Shape(s.Shape) != ShapeLedgerEffects && Shape(s.Shape) != ShapeTrees:
 		return errors.New("CES_LEDGER_SHAPE: want auto, " + string(ShapeLedgerEffects) + " or " + string(ShapeTrees))
 	default:
@@ -72,7 +73,9 @@ func (s *Settings) tokens() (TokenSource, error) {
 		return nil, nil //nolint:nilnil // no token source is a choice: a node on the same machine may ask for none
 	}
 
-	config := ClientCredentialsConfig{TokenURL: s.TokenURL, ClientID: s.ClientID, Secret: s.ClientSecret, Audience: s.Audience, Clock: clock.System{}}
+	config := ClientCredentialsConfig{
+		TokenURL: s.TokenURL, ClientID: s.ClientID, Secret: s.ClientSecret, Audience: s.Audience, Clock: clock.System{},
+	}
 	if s.Scope != "" {
 		config.Scopes = []string{s.Scope}
 	}

@@ -21,13 +21,13 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 
 	s := secret.New("hunter2")
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", s, "config", config{s})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", s), slog.Any("config", config{s}))
 
 	raw, err := json.Marshal(config{s})
 	require.NoError(t, err)
 
 	for _, out := range []string{
-		fmt.Sprint(s), fmt.Sprintf("%s %q %v %+v %#v %x", s, s, s, s, s, s), fmt.Sprintf("%+v %#v", config{s}, config{s}),
+		s.String(), fmt.Sprintf("%s %q %v %+v %#v %x", s, s, s, s, s, s), fmt.Sprintf("%+v %#v", config{s}, config{s}),
 		string(raw), log.String(), fmt.Errorf("use %v", s).Error(),
 	} {
 		require.NotContains(t, out, "hunter2")
