@@ -54,25 +54,27 @@ func checkBooks(a store.Audit) ([]Total, []Difference, error) {
 
 		key := account{p.Kind, p.Account, p.Instrument}
 		if balance, ok := balances[key]; !ok || !balance.Equal(p.Amount) {
-			out = append(out, Difference{BalanceIsWrong, key.String(), fmt.Sprintf("balance %s, postings %s", balance, p.Amount)})
+			out = append(out, differ(BalanceIsWrong, key.String(), "balance %s, postings %s", balance, p.Amount))
 		}
 
 		delete(balances, key)
 	}
 
 	for key, balance := range balances {
-		out = append(out, Difference{BalanceIsWrong, key.String(), fmt.Sprintf("balance %s without any posting", balance)})
+		out = append(out, differ(BalanceIsWrong, key.String(), "balance %s without any posting", balance))
 	}
 
 	totals := compareSums(held, booked)
 
 	for _, t := range totals {
+		subject := t.Instrument.String()
+
 		if !t.Held.Equal(t.Booked) {
-			out = append(out, Difference{BooksDoNotMatch, t.Instrument.String(), fmt.Sprintf("holdings %s, accounts %s", t.Held, t.Booked)})
+			out = append(out, differ(BooksDoNotMatch, subject, "holdings %s, accounts %s", t.Held, t.Booked))
 		}
 
 		if sum := all[t.Instrument]; !sum.IsZero() {
-			out = append(out, Difference{BooksDoNotClose, t.Instrument.String(), fmt.Sprintf("all accounts together are %s, not zero", sum)})
+			out = append(out, differ(BooksDoNotClose, subject, "all accounts together are %s, not zero", sum))
 		}
 	}
 

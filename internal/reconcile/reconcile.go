@@ -49,6 +49,11 @@ type Difference struct {
 	Detail  string
 }
 
+// differ makes a difference with a formatted detail.
+func differ(f Finding, subject, format string, args ...any) Difference {
+	return Difference{Finding: f, Subject: subject, Detail: fmt.Sprintf(format, args...)}
+}
+
 // Report is the outcome of a reconciliation.
 type Report struct {
 	Participant ident.ParticipantID
@@ -79,7 +84,8 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 	}
 
 	if participant != audit.Cursor.Participant {
-		return Report{}, fmt.Errorf("the database follows node %s, but this is node %s: their offsets cannot be compared", audit.Cursor.Participant, participant)
+		return Report{}, fmt.Errorf("the database follows node %s, but this is node %s: their offsets cannot be compared",
+			audit.Cursor.Participant, participant)
 	}
 
 	at := audit.Cursor.Position.Offset
@@ -90,9 +96,9 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 	}
 
 	report := Report{
-		Participant: participant, At: at, UpdateNo: audit.Cursor.Position.No, Holdings: len(audit.Holdings), Instructions: len(audit.Instructions),
+		Participant: participant, At: at, UpdateNo: audit.Cursor.Position.No,
+		Holdings: len(audit.Holdings), Instructions: len(audit.Instructions),
 	}
-	report.Differences = append(compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions)...)
 
 	totals, differences, err := checkBooks(audit)
 	if err != nil {
@@ -100,7 +106,8 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 	}
 
 	report.Totals = totals
-	report.Differences = append(report.Differences, differences...)
+	report.Differences = slices.Concat(
+		compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions), differences)
 	slices.SortFunc(report.Differences, func(a, b Difference) int {
 		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
 	})
@@ -133,7 +140,9 @@ func readActive(ctx context.Context, node Node, party ident.Party, at ident.Offs
 		}
 
 		for _, created := range effects.Created {
-			a.holdings[created.Contract] = heldOnNode{holding: created.Holding, synchronizer: c.Synchronizer, leaving: c.InFlight == ledger.Leaving}
+			a.holdings[created.Contract] = heldOnNode{
+				holding: created.Holding, synchronizer: c.Synchronizer, leaving: c.InFlight == ledger.Leaving,
+			}
 		}
 
 		for _, opened := range effects.Opened {
@@ -164,22 +173,28 @@ func compareHoldings(a active, held []store.HeldContract) []Difference {
 
 		onNode, ok := a.holdings[h.Contract]
 		if !ok {
-			out = append(out, Difference{MissingOnNode, string(h.Contract), fmt.Sprintf("holding of %s %s is not active on the node", h.Amount, h.Instrument)})
+			out = append(out, differ(MissingOnNode, string(h.Contract),
+				"holding of %s %s is not active on the node", h.Amount, h.Instrument))
 
 			continue
 		}
 
-		n := onNode.holding
-		if n.Instrument != h.Instrument || !n.Amount.Equal(h.Amount) || (n.Lock != nil) != h.Locked || onNode.synchronizer != h.Synchronizer || onNode.leaving != h.InFlight {
-			out = append(out, Difference{Different, string(h.Contract), fmt.Sprintf(
-				"database: %s %s locked=%t on %s in flight=%t; node: %s %s locked=%t on %s in flight=%t", h.Amount, h.Instrument, h.Locked, h.Synchronizer, h.InFlight,
-				n.Amount, n.Instrument, n.Lock != nil, onNode.synchronizer, onNode.leaving)})
+		n, locked := onNode.holding, onNode.holding.Lock != nil
+
+		same := n.Instrument == h.Instrument && n.Amount.Equal(h.Amount) && locked == h.Locked &&
+			onNode.synchronizer == h.Synchronizer && onNode.leaving == h.InFlight
+		if !same {
+			out = append(out, differ(Different, string(h.Contract),
+				"database: %s %s locked=%t on %s in flight=%t; node: %s %s locked=%t on %s in flight=%t",
+				h.Amount, h.Instrument, h.Locked, h.Synchronizer, h.InFlight,
+				n.Amount, n.Instrument, locked, onNode.synchronizer, onNode.leaving))
 		}
 	}
 
 	for id, n := range a.holdings {
 		if !seen[id] {
-			out = append(out, Difference{MissingInDatabase, string(id), fmt.Sprintf("holding of %s %s is active on the node", n.holding.Amount, n.holding.Instrument)})
+			out = append(out, differ(MissingInDatabase, string(id),
+				"holding of %s %s is active on the node", n.holding.Amount, n.holding.Instrument))
 		}
 	}
 
@@ -196,21 +211,27 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 
 		onNode, ok := a.instructions[o.Contract]
 		if !ok {
-			out = append(out, Difference{MissingOnNode, string(o.Contract), fmt.Sprintf("instruction over %s %s is not active on the node", o.Amount, o.Instrument)})
+			out = append(out, differ(MissingOnNode, string(o.Contract),
+				"instruction over %s %s is not active on the node", o.Amount, o.Instrument))
 
 			continue
 		}
 
 		n := onNode.Transfer
-		if n.Instrument != o.Instrument || !n.Amount.Equal(o.Amount) || n.Sender != o.Sender || n.Receiver != o.Receiver || !n.ExecuteBefore.Equal(o.ExecuteBefore) {
-			out = append(out, Difference{Different, string(o.Contract), fmt.Sprintf("database: %s %s from %s to %s; node: %s %s from %s to %s",
-				o.Amount, o.Instrument, o.Sender, o.Receiver, n.Amount, n.Instrument, n.Sender, n.Receiver)})
+
+		same := n.Instrument == o.Instrument && n.Amount.Equal(o.Amount) && n.Sender == o.Sender &&
+			n.Receiver == o.Receiver && n.ExecuteBefore.Equal(o.ExecuteBefore)
+		if !same {
+			out = append(out, differ(Different, string(o.Contract),
+				"database: %s %s from %s to %s; node: %s %s from %s to %s",
+				o.Amount, o.Instrument, o.Sender, o.Receiver, n.Amount, n.Instrument, n.Sender, n.Receiver))
 		}
 	}
 
 	for id, n := range a.instructions {
 		if !seen[id] {
-			out = append(out, Difference{MissingInDatabase, string(id), fmt.Sprintf("instruction over %s %s is active on the node", n.Transfer.Amount, n.Transfer.Instrument)})
+			out = append(out, differ(MissingInDatabase, string(id),
+				"instruction over %s %s is active on the node", n.Transfer.Amount, n.Transfer.Instrument))
 		}
 	}
 
