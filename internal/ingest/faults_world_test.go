@@ -139,7 +139,19 @@ func newWorld(t *testing.T, config sandbox.Config) *world {
 func newWorldOn(t *testing.T, config sandbox.Config, db *store.DB) *world {
 	t.Helper()
 
-	w := &world{db: db, log: newRecords(t), token: filepath.Join(t.TempDir(), "token")}
+	w := newLedger(t, config)
+	w.db = db
+	w.treasury = register(t, db, w.party, map[string]string{"ACC-1": "alice"}, w.Amulet(), w.AcmeToken())
+
+	return w
+}
+
+// newLedger is a network alone. Two of the same seed have the same node, parties and history as long as the same is
+// done on them.
+func newLedger(t *testing.T, config sandbox.Config) *world {
+	t.Helper()
+
+	w := &world{log: newRecords(t), token: filepath.Join(t.TempDir(), "token")}
 
 	var cancel context.CancelFunc
 
@@ -166,8 +178,6 @@ func newWorldOn(t *testing.T, config sandbox.Config, db *store.DB) *world {
 	require.NoError(t, err)
 	_, err = w.Preapprove(w.party)
 	require.NoError(t, err)
-
-	w.treasury = register(t, db, w.party, map[string]string{"ACC-1": "alice"}, w.Amulet(), w.AcmeToken())
 
 	return w
 }
