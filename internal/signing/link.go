@@ -97,7 +97,7 @@ func (l *linker) children(ids []string, depth int) ([]*Node, error) {
 		return nil, fmt.Errorf("%w: nodes nest deeper than %d", ErrTooLarge, maxNodeDepth)
 	}
 
-	nodes := make([]*Node, 0, len(ids))
+	var nodes []*Node
 
 	for _, text := range ids {
 		id, err := parseNodeID(text)
