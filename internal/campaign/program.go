@@ -17,6 +17,9 @@ const tailBytes = 64 << 10
 // ErrEnded means that ingestion ended although nobody killed it. Whatever befalls it, it must go on trying.
 var ErrEnded = errors.New("ingestion ended by itself")
 
+// ErrContradicted means that ingestion met a database that it should never have left behind.
+var ErrContradicted = errors.New("ingestion contradicts its own database")
+
 // life is one run of the ingestion program, from its start to its kill.
 type life struct {
 	command *exec.Cmd
@@ -77,6 +80,10 @@ func (c *Campaign) kill(l *life) error {
 
 	if status, ok := l.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		return l.ended()
+	}
+
+	if complaint := l.log.complaint(); complaint != "" {
+		return fmt.Errorf("%w: %s", ErrContradicted, complaint)
 	}
 
 	return nil

@@ -185,17 +185,7 @@ func (c *Campaign) oneLife(ctx context.Context, url string, happens func(*life) 
 		return err
 	}
 
-	err = happens(l)
-
-	if killErr := c.kill(l); killErr != nil {
-		return errors.Join(err, killErr)
-	}
-
-	if complaint := l.log.complaint(); complaint != "" {
-		return errors.Join(err, fmt.Errorf("ingestion complains: %s", complaint))
-	}
-
-	return err
+	return errors.Join(happens(l), c.kill(l))
 }
 
 func (c *Campaign) anytime(ctx context.Context) error {
