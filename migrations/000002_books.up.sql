@@ -44,7 +44,7 @@ CREATE INDEX deposits_unattributed ON deposits (treasury_id, record_time) WHERE 
 COMMENT ON TABLE deposits IS 'Money on its way in, or arrived.';
 COMMENT ON COLUMN deposits.deposit_id IS 'Made from the ledger''s own identifiers, so that a rebuilt database gives the same deposit the same id.';
 COMMENT ON COLUMN deposits.state IS 'offered: somebody must accept it, no money yet. credited: booked to account. unattributed: the money is here and its owner is not known. The others: an offer that ended without money.';
-COMMENT ON COLUMN deposits.reason IS 'Why it is unattributed: missing_memo, empty_memo, unknown_memo, disabled_memo, unlisted_instrument or below_minimum. Empty otherwise.';
+COMMENT ON COLUMN deposits.reason IS 'Why it is unattributed: missing_memo, empty_memo, unknown_memo, disabled_memo, unlisted_instrument, below_minimum, or unexpected_settlement for money of an offer that had already ended. Empty otherwise.';
 COMMENT ON COLUMN deposits.account IS 'The customer account that the memo names; also set on offers, before there is money.';
 COMMENT ON COLUMN deposits.amount IS 'What arrived; for an offer, what was promised.';
 COMMENT ON COLUMN deposits.sender IS 'The sending party; empty where the ledger does not show it.';
@@ -96,11 +96,12 @@ CREATE TABLE balances (
     account_kind  text           NOT NULL,
     account       text           NOT NULL,
     instrument_no integer        NOT NULL,
-    amount        numeric(38,10) NOT NULL,
+    amount        numeric        NOT NULL,
     PRIMARY KEY (treasury_id, account_kind, account, instrument_no),
     CONSTRAINT customers_are_never_overdrawn CHECK (account_kind <> 'customer' OR amount >= 0)
 );
 COMMENT ON TABLE balances IS 'The sums of postings, kept by a trigger.';
+COMMENT ON COLUMN balances.amount IS 'Exact, 10 fractional digits. Wider than a single amount: strangers can send two of the largest amounts of a token of their own.';
 
 CREATE FUNCTION post_movements() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -108,19 +109,37 @@ BEGIN
         RAISE EXCEPTION 'a movement does not sum to zero' USING ERRCODE = 'check_violation', CONSTRAINT = 'movements_sum_to_zero';
     END IF;
 
-    -- Ordered, so that two writers lock the rows of shared accounts in the same order.
+    -- First the rows, in one order for all writers, then the sums: PostgreSQL checks the row that an INSERT proposes even
+    -- where it ends in an UPDATE, so that a debit alone would always look like an overdrawn account.
     INSERT INTO balances AS b (treasury_id, account_kind, account, instrument_no, amount)
-    SELECT treasury_id, account_kind, account, instrument_no, sum(amount)
-    FROM new_postings
-    GROUP BY treasury_id, account_kind, account, instrument_no
+    SELECT DISTINCT treasury_id, account_kind, account, instrument_no, 0 FROM new_postings
     ORDER BY treasury_id, account_kind, account, instrument_no
-    ON CONFLICT (treasury_id, account_kind, account, instrument_no) DO UPDATE SET amount = b.amount + excluded.amount;
+    ON CONFLICT (treasury_id, account_kind, account, instrument_no) DO UPDATE SET amount = b.amount;
+
+    UPDATE balances b SET amount = b.amount + p.total
+    FROM (
+        SELECT treasury_id, account_kind, account, instrument_no, sum(amount) AS total
+        FROM new_postings GROUP BY treasury_id, account_kind, account, instrument_no
+    ) AS p
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (p.treasury_id, p.account_kind, p.account, p.instrument_no);
 
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER postings_are_summed AFTER INSERT ON postings
     REFERENCING NEW TABLE AS new_postings FOR EACH STATEMENT EXECUTE FUNCTION post_movements();
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('ces.rebuild', true) = 'on' THEN
+        RETURN OLD;
+    END IF;
+
+    RAISE EXCEPTION '% is written once and never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+COMMENT ON FUNCTION refuse_change IS 'Keeps what was booked. Only `treasury rebuild` may take rows away, to put the rebuilt ones in their place.';
+
+CREATE TRIGGER postings_stay BEFORE UPDATE OR DELETE ON postings FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE events (
     event_no    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -133,9 +152,10 @@ CREATE TABLE events (
     payload     jsonb       NOT NULL,
     created_at  timestamptz NOT NULL
 );
+CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE INDEX events_in_order ON events (xid, event_no);
 COMMENT ON TABLE events IS 'Outbox: what happened, written in the transaction in which it happened. Never changed.';
-COMMENT ON COLUMN events.xid IS 'Read events in the order (xid, event_no), and only those with xid < pg_snapshot_xmin(pg_current_snapshot()): an event_no alone can be overtaken by a transaction that commits later.';
+COMMENT ON COLUMN events.xid IS 'Read events in the order (xid, event_no), and only those with xid < pg_snapshot_xmin(pg_current_snapshot()): an event_no alone can be overtaken by a transaction that commits later. A write transaction that stays open in any database of the server holds events back until it ends.';
 COMMENT ON COLUMN events.event_id IS 'Made from the ledger''s own identifiers: a receiver can drop an id it has seen.';
 
 CREATE SCHEMA api;

@@ -93,7 +93,7 @@ var (
 func requireBooksClose(t *testing.T, audit store.Audit) {
 	t.Helper()
 
-	type sums struct{ held, booked, all amount.Amount }
+	type sums struct{ held, booked, all amount.Total }
 
 	of := map[ident.Instrument]*sums{}
 	get := func(i ident.Instrument) *sums {
@@ -103,22 +103,18 @@ func requireBooksClose(t *testing.T, audit store.Audit) {
 
 		return of[i]
 	}
-	add := func(to *amount.Amount, a amount.Amount) {
-		sum, err := to.Add(a)
-		require.NoError(t, err)
-
-		*to = sum
-	}
 
 	for _, h := range audit.Holdings {
-		add(&get(h.Instrument).held, h.Amount)
+		s := get(h.Instrument)
+		s.held = s.held.Plus(h.Amount)
 	}
 
 	for _, p := range audit.Postings {
-		add(&get(p.Instrument).all, p.Amount)
+		s := get(p.Instrument)
+		s.all = s.all.PlusTotal(p.Amount)
 
 		if p.Kind != books.Network {
-			add(&get(p.Instrument).booked, p.Amount)
+			s.booked = s.booked.PlusTotal(p.Amount)
 		}
 	}
 

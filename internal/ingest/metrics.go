@@ -111,10 +111,10 @@ func cause(err error) string {
 		return "contradiction"
 	case errors.Is(err, update.ErrMalformed):
 		return "malformed_update"
+	case errors.As(err, &node): // first: what it wraps may look like a database that is away
+		return "node"
 	case store.IsAway(err):
 		return "database"
-	case errors.As(err, &node):
-		return "node"
 	default:
 		return "other"
 	}

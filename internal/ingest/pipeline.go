@@ -41,6 +41,9 @@ type decoded struct {
 }
 
 // pipeline overlaps reading, decoding and writing. Each stage is one goroutine, so the order never changes.
+//
+// A failure of reading or decoding does not throw away what came before it: the later stages finish their work first.
+// Otherwise a node that cuts every stream after a moment would be read for ever and never stored.
 type pipeline struct {
 	service *Service
 	stream  ledger.Stream
@@ -48,29 +51,53 @@ type pipeline struct {
 	budget  *semaphore.Weighted
 }
 
-// run ends with the first error of a stage; nil only when the writer has reached Config.StopAt.
+// run ends with the failure that comes first in the stream; nil only when the writer has reached Config.StopAt.
 func (p *pipeline) run(ctx context.Context) error {
 	p.budget = semaphore.NewWeighted(inFlightBytes)
 	group, ctx := errgroup.WithContext(ctx)
 	raws, updates := make(chan received, inFlightUpdates), make(chan decoded, inFlightUpdates)
 
-	// The stream is closed when the first stage fails, so that a read that waits for the node ends too.
-	stop := context.AfterFunc(ctx, func() { _ = p.stream.Close() })
+	// The stream is closed when nothing more is to be read, so that a read that waits for the node ends too.
+	reading, stopReading := context.WithCancel(ctx)
+	closing := context.AfterFunc(reading, func() { _ = p.stream.Close() })
 
-	group.Go(func() error { return p.read(ctx, raws) })
-	group.Go(func() error { return p.decode(ctx, raws, updates) })
+	var readFailure, decodeFailure error
+
+	group.Go(func() error {
+		defer close(raws)
+
+		readFailure = p.read(reading, raws)
+
+		return nil
+	})
+	group.Go(func() error {
+		defer close(updates)
+		defer stopReading()
+
+		decodeFailure = p.decode(ctx, raws, updates)
+
+		return nil
+	})
 	group.Go(func() error { return p.write(ctx, updates) })
 
 	err := group.Wait()
-	if stop() {
+
+	stopReading()
+
+	if closing() {
 		_ = p.stream.Close()
 	}
 
-	if errors.Is(err, errReached) {
+	switch {
+	case errors.Is(err, errReached):
 		return nil
+	case err != nil:
+		return err //nolint:wrapcheck // the stages say what they attempted
+	case decodeFailure != nil:
+		return decodeFailure
+	default:
+		return readFailure
 	}
-
-	return err //nolint:wrapcheck // the stages say what they attempted
 }
 
 func (p *pipeline) read(ctx context.Context, out chan<- received) error {
@@ -93,30 +120,28 @@ func (p *pipeline) read(ctx context.Context, out chan<- received) error {
 	}
 }
 
+// decode ends with nil when everything that was read is decoded.
 func (p *pipeline) decode(ctx context.Context, in <-chan received, out chan<- decoded) error {
-	for {
+	for r := range in {
+		u, err := update.Decode(r.raw)
+		if err != nil {
+			return err
+		}
+
+		d := decoded{received: r, update: u, references: references(p.service.config.Party, u)}
+
 		select {
-		case r := <-in:
-			u, err := update.Decode(r.raw)
-			if err != nil {
-				return err
-			}
-
-			d := decoded{received: r, update: u, references: references(p.service.config.Party, u)}
-
-			select {
-			case out <- d:
-			case <-ctx.Done():
-				return fmt.Errorf("decode updates: %w", ctx.Err())
-			}
+		case out <- d:
 		case <-ctx.Done():
 			return fmt.Errorf("decode updates: %w", ctx.Err())
 		}
 	}
+
+	return nil
 }
 
 // write stores what is waiting, all of it in one transaction: a single update when the ledger is quiet, many when
-// there is catching up to do.
+// there is catching up to do. It ends with nil when everything that was decoded is stored.
 func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
 	batch := make([]decoded, 0, p.service.config.BatchUpdates)
 
@@ -124,7 +149,11 @@ func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
 		batch = batch[:0]
 
 		select {
-		case d := <-in:
+		case d, more := <-in:
+			if !more {
+				return nil
+			}
+
 			batch = append(batch, d)
 		case <-ctx.Done():
 			return fmt.Errorf("wait for updates: %w", ctx.Err())
@@ -152,7 +181,11 @@ func (p *pipeline) write(ctx context.Context, in <-chan decoded) error {
 func drain(in <-chan decoded, batch []decoded) []decoded {
 	for len(batch) < cap(batch) {
 		select {
-		case d := <-in:
+		case d, more := <-in:
+			if !more {
+				return batch
+			}
+
 			batch = append(batch, d)
 		default:
 			return batch

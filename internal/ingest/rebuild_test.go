@@ -87,7 +87,7 @@ func TestRebuildRepairsWhatWasDamaged(t *testing.T) {
 		{"transfers", "DELETE FROM transfers WHERE direction = 'in'"},
 		{"transfer_instructions", "UPDATE transfer_instructions SET memo = 'somebody else' WHERE memo IS NOT NULL"},
 		{"unrecognized", "DELETE FROM unrecognized"},
-		{"postings", "DELETE FROM postings"},
+		{"postings", "SET ces.rebuild = 'on'; DELETE FROM postings"},
 	} {
 		exec(t, db, damage.statement)
 		require.Equal(t, []string{damage.table}, differing(t, db, n.treasury, false), "a check must only tell")

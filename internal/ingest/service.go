@@ -278,11 +278,16 @@ func (s *Service) trouble(ctx context.Context, err error) {
 		slog.String("error", err.Error()))
 }
 
-// kindOf is an error's text without its digits, or the code of a node's error.
+// kindOf is what is wrong, without what differs each time it is met: the statement that finds the database away, ports,
+// correlation ids.
 func kindOf(err error) string {
 	var node *ledger.Error
-	if errors.As(err, &node) && node.Code != "" {
+
+	switch {
+	case errors.As(err, &node): // first: what it wraps may look like a database that is away
 		return fmt.Sprintf("%s %d %s", node.Op, node.HTTPStatus, node.Code)
+	case store.IsAway(err):
+		return "database"
 	}
 
 	return strings.Map(func(r rune) rune {

@@ -34,8 +34,24 @@ func newWriter(s *Service, c store.Cursor) *writer {
 	return &writer{service: s, cursor: c, clocks: clocks{}, analyzeAt: firstAnalyze}
 }
 
-// write stores a run of consecutive updates. When it returns nil they are durable.
+// write stores a run of consecutive updates. When it returns nil they are durable. When one of them is at fault, those
+// before it are durable all the same: the run is then stored update by update up to the one that cannot be.
 func (w *writer) write(ctx context.Context, run []decoded) error {
+	err := w.writeTogether(ctx, run)
+	if err == nil || len(run) == 1 || ctx.Err() != nil || store.IsAway(err) || errors.Is(err, store.ErrFenced) {
+		return err
+	}
+
+	for i := range run {
+		if err := w.writeTogether(ctx, run[i:i+1]); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func (w *writer) writeTogether(ctx context.Context, run []decoded) error {
 	if err := w.checkOrder(run); err != nil {
 		return err
 	}

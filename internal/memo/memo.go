@@ -18,9 +18,16 @@ const (
 // White space around the memo is dropped and A–Z fold to a–z, because people and wallets change both. Nothing
 // else is corrected: Unicode folding would make the Kelvin sign a k, and a memo that is nearly right belongs to
 // somebody else as often as not. No source defines the comparison; this is the reference's recommendation.
+//
+// A text and what Stored keeps of it have the same key, so that an offer is attributed alike whether its memo comes
+// from the ledger or from the database.
 func Key(text string) string {
-	trimmed := strings.TrimSpace(text)
-	if len(trimmed) > MaxKey || !utf8.ValidString(trimmed) {
+	if !utf8.ValidString(text) {
+		return ""
+	}
+
+	trimmed := strings.TrimSpace(Stored(text))
+	if len(trimmed) > MaxKey || strings.ContainsRune(trimmed, utf8.RuneError) {
 		return ""
 	}
 

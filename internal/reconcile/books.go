@@ -14,8 +14,8 @@ import (
 // Total is what the treasury holds of a token, and what its accounts sum to.
 type Total struct {
 	Instrument ident.Instrument
-	Held       amount.Amount
-	Booked     amount.Amount
+	Held       amount.Total
+	Booked     amount.Total
 }
 
 type account struct {
@@ -24,45 +24,26 @@ type account struct {
 	instrument ident.Instrument
 }
 
-// checkBooks compares the postings with the holdings and the balances with the postings.
-func checkBooks(a store.Audit) ([]Total, []Difference, error) {
+// checkBooks compares the postings with the holdings, the balances with the postings, and the credited deposits with
+// what was posted to customers.
+func checkBooks(a store.Audit) ([]Total, []Difference) {
 	held, booked, all := sums{}, sums{}, sums{}
 
 	for _, h := range a.Holdings {
-		if err := held.add(h.Instrument, h.Amount); err != nil {
-			return nil, nil, err
-		}
+		held[h.Instrument] = held[h.Instrument].Plus(h.Amount)
 	}
-
-	balances := map[account]amount.Amount{}
-	for _, b := range a.Balances {
-		balances[account{b.Kind, b.Account, b.Instrument}] = b.Amount
-	}
-
-	var out []Difference
 
 	for _, p := range a.Postings {
-		if err := all.add(p.Instrument, p.Amount); err != nil {
-			return nil, nil, err
-		}
+		all[p.Instrument] = all[p.Instrument].PlusTotal(p.Amount)
 
 		if p.Kind != books.Network {
-			if err := booked.add(p.Instrument, p.Amount); err != nil {
-				return nil, nil, err
-			}
+			booked[p.Instrument] = booked[p.Instrument].PlusTotal(p.Amount)
 		}
-
-		key := account{p.Kind, p.Account, p.Instrument}
-		if balance, ok := balances[key]; !ok || !balance.Equal(p.Amount) {
-			out = append(out, differ(BalanceIsWrong, key.String(), "balance %s, postings %s", balance, p.Amount))
-		}
-
-		delete(balances, key)
 	}
 
-	for key, balance := range balances {
-		out = append(out, differ(BalanceIsWrong, key.String(), "balance %s without any posting", balance))
-	}
+	out := slices.Concat(
+		compareAccounts(BalanceIsWrong, "balance", a.Balances, "postings", a.Postings),
+		compareAccounts(CreditsDiffer, "credited deposits", a.Credited, "postings", a.Credits))
 
 	totals := compareSums(held, booked)
 
@@ -78,7 +59,31 @@ func checkBooks(a store.Audit) ([]Total, []Difference, error) {
 		}
 	}
 
-	return totals, out, nil
+	return totals, out
+}
+
+// compareAccounts finds accounts that have another sum on one side than on the other; none is as good as zero.
+func compareAccounts(f Finding, left string, lefts []store.AccountTotal, right string, rights []store.AccountTotal) []Difference {
+	sides := map[account][2]amount.Total{}
+
+	for side, totals := range [][]store.AccountTotal{lefts, rights} {
+		for _, t := range totals {
+			key := account{t.Kind, t.Account, t.Instrument}
+			both := sides[key]
+			both[side] = both[side].PlusTotal(t.Amount)
+			sides[key] = both
+		}
+	}
+
+	var out []Difference
+
+	for key, both := range sides {
+		if !both[0].Equal(both[1]) {
+			out = append(out, differ(f, key.String(), "%s %s, %s %s", left, both[0], right, both[1]))
+		}
+	}
+
+	return out
 }
 
 func (a account) String() string {
@@ -89,18 +94,7 @@ func (a account) String() string {
 	return fmt.Sprintf("%s %q %s", a.kind, a.name, a.instrument)
 }
 
-type sums map[ident.Instrument]amount.Amount
-
-func (s sums) add(i ident.Instrument, a amount.Amount) error {
-	sum, err := s[i].Add(a)
-	if err != nil {
-		return fmt.Errorf("sum %s: %w", i, err)
-	}
-
-	s[i] = sum
-
-	return nil
-}
+type sums map[ident.Instrument]amount.Total
 
 func compareSums(held, booked sums) []Total {
 	totals := make([]Total, 0, len(held))

@@ -7,9 +7,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/token"
 	"github.com/canton-exchange/suite/internal/txhistory"
@@ -37,6 +39,8 @@ const (
 	BooksDoNotClose Finding = "books_do_not_close"
 	// BooksDoNotMatch is a token of which the accounts claim more or less than the treasury holds.
 	BooksDoNotMatch Finding = "books_do_not_match_holdings"
+	// CreditsDiffer is a customer whose credited deposits are not what was posted to the account.
+	CreditsDiffer Finding = "credited_deposits_differ_from_postings"
 	// BalanceIsWrong is an account whose balance is not the sum of its postings.
 	BalanceIsWrong Finding = "balance_is_not_sum_of_postings"
 )
@@ -100,11 +104,7 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 		Holdings: len(audit.Holdings), Instructions: len(audit.Instructions),
 	}
 
-	totals, differences, err := checkBooks(audit)
-	if err != nil {
-		return Report{}, err
-	}
-
+	totals, differences := checkBooks(audit)
 	report.Totals = totals
 	report.Differences = slices.Concat(
 		compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions), differences)
@@ -123,6 +123,7 @@ type active struct {
 
 type heldOnNode struct {
 	holding      token.Holding
+	lockEnds     *time.Time
 	synchronizer ident.SynchronizerID
 	leaving      bool
 }
@@ -140,9 +141,14 @@ func readActive(ctx context.Context, node Node, party ident.Party, at ident.Offs
 		}
 
 		for _, created := range effects.Created {
-			a.holdings[created.Contract] = heldOnNode{
+			h := heldOnNode{
 				holding: created.Holding, synchronizer: c.Synchronizer, leaving: c.InFlight == ledger.Leaving,
 			}
+			if created.Holding.Lock != nil {
+				h.lockEnds = created.Holding.Lock.Ends(created.CreatedAt)
+			}
+
+			a.holdings[created.Contract] = h
 		}
 
 		for _, opened := range effects.Opened {
@@ -182,12 +188,12 @@ func compareHoldings(a active, held []store.HeldContract) []Difference {
 		n, locked := onNode.holding, onNode.holding.Lock != nil
 
 		same := n.Instrument == h.Instrument && n.Amount.Equal(h.Amount) && locked == h.Locked &&
-			onNode.synchronizer == h.Synchronizer && onNode.leaving == h.InFlight
+			sameTime(onNode.lockEnds, h.LockEnds) && onNode.synchronizer == h.Synchronizer && onNode.leaving == h.InFlight
 		if !same {
 			out = append(out, differ(Different, string(h.Contract),
-				"database: %s %s locked=%t on %s in flight=%t; node: %s %s locked=%t on %s in flight=%t",
-				h.Amount, h.Instrument, h.Locked, h.Synchronizer, h.InFlight,
-				n.Amount, n.Instrument, locked, onNode.synchronizer, onNode.leaving))
+				"database: %s %s %s on %s in flight=%t; node: %s %s %s on %s in flight=%t",
+				h.Amount, h.Instrument, lockText(h.Locked, h.LockEnds), h.Synchronizer, h.InFlight,
+				n.Amount, n.Instrument, lockText(locked, onNode.lockEnds), onNode.synchronizer, onNode.leaving))
 		}
 	}
 
@@ -220,11 +226,15 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 		n := onNode.Transfer
 
 		same := n.Instrument == o.Instrument && n.Amount.Equal(o.Amount) && n.Sender == o.Sender &&
-			n.Receiver == o.Receiver && n.ExecuteBefore.Equal(o.ExecuteBefore)
+			n.Receiver == o.Receiver && n.ExecuteBefore.Equal(o.ExecuteBefore) &&
+			sameMemo(n.Meta.Memo(), o.Memo) && onNode.AwaitsReceiver == o.AwaitsReceiver
 		if !same {
 			out = append(out, differ(Different, string(o.Contract),
-				"database: %s %s from %s to %s; node: %s %s from %s to %s",
-				o.Amount, o.Instrument, o.Sender, o.Receiver, n.Amount, n.Instrument, n.Sender, n.Receiver))
+				"database: %s %s from %s to %s until %s memo %s awaits receiver=%t; "+
+					"node: %s %s from %s to %s until %s memo %s awaits receiver=%t",
+				o.Amount, o.Instrument, o.Sender, o.Receiver, timeText(o.ExecuteBefore), memoText(o.Memo), o.AwaitsReceiver,
+				n.Amount, n.Instrument, n.Sender, n.Receiver, timeText(n.ExecuteBefore), memoText(n.Meta.Memo()),
+				onNode.AwaitsReceiver))
 		}
 	}
 
@@ -236,4 +246,43 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 	}
 
 	return out
+}
+
+func sameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+
+	return a.Equal(*b)
+}
+
+// sameMemo compares the ledger's memo with what the database keeps of it.
+func sameMemo(onNode, kept *string) bool {
+	if onNode == nil || kept == nil {
+		return onNode == kept
+	}
+
+	return memo.Stored(*onNode) == *kept
+}
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func lockText(locked bool, ends *time.Time) string {
+	switch {
+	case !locked:
+		return "free"
+	case ends == nil:
+		return "locked"
+	default:
+		return "locked until " + timeText(*ends)
+	}
+}
+
+// memoText shows a memo as the database keeps it, escaped and cut: it is a stranger's.
+func memoText(text *string) string {
+	if text == nil {
+		return "none"
+	}
+
+	return fmt.Sprintf("%.200q", memo.Stored(*text))
 }

@@ -160,8 +160,9 @@ func TestCleanBooks(t *testing.T) {
 	for _, total := range report.Totals {
 		held, err := b.Total(b.treasury, total.Instrument)
 		require.NoError(t, err)
-		require.True(t, total.Held.Equal(held), "%s: %s", total.Instrument, total.Held)
-		require.True(t, total.Booked.Equal(held), "%s: %s", total.Instrument, total.Booked)
+		want := amount.Total{}.Plus(held)
+		require.True(t, total.Held.Equal(want), "%s: %s", total.Instrument, total.Held)
+		require.True(t, total.Booked.Equal(want), "%s: %s", total.Instrument, total.Booked)
 	}
 
 	// The ledger goes on: both sides are compared where the database stands.
@@ -209,6 +210,7 @@ const (
 	notHeld  = reconcile.BooksDoNotMatch
 	notZero  = reconcile.BooksDoNotClose
 	balances = reconcile.BalanceIsWrong
+	credits  = reconcile.CreditsDiffer
 )
 
 type tampering struct {
@@ -242,12 +244,12 @@ func tamperings() map[string]tampering {
 		"balance deleted":        {"DELETE FROM balances WHERE " + anAccount, find(balances)},
 		"balance invented":       {"INSERT INTO balances SELECT treasury_id, 'customer', 'mallory', instrument_no, 1 FROM balances LIMIT 1", find(balances)},
 		"account renamed":        {"UPDATE balances SET account = 'mallory' WHERE " + anAccount, find(balances, balances)},
-		"posting to another":     {"UPDATE postings SET account = 'mallory' WHERE account <> '' AND (origin_no, movement) = " + aMovement, find(balances, balances)},
-		"movement deleted":       {"DELETE FROM postings WHERE (origin_no, movement) = " + aMovement, find(balances, balances, notHeld)},
+		"posting to another":     {"UPDATE postings SET account = 'mallory' WHERE account <> '' AND (origin_no, movement) = " + aMovement, find(balances, balances, credits, credits)},
+		"movement deleted":       {"DELETE FROM postings WHERE (origin_no, movement) = " + aMovement, find(balances, balances, notHeld, credits)},
 		"network line deleted":   {"DELETE FROM postings WHERE account_kind = 'network' AND (origin_no, movement) = " + aMovement, find(balances, notZero)},
-		"customer line deleted":  {"DELETE FROM postings WHERE account_kind <> 'network' AND (origin_no, movement) = " + aMovement, find(balances, notZero, notHeld)},
+		"customer line deleted":  {"DELETE FROM postings WHERE account_kind <> 'network' AND (origin_no, movement) = " + aMovement, find(balances, notZero, notHeld, credits)},
 		"movement and balances deleted": {`WITH gone AS (DELETE FROM postings WHERE (origin_no, movement) = ` + aMovement + ` RETURNING *)
-			UPDATE balances b SET amount = b.amount - g.amount FROM gone g WHERE (b.account_kind, b.account, b.instrument_no) = (g.account_kind, g.account, g.instrument_no)`, find(balances, notHeld)}, // what is left is a balance of nothing
+			UPDATE balances b SET amount = b.amount - g.amount FROM gone g WHERE (b.account_kind, b.account, b.instrument_no) = (g.account_kind, g.account, g.instrument_no)`, find(notHeld, credits)},
 	}
 }
 
@@ -263,6 +265,9 @@ func TestEveryTamperingIsFound(t *testing.T) {
 
 			b := n.books(t)
 			require.Empty(t, b.run(t).Differences)
+
+			_, err := b.pool.Exec(t.Context(), "ALTER TABLE postings DISABLE TRIGGER postings_stay")
+			require.NoError(t, err)
 
 			tag, err := b.pool.Exec(t.Context(), c.sql)
 			require.NoError(t, err)

@@ -21,14 +21,19 @@ type Audit struct {
 	Instructions []OpenContract
 	// Postings are the sums of all postings, Balances what the table of balances says.
 	Postings, Balances []AccountTotal
+	// Credited are the sums of credited deposits per account, Credits the sums of what the ledger's updates posted to
+	// customers.
+	Credited, Credits []AccountTotal
 }
 
 // HeldContract is an active holding.
 type HeldContract struct {
-	Contract     ident.ContractID
-	Instrument   ident.Instrument
-	Amount       amount.Amount
-	Locked       bool
+	Contract   ident.ContractID
+	Instrument ident.Instrument
+	Amount     amount.Amount
+	Locked     bool
+	// LockEnds is nil for a lock that does not end by itself.
+	LockEnds     *time.Time
 	Synchronizer ident.SynchronizerID
 	InFlight     bool
 }
@@ -41,6 +46,9 @@ type OpenContract struct {
 	Instrument    ident.Instrument
 	Amount        amount.Amount
 	ExecuteBefore time.Time
+	// Memo is as the database keeps it.
+	Memo           *string
+	AwaitsReceiver bool
 }
 
 // AccountTotal is what an account has of a token.
@@ -48,7 +56,7 @@ type AccountTotal struct {
 	Kind       books.AccountKind
 	Account    string
 	Instrument ident.Instrument
-	Amount     amount.Amount
+	Amount     amount.Total
 }
 
 // auditPage is how many rows are read at once.
@@ -111,7 +119,7 @@ func (db *DB) fillAudit(ctx context.Context, tx pgx.Tx, treasury int32, instrume
 
 		for _, row := range rows {
 			a.Holdings = append(a.Holdings, HeldContract{
-				Contract: row.ContractID, Instrument: instruments[row.InstrumentNo], Amount: row.Amount, Locked: row.LockHolders != nil,
+				Contract: row.ContractID, Instrument: instruments[row.InstrumentNo], Amount: row.Amount, Locked: row.LockHolders != nil, LockEnds: row.LockExpiresAt,
 				Synchronizer: row.SynchronizerID, InFlight: row.InFlight,
 			})
 			after = row.ContractID
@@ -126,15 +134,51 @@ func (db *DB) fillAudit(ctx context.Context, tx pgx.Tx, treasury int32, instrume
 		return err
 	}
 
+	return db.fillAccountTotals(ctx, tx, treasury, instruments, a)
+}
+
+// accountRow is a sum as the queries give it.
+type accountRow struct {
+	kind, account string
+	instrument    int32
+	total         string
+}
+
+func (db *DB) fillAccountTotals(
+	ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit,
+) error {
 	postings, err := db.queries.PostingTotals(ctx, tx, treasury)
 	if err != nil {
 		return fmt.Errorf("sum postings: %w", err)
 	}
 
-	for _, row := range postings {
-		a.Postings = append(a.Postings, AccountTotal{
-			Kind: books.AccountKind(row.AccountKind), Account: row.Account, Instrument: instruments[row.InstrumentNo], Amount: row.Total,
-		})
+	credited, err := db.queries.DepositCreditedTotals(ctx, tx, treasury)
+	if err != nil {
+		return fmt.Errorf("sum credited deposits: %w", err)
+	}
+
+	credits, err := db.queries.PostingCreditTotals(ctx, tx, treasury)
+	if err != nil {
+		return fmt.Errorf("sum credits: %w", err)
+	}
+
+	for _, sum := range []struct {
+		to   *[]AccountTotal
+		rows []accountRow
+	}{
+		{&a.Postings, mapped(postings, func(r dbsqlc.PostingTotalsRow) accountRow {
+			return accountRow{r.AccountKind, r.Account, r.InstrumentNo, r.Total}
+		})},
+		{&a.Credited, mapped(credited, func(r dbsqlc.DepositCreditedTotalsRow) accountRow {
+			return accountRow{string(books.Customer), r.Account, r.InstrumentNo, r.Total}
+		})},
+		{&a.Credits, mapped(credits, func(r dbsqlc.PostingCreditTotalsRow) accountRow {
+			return accountRow{string(books.Customer), r.Account, r.InstrumentNo, r.Total}
+		})},
+	} {
+		if *sum.to, err = accountTotals(sum.rows, instruments); err != nil {
+			return err
+		}
 	}
 
 	balances, err := db.queries.BalanceList(ctx, tx, treasury)
@@ -144,11 +188,38 @@ func (db *DB) fillAudit(ctx context.Context, tx pgx.Tx, treasury int32, instrume
 
 	for _, row := range balances {
 		a.Balances = append(a.Balances, AccountTotal{
-			Kind: books.AccountKind(row.AccountKind), Account: row.Account, Instrument: instruments[row.InstrumentNo], Amount: row.Amount,
+			Kind: books.AccountKind(row.AccountKind), Account: row.Account,
+			Instrument: instruments[row.InstrumentNo], Amount: row.Amount,
 		})
 	}
 
 	return nil
+}
+
+func mapped[From, To any](list []From, f func(From) To) []To {
+	out := make([]To, len(list))
+	for i, v := range list {
+		out[i] = f(v)
+	}
+
+	return out
+}
+
+func accountTotals(rows []accountRow, instruments map[int32]ident.Instrument) ([]AccountTotal, error) {
+	totals := make([]AccountTotal, len(rows))
+
+	for i, row := range rows {
+		total, err := amount.ParseTotal(row.total)
+		if err != nil {
+			return nil, fmt.Errorf("sum of account %s %s: %w", row.kind, row.account, err)
+		}
+
+		totals[i] = AccountTotal{
+			Kind: books.AccountKind(row.kind), Account: row.account, Instrument: instruments[row.instrument], Amount: total,
+		}
+	}
+
+	return totals, nil
 }
 
 func (db *DB) fillInstructions(ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit) error {
@@ -163,7 +234,7 @@ func (db *DB) fillInstructions(ctx context.Context, tx pgx.Tx, treasury int32, i
 		for _, row := range rows {
 			a.Instructions = append(a.Instructions, OpenContract{
 				Contract: row.ContractID, Sender: row.Sender, Receiver: row.Receiver, Instrument: instruments[row.InstrumentNo],
-				Amount: row.Amount, ExecuteBefore: row.ExecuteBefore,
+				Amount: row.Amount, ExecuteBefore: row.ExecuteBefore, Memo: row.Memo, AwaitsReceiver: row.AwaitsReceiver,
 			})
 			after = row.ContractID
 		}

@@ -39,8 +39,13 @@ func (db *DB) TryLock(ctx context.Context, treasury TreasuryID) (*Lock, bool, er
 	return &Lock{conn: conn}, true, nil
 }
 
-// Release gives the lock back by closing its connection, so that it is free whatever state the connection is in.
+// Release gives the lock back, and closes its connection, so that it is free whatever state the connection is in.
 func (l *Lock) Release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	defer cancel()
+
 	conn := l.conn.Hijack()
-	_ = conn.Close(ctx) // the server frees the lock when the connection is gone, cleanly or not
+	// Asked for, the lock is free at once; otherwise the server frees it when it notices that the connection is gone.
+	_, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+	_ = conn.Close(ctx)
 }

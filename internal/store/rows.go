@@ -162,16 +162,9 @@ func lockColumns(l *token.Lock, created time.Time) (holders []string, expires *t
 		holders = append(holders, string(h))
 	}
 
-	expires = l.ExpiresAt
-	if l.ExpiresAfter != nil {
-		if after := created.Add(*l.ExpiresAfter); expires == nil || after.Before(*expires) {
-			expires = &after
-		}
-	}
-
 	text := memo.Stored(l.Context)
 
-	return holders, expires, &text
+	return holders, l.Ends(created), &text
 }
 
 func (r *rows) addTransfers(rec *Record) error {

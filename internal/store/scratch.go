@@ -179,6 +179,11 @@ func compareScratch(ctx context.Context, tx pgx.Tx, treasury int32) ([]TableDiff
 // replaceDerived puts the rebuilt rows in place. Postings are inserted last, after the balances were emptied: the
 // trigger sums them up again.
 func replaceDerived(ctx context.Context, tx pgx.Tx, treasury int32) error {
+	// The books are written once; this is the one exception, and the database knows it by this setting.
+	if _, err := tx.Exec(ctx, "SET LOCAL ces.rebuild = 'on'"); err != nil {
+		return fmt.Errorf("announce rebuild: %w", err)
+	}
+
 	if _, err := tx.Exec(ctx, "DELETE FROM balances WHERE treasury_id = $1", treasury); err != nil {
 		return fmt.Errorf("empty balances: %w", err)
 	}

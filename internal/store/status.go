@@ -24,7 +24,7 @@ type Status struct {
 type HoldingTotal struct {
 	Instrument ident.Instrument
 	Holdings   int64
-	Total      amount.Amount
+	Total      amount.Total
 }
 
 // DepositTotal sums the deposits of a token that are in the same state for the same reason.
@@ -33,7 +33,7 @@ type DepositTotal struct {
 	Reason     string
 	Instrument ident.Instrument
 	Count      int64
-	Total      amount.Amount
+	Total      amount.Total
 }
 
 // Status reads a treasury's status. Its parts are read one after the other and may be moments apart.
@@ -62,7 +62,12 @@ func (db *DB) Status(ctx context.Context, treasury TreasuryID) (Status, error) {
 			return Status{}, err
 		}
 
-		s.Holdings = append(s.Holdings, HoldingTotal{Instrument: instrument, Holdings: row.Holdings, Total: row.Total})
+		total, err := amount.ParseTotal(row.Total)
+		if err != nil {
+			return Status{}, fmt.Errorf("sum holdings: %w", err)
+		}
+
+		s.Holdings = append(s.Holdings, HoldingTotal{Instrument: instrument, Holdings: row.Holdings, Total: total})
 	}
 
 	deposits, err := db.queries.DepositTotals(ctx, db.exec, int32(treasury))
@@ -71,9 +76,14 @@ func (db *DB) Status(ctx context.Context, treasury TreasuryID) (Status, error) {
 	}
 
 	for _, row := range deposits {
+		total, err := amount.ParseTotal(row.Total)
+		if err != nil {
+			return Status{}, fmt.Errorf("sum deposits: %w", err)
+		}
+
 		s.Deposits = append(s.Deposits, DepositTotal{
 			State: books.DepositState(row.State), Reason: row.Reason, Instrument: ident.Instrument{Admin: row.Admin, ID: row.InstrumentID},
-			Count: row.Deposits, Total: row.Total,
+			Count: row.Deposits, Total: total,
 		})
 	}
 

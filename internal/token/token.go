@@ -29,6 +29,19 @@ type Lock struct {
 	Context string
 }
 
+// Ends is when the lock of a holding that was created at this time ends by itself; nil if it does not.
+func (l Lock) Ends(created time.Time) *time.Time {
+	ends := l.ExpiresAt
+
+	if l.ExpiresAfter != nil {
+		if after := created.Add(*l.ExpiresAfter); ends == nil || after.Before(*ends) {
+			ends = &after
+		}
+	}
+
+	return ends
+}
+
 // Metadata is the standard's annotations: a stranger's text under keys that look like DNS names.
 type Metadata map[string]string
 

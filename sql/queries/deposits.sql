@@ -32,6 +32,10 @@ CROSS JOIN LATERAL (SELECT * FROM deposits WHERE deposits.treasury_id = @treasur
 SELECT deposit_id, state, reason, account FROM deposits WHERE treasury_id = @treasury_id AND deposit_id = ANY(@deposit_ids::uuid[]);
 
 -- name: DepositTotals :many
-SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::numeric(38,10) AS total
+SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
 FROM deposits d JOIN instruments i USING (instrument_no)
 WHERE d.treasury_id = @treasury_id GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4;
+
+-- name: DepositCreditedTotals :many
+SELECT coalesce(account, '')::text AS account, instrument_no, sum(amount)::text AS total
+FROM deposits WHERE treasury_id = @treasury_id AND state = 'credited' GROUP BY account, instrument_no ORDER BY 1, 2;

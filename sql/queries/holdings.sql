@@ -14,8 +14,8 @@ WHERE h.treasury_id = @treasury_id AND h.contract_id = a.contract_id AND h.archi
 -- name: HoldingMove :execrows
 -- HoldingMove follows reassignments. Two synchronizers can tell them out of order, so the counter decides which is later.
 UPDATE holdings h
-SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
-    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
+SET synchronizer_id = m.synchronizer_id, in_flight = NOT m.arrived,
+    reassignments = CASE WHEN m.arrived THEN m.counter ELSE m.counter - 1 END
 FROM (SELECT
     unnest(@contract_ids::text[]) AS contract_id,
     unnest(@synchronizer_ids::text[]) AS synchronizer_id,
@@ -43,5 +43,5 @@ WHERE treasury_id = @treasury_id AND created_no <= @at_no AND (archived_no IS NU
 ORDER BY contract_id LIMIT @most;
 
 -- name: HoldingTotals :many
-SELECT instrument_no, count(*) AS holdings, sum(amount)::numeric(38,10) AS total
+SELECT instrument_no, count(*) AS holdings, sum(amount)::text AS total
 FROM holdings WHERE treasury_id = @treasury_id AND archived_no IS NULL GROUP BY instrument_no ORDER BY instrument_no;

@@ -14,6 +14,41 @@ import (
 	"github.com/google/uuid"
 )
 
+const depositCreditedTotals = `-- name: DepositCreditedTotals :many
+SELECT coalesce(account, '')::text AS account, instrument_no, sum(amount)::text AS total
+FROM deposits WHERE treasury_id = $1 AND state = 'credited' GROUP BY account, instrument_no ORDER BY 1, 2
+`
+
+type DepositCreditedTotalsRow struct {
+	Account      string
+	InstrumentNo int32
+	Total        string
+}
+
+// DepositCreditedTotals
+//
+//	SELECT coalesce(account, '')::text AS account, instrument_no, sum(amount)::text AS total
+//	FROM deposits WHERE treasury_id = $1 AND state = 'credited' GROUP BY account, instrument_no ORDER BY 1, 2
+func (q *Queries) DepositCreditedTotals(ctx context.Context, db DBTX, treasuryID int32) ([]DepositCreditedTotalsRow, error) {
+	rows, err := db.Query(ctx, depositCreditedTotals, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DepositCreditedTotalsRow
+	for rows.Next() {
+		var i DepositCreditedTotalsRow
+		if err := rows.Scan(&i.Account, &i.InstrumentNo, &i.Total); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 type DepositInsertParams struct {
 	TreasuryID    int32
 	DepositID     uuid.UUID
@@ -192,7 +227,7 @@ func (q *Queries) DepositSettle(ctx context.Context, db DBTX, arg DepositSettleP
 }
 
 const depositTotals = `-- name: DepositTotals :many
-SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::numeric(38,10) AS total
+SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
 FROM deposits d JOIN instruments i USING (instrument_no)
 WHERE d.treasury_id = $1 GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
 `
@@ -203,12 +238,12 @@ type DepositTotalsRow struct {
 	Admin        ident.Party
 	InstrumentID string
 	Deposits     int64
-	Total        amount.Amount
+	Total        string
 }
 
 // DepositTotals
 //
-//	SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::numeric(38,10) AS total
+//	SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
 //	FROM deposits d JOIN instruments i USING (instrument_no)
 //	WHERE d.treasury_id = $1 GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
 func (q *Queries) DepositTotals(ctx context.Context, db DBTX, treasuryID int32) ([]DepositTotalsRow, error) {

@@ -245,8 +245,8 @@ func (q *Queries) HoldingListNamed(ctx context.Context, db DBTX, arg HoldingList
 
 const holdingMove = `-- name: HoldingMove :execrows
 UPDATE holdings h
-SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
-    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
+SET synchronizer_id = m.synchronizer_id, in_flight = NOT m.arrived,
+    reassignments = CASE WHEN m.arrived THEN m.counter ELSE m.counter - 1 END
 FROM (SELECT
     unnest($2::text[]) AS contract_id,
     unnest($3::text[]) AS synchronizer_id,
@@ -267,8 +267,8 @@ type HoldingMoveParams struct {
 // HoldingMove follows reassignments. Two synchronizers can tell them out of order, so the counter decides which is later.
 //
 //	UPDATE holdings h
-//	SET synchronizer_id = CASE WHEN m.arrived THEN m.synchronizer_id ELSE h.synchronizer_id END, in_flight = NOT m.arrived,
-//	    reassignments = CASE WHEN m.arrived THEN m.counter ELSE h.reassignments END
+//	SET synchronizer_id = m.synchronizer_id, in_flight = NOT m.arrived,
+//	    reassignments = CASE WHEN m.arrived THEN m.counter ELSE m.counter - 1 END
 //	FROM (SELECT
 //	    unnest($2::text[]) AS contract_id,
 //	    unnest($3::text[]) AS synchronizer_id,
@@ -291,19 +291,19 @@ func (q *Queries) HoldingMove(ctx context.Context, db DBTX, arg HoldingMoveParam
 }
 
 const holdingTotals = `-- name: HoldingTotals :many
-SELECT instrument_no, count(*) AS holdings, sum(amount)::numeric(38,10) AS total
+SELECT instrument_no, count(*) AS holdings, sum(amount)::text AS total
 FROM holdings WHERE treasury_id = $1 AND archived_no IS NULL GROUP BY instrument_no ORDER BY instrument_no
 `
 
 type HoldingTotalsRow struct {
 	InstrumentNo int32
 	Holdings     int64
-	Total        amount.Amount
+	Total        string
 }
 
 // HoldingTotals
 //
-//	SELECT instrument_no, count(*) AS holdings, sum(amount)::numeric(38,10) AS total
+//	SELECT instrument_no, count(*) AS holdings, sum(amount)::text AS total
 //	FROM holdings WHERE treasury_id = $1 AND archived_no IS NULL GROUP BY instrument_no ORDER BY instrument_no
 func (q *Queries) HoldingTotals(ctx context.Context, db DBTX, treasuryID int32) ([]HoldingTotalsRow, error) {
 	rows, err := db.Query(ctx, holdingTotals, treasuryID)

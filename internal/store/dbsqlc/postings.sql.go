@@ -19,7 +19,7 @@ type BalanceListRow struct {
 	AccountKind  string
 	Account      string
 	InstrumentNo int32
-	Amount       amount.Amount
+	Amount       amount.Total
 }
 
 // BalanceList
@@ -50,6 +50,43 @@ func (q *Queries) BalanceList(ctx context.Context, db DBTX, treasuryID int32) ([
 	return items, nil
 }
 
+const postingCreditTotals = `-- name: PostingCreditTotals :many
+SELECT account, instrument_no, sum(amount)::text AS total
+FROM postings WHERE treasury_id = $1 AND origin = 'ledger' AND account_kind = 'customer'
+GROUP BY account, instrument_no ORDER BY 1, 2
+`
+
+type PostingCreditTotalsRow struct {
+	Account      string
+	InstrumentNo int32
+	Total        string
+}
+
+// PostingCreditTotals sums what updates of the ledger posted to customers; credited deposits must sum to the same.
+//
+//	SELECT account, instrument_no, sum(amount)::text AS total
+//	FROM postings WHERE treasury_id = $1 AND origin = 'ledger' AND account_kind = 'customer'
+//	GROUP BY account, instrument_no ORDER BY 1, 2
+func (q *Queries) PostingCreditTotals(ctx context.Context, db DBTX, treasuryID int32) ([]PostingCreditTotalsRow, error) {
+	rows, err := db.Query(ctx, postingCreditTotals, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PostingCreditTotalsRow
+	for rows.Next() {
+		var i PostingCreditTotalsRow
+		if err := rows.Scan(&i.Account, &i.InstrumentNo, &i.Total); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 type PostingInsertParams struct {
 	TreasuryID   int32
 	Origin       string
@@ -63,7 +100,7 @@ type PostingInsertParams struct {
 }
 
 const postingTotals = `-- name: PostingTotals :many
-SELECT account_kind, account, instrument_no, sum(amount)::numeric(38,10) AS total
+SELECT account_kind, account, instrument_no, sum(amount)::text AS total
 FROM postings WHERE treasury_id = $1 GROUP BY account_kind, account, instrument_no ORDER BY 1, 2, 3
 `
 
@@ -71,12 +108,12 @@ type PostingTotalsRow struct {
 	AccountKind  string
 	Account      string
 	InstrumentNo int32
-	Total        amount.Amount
+	Total        string
 }
 
 // PostingTotals
 //
-//	SELECT account_kind, account, instrument_no, sum(amount)::numeric(38,10) AS total
+//	SELECT account_kind, account, instrument_no, sum(amount)::text AS total
 //	FROM postings WHERE treasury_id = $1 GROUP BY account_kind, account, instrument_no ORDER BY 1, 2, 3
 func (q *Queries) PostingTotals(ctx context.Context, db DBTX, treasuryID int32) ([]PostingTotalsRow, error) {
 	rows, err := db.Query(ctx, postingTotals, treasuryID)
