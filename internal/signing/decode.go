@@ -6,9 +6,9 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// Decode reads a PreparedTransaction as the node sent it (base64 decoded). Whatever it accepts is understood completely:
-// every field known, every number canonical, and the nodes a forest in which each hangs once. Its errors wrap one of the
-// sentinels of this package.
+// Decode reads a PreparedTransaction as the node sent it (base64 decoded). Whatever it accepts is understood
+// completely: every field known, every number canonical, and the nodes a forest in which each hangs once. Its errors
+// wrap one of the sentinels of this package.
 //
 // What Decode returned and Hash hashed is what a signature covers, except for what Prepared.NotHashed names.
 func Decode(raw []byte) (Prepared, error) {
@@ -80,7 +80,7 @@ func (d *decoder) metadata(m message) Metadata {
 		case metadataInputContracts:
 			out.InputContracts = append(out.InputContracts, d.inputContract(m.item("input_contracts")))
 		case metadataGlobalKeyMapping:
-			d.fail(ErrUnhashedField, "global_key_mapping")
+			d.failf(ErrUnhashedField, "global_key_mapping")
 		case metadataMinLedgerTime:
 			out.MinLedgerTime = new(m.micros())
 		case metadataMaxLedgerTime:
@@ -220,7 +220,7 @@ func (d *decoder) node(m message) flatNode {
 // fixed copies bytes of a fixed length, as hashes have.
 func (d *decoder) fixed(dst, src []byte) {
 	if len(src) != len(dst) {
-		d.fail(ErrInvalidValue, "%d bytes instead of %d", len(src), len(dst))
+		d.failf(ErrInvalidValue, "%d bytes instead of %d", len(src), len(dst))
 
 		return
 	}
@@ -231,7 +231,7 @@ func (d *decoder) fixed(dst, src []byte) {
 func (d *decoder) synchronizer(text string) ident.SynchronizerID {
 	id, err := ident.ParseSynchronizerID(text)
 	if err != nil {
-		d.fail(ErrInvalidValue, "%v", err)
+		d.failf(ErrInvalidValue, "%v", err)
 	}
 
 	return id
@@ -241,7 +241,7 @@ func (d *decoder) synchronizer(text string) ident.SynchronizerID {
 // is. Who compares it with a party that was parsed knows what it is.
 func (d *decoder) party(text string) ident.Party {
 	if text == "" || !asciiText(text) {
-		d.fail(ErrInvalidValue, "party %.80q", text)
+		d.failf(ErrInvalidValue, "party %.80q", text)
 	}
 
 	return ident.Party(text)
@@ -250,7 +250,7 @@ func (d *decoder) party(text string) ident.Party {
 // contractID accepts one spelling only, since what is hashed are the bytes behind the digits.
 func (d *decoder) contractID(text string) ident.ContractID {
 	if text == "" || len(text)%2 != 0 || !lowerHex(text) {
-		d.fail(ErrInvalidValue, "contract id %.80q", text)
+		d.failf(ErrInvalidValue, "contract id %.80q", text)
 	}
 
 	return ident.ContractID(text)
@@ -278,7 +278,7 @@ func (d *decoder) identifier(m message) ident.Name {
 
 	name, err := ident.ParseName(packageID + ":" + module + ":" + entity)
 	if err != nil {
-		d.fail(ErrInvalidValue, "%v", err)
+		d.failf(ErrInvalidValue, "%v", err)
 	}
 
 	return name

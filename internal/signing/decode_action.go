@@ -30,7 +30,7 @@ func (d *decoder) action(m message) (action Action, children []string) {
 	}
 
 	if action == nil {
-		d.fail(ErrMissingField, "a node without an action")
+		d.failf(ErrMissingField, "a node without an action")
 	}
 
 	return action, children
@@ -104,7 +104,7 @@ func (d *decoder) exercise(m message) (out Exercise, children []string) {
 		case exerciseByKey:
 			out.ByKey = m.bool()
 		case exerciseExternalCallResults:
-			d.fail(ErrUnhashedField, "external_call_results")
+			d.failf(ErrUnhashedField, "external_call_results")
 		default:
 			m.unknown()
 		}

@@ -87,13 +87,11 @@ func TestBuiltTransactionsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 
 	broken := map[string]func(p *Prepared){
-		"a node that is nil":     func(p *Prepared) { p.Transaction.Roots = []*Node{nil} },
-		"a node that does not":   func(p *Prepared) { p.Transaction.Roots[0].Action = nil },
-		"an action by reference": func(p *Prepared) { p.Transaction.Roots[0].Action = &Fetch{} },
-		"no argument":            func(p *Prepared) { p.Transaction.Roots[0].Action = Create{LFVersion: LFVersion1} },
-		"no seed":                func(p *Prepared) { p.Transaction.Roots[0].Seed = nil },
-		"a value by reference":   func(p *Prepared) { p.Metadata.InputContracts[0].Create.Argument = &Record{} },
-		"no contract id":         func(p *Prepared) { p.Metadata.InputContracts[0].Create.ContractID = "xy" },
+		"a node that is nil":   func(p *Prepared) { p.Transaction.Roots = []*Node{nil} },
+		"a node that does not": func(p *Prepared) { p.Transaction.Roots[0].Action = nil },
+		"no argument":          func(p *Prepared) { p.Transaction.Roots[0].Action = Create{LFVersion: LFVersion1} },
+		"no seed":              func(p *Prepared) { p.Transaction.Roots[0].Seed = nil },
+		"no contract id":       func(p *Prepared) { p.Metadata.InputContracts[0].Create.ContractID = "xy" },
 	}
 
 	for name, change := range broken {
@@ -158,20 +156,22 @@ func TestNodesMustBeAForest(t *testing.T) {
 		parts [][]byte
 		want  error
 	}{
-		"a tree":             {[][]byte{root("0"), exercise(0, "1"), exercise(1), seed(0), seed(1)}, nil},
-		"two trees":          {[][]byte{root("1"), root("0"), exercise(0), exercise(1), seed(0), seed(1)}, nil},
-		"a fetch":            {[][]byte{root("5"), fetch}, nil},
-		"nothing":            {nil, ErrStructure},
-		"no root":            {[][]byte{exercise(0), seed(0)}, ErrStructure},
-		"an unknown root":    {[][]byte{root("1"), exercise(0), seed(0)}, ErrStructure},
-		"an unknown child":   {[][]byte{root("0"), exercise(0, "1"), seed(0)}, ErrStructure},
-		"a stray node":       {[][]byte{root("0"), exercise(0), exercise(1), seed(0), seed(1)}, ErrStructure},
-		"a root twice":       {[][]byte{root("0"), root("0"), exercise(0), seed(0)}, ErrStructure},
-		"a child twice":      {[][]byte{root("0"), exercise(0, "1", "1"), exercise(1), seed(0), seed(1)}, ErrStructure},
-		"a child and root":   {[][]byte{root("0"), root("1"), exercise(0, "1"), exercise(1), seed(0), seed(1)}, ErrStructure},
-		"an own child":       {[][]byte{root("0"), exercise(0, "0"), seed(0)}, ErrStructure},
-		"a circle":           {[][]byte{root("0"), exercise(0, "1"), exercise(1, "0"), seed(0), seed(1)}, ErrStructure},
-		"a circle apart":     {[][]byte{root("5"), fetch, exercise(0, "1"), exercise(1, "0"), seed(0), seed(1)}, ErrStructure},
+		"a tree":           {[][]byte{root("0"), exercise(0, "1"), exercise(1), seed(0), seed(1)}, nil},
+		"two trees":        {[][]byte{root("1"), root("0"), exercise(0), exercise(1), seed(0), seed(1)}, nil},
+		"a fetch":          {[][]byte{root("5"), fetch}, nil},
+		"nothing":          {nil, ErrStructure},
+		"no root":          {[][]byte{exercise(0), seed(0)}, ErrStructure},
+		"an unknown root":  {[][]byte{root("1"), exercise(0), seed(0)}, ErrStructure},
+		"an unknown child": {[][]byte{root("0"), exercise(0, "1"), seed(0)}, ErrStructure},
+		"a stray node":     {[][]byte{root("0"), exercise(0), exercise(1), seed(0), seed(1)}, ErrStructure},
+		"a root twice":     {[][]byte{root("0"), root("0"), exercise(0), seed(0)}, ErrStructure},
+		"a child twice":    {[][]byte{root("0"), exercise(0, "1", "1"), exercise(1), seed(0), seed(1)}, ErrStructure},
+		"a child and root": {[][]byte{root("0"), root("1"), exercise(0, "1"), exercise(1), seed(0), seed(1)}, ErrStructure},
+		"an own child":     {[][]byte{root("0"), exercise(0, "0"), seed(0)}, ErrStructure},
+		"a circle":         {[][]byte{root("0"), exercise(0, "1"), exercise(1, "0"), seed(0), seed(1)}, ErrStructure},
+		"a circle apart": {
+			[][]byte{root("5"), fetch, exercise(0, "1"), exercise(1, "0"), seed(0), seed(1)}, ErrStructure,
+		},
 		"one id, two nodes":  {[][]byte{root("0"), exercise(0), exercise(0), seed(0)}, ErrStructure},
 		"no seed":            {[][]byte{root("0"), exercise(0)}, ErrStructure},
 		"two seeds":          {[][]byte{root("0"), exercise(0), seed(0), seed(0)}, ErrStructure},
@@ -204,7 +204,7 @@ func TestNodesMustBeAForest(t *testing.T) {
 }
 
 func protoText(num number, s string) []byte {
-	return protowire.AppendString(protowire.AppendTag(nil, num, protowire.BytesType), s)
+	return protowire.AppendString(protowire.AppendTag(nil, protowire.Number(num), protowire.BytesType), s)
 }
 
 func TestAContractIsDescribedOnce(t *testing.T) {
@@ -292,7 +292,7 @@ func TestBounds(t *testing.T) {
 		n := &Node{ID: 0, Action: Rollback{}}
 
 		for id := range depth {
-			n = &Node{ID: ident.NodeID(id + 1), Action: Rollback{Children: []*Node{n}}} //nolint:gosec // small
+			n = &Node{ID: ident.NodeID(id + 1), Action: Rollback{Children: []*Node{n}}}
 		}
 
 		p.Transaction.Roots = []*Node{n}

@@ -78,7 +78,7 @@ func DecodeTopology(raw []byte) (TopologyTransaction, error) {
 			out = d.topology(m.sub("data"))
 		case versionedVersion:
 			if v := m.uint32(); v != topologyProtoVersion {
-				d.fail(ErrUnknownField, "version %d of the message", v)
+				d.failf(ErrUnknownField, "version %d of the message", v)
 			}
 		default:
 			m.unknown()
@@ -100,7 +100,7 @@ func (d *decoder) topology(m message) TopologyTransaction {
 	for m.next() {
 		switch m.num {
 		case topologyOperation:
-			out.Operation = TopologyOperation(m.enum(uint32(TopologyAddReplace), uint32(TopologyRemove)))
+			out.Operation = TopologyOperation(m.enum(uint8(TopologyAddReplace), uint8(TopologyRemove)))
 		case topologySerial:
 			out.Serial = m.uint32()
 		case topologyMapping:
@@ -135,7 +135,7 @@ func (d *decoder) mapping(m message) TopologyMapping {
 	}
 
 	if out == nil {
-		d.fail(ErrMissingField, "a topology transaction without a mapping")
+		d.failf(ErrMissingField, "a topology transaction without a mapping")
 	}
 
 	return out
@@ -195,7 +195,7 @@ func (d *decoder) hostingParticipant(m message) HostingParticipant {
 		case participantUID:
 			out.Participant = ident.ParticipantID(d.topologyParty(m.text(maxPartyBytes)))
 		case participantPermission:
-			out.Permission = Permission(m.enum(uint32(PermissionSubmission), uint32(PermissionObservation)))
+			out.Permission = Permission(m.enum(uint8(PermissionSubmission), uint8(PermissionObservation)))
 		case participantOnboarding:
 			out.Onboarding = d.empty(m.sub("onboarding"))
 		default:
@@ -281,7 +281,7 @@ func (d *decoder) topologyKey(m message) TopologyKey {
 
 	key, err := ParsePublicKey(spec, format, data)
 	if err != nil {
-		d.fail(ErrInvalidValue, "%s: %v", m.name, err)
+		d.failf(ErrInvalidValue, "%s: %v", m.name, err)
 	}
 
 	out.Key = key
@@ -302,7 +302,7 @@ func (d *decoder) usages(m *message) []KeyUsage {
 			out = append(out, usage)
 			d.count()
 		default:
-			d.fail(ErrUnknownField, "key usage %d", usage)
+			d.failf(ErrUnknownField, "key usage %d", usage)
 
 			return nil
 		}
@@ -312,15 +312,16 @@ func (d *decoder) usages(m *message) []KeyUsage {
 }
 
 // enum is a singular enumeration whose known numbers are consecutive.
-func (m *message) enum(first, last uint32) uint32 {
-	v := m.uint32()
-	if v < first || v > last {
-		m.d.fail(ErrUnknownField, "field %d has the value %d", m.num, v)
+func (m *message) enum(first, last uint8) uint8 {
+	m.once(protowire.VarintType)
+
+	if m.bits < uint64(first) || m.bits > uint64(last) {
+		m.d.failf(ErrUnknownField, "field %d has the value %d", m.num, m.bits)
 
 		return first
 	}
 
-	return v
+	return uint8(m.bits) //nolint:gosec // at most last
 }
 
 // empty reads a message that has no fields and means yes by being there.
@@ -335,7 +336,7 @@ func (d *decoder) empty(m message) bool {
 func (d *decoder) fingerprint(text string) Fingerprint {
 	f, err := ParseFingerprint(text)
 	if err != nil {
-		d.fail(ErrInvalidValue, "%v", err)
+		d.failf(ErrInvalidValue, "%v", err)
 	}
 
 	return f
@@ -349,7 +350,7 @@ func (d *decoder) topologyParty(text string) ident.Party {
 	}
 
 	if err != nil {
-		d.fail(ErrInvalidValue, "%v", err)
+		d.failf(ErrInvalidValue, "%v", err)
 	}
 
 	return party

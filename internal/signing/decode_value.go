@@ -9,7 +9,7 @@ import (
 // value reads one Daml value. A value of which no alternative is set is refused: nobody knows its encoding.
 func (d *decoder) value(m message, depth int) Value {
 	if depth > maxValueDepth {
-		d.fail(ErrTooLarge, "values nest deeper than %d", maxValueDepth)
+		d.failf(ErrTooLarge, "values nest deeper than %d", maxValueDepth)
 	}
 
 	var out Value
@@ -23,7 +23,7 @@ func (d *decoder) value(m message, depth int) Value {
 	}
 
 	if out == nil {
-		d.fail(ErrMissingField, "%s without a value", m.name)
+		d.failf(ErrMissingField, "%s without a value", m.name)
 	}
 
 	return out
@@ -157,7 +157,7 @@ func (d *decoder) textMap(m message, depth int) TextMap {
 		entry := d.textEntry(m.item("entries"), depth)
 
 		if _, twice := keys[entry.Key]; twice {
-			d.fail(ErrInvalidValue, "text map with the key %.80q twice", entry.Key)
+			d.failf(ErrInvalidValue, "text map with the key %.80q twice", entry.Key)
 		}
 
 		keys[entry.Key] = struct{}{}
@@ -206,7 +206,7 @@ func (d *decoder) genMap(m message, depth int) GenMap {
 		e.value(entry.Key)
 
 		if _, twice := keys[string(e.buf)]; twice {
-			d.fail(ErrInvalidValue, "map with the same key twice")
+			d.failf(ErrInvalidValue, "map with the same key twice")
 		}
 
 		keys[string(e.buf)] = struct{}{}
@@ -260,7 +260,7 @@ func (d *decoder) checkLabels(r Record) {
 
 	for _, f := range r.Fields {
 		if _, twice := labels[f.Label]; twice && f.Label != "" {
-			d.fail(ErrInvalidValue, "record with the field %.80q twice", f.Label)
+			d.failf(ErrInvalidValue, "record with the field %.80q twice", f.Label)
 		}
 
 		labels[f.Label] = struct{}{}
@@ -328,7 +328,7 @@ func (d *decoder) enum(m message) Enum {
 
 func (d *decoder) date(days int32) Date {
 	if days < minDate || days > maxDate {
-		d.fail(ErrInvalidValue, "date %d outside of the years 1 to 9999", days)
+		d.failf(ErrInvalidValue, "date %d outside of the years 1 to 9999", days)
 	}
 
 	return Date(days)
@@ -336,7 +336,7 @@ func (d *decoder) date(days int32) Date {
 
 func (d *decoder) timestamp(micros int64) Timestamp {
 	if micros < minTimestamp || micros > maxTimestamp {
-		d.fail(ErrInvalidValue, "time %d outside of the years 1 to 9999", micros)
+		d.failf(ErrInvalidValue, "time %d outside of the years 1 to 9999", micros)
 	}
 
 	return Timestamp(micros)
@@ -350,7 +350,7 @@ func (d *decoder) numeric(text string) Numeric {
 	ok := digits(whole) && (!pointed || digits(fraction)) && len(whole)+len(fraction) <= maxNumericDigits &&
 		(len(whole) == 1 || whole[0] != '0')
 	if !ok {
-		d.fail(ErrInvalidValue, "numeric %.80q", text)
+		d.failf(ErrInvalidValue, "numeric %.80q", text)
 	}
 
 	return Numeric(text)

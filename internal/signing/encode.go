@@ -33,7 +33,7 @@ func (w *writer) message(num number, content func()) {
 	content()
 
 	inner := w.buf
-	w.buf = protowire.AppendTag(outer, num, protowire.BytesType)
+	w.buf = protowire.AppendTag(outer, protowire.Number(num), protowire.BytesType)
 	w.buf = protowire.AppendBytes(w.buf, inner)
 }
 
@@ -44,13 +44,13 @@ func (w *writer) text(num number, s string) {
 }
 
 func (w *writer) textAlways(num number, s string) {
-	w.buf = protowire.AppendTag(w.buf, num, protowire.BytesType)
+	w.buf = protowire.AppendTag(w.buf, protowire.Number(num), protowire.BytesType)
 	w.buf = protowire.AppendString(w.buf, s)
 }
 
 func (w *writer) bytes(num number, b []byte) {
 	if len(b) > 0 {
-		w.buf = protowire.AppendTag(w.buf, num, protowire.BytesType)
+		w.buf = protowire.AppendTag(w.buf, protowire.Number(num), protowire.BytesType)
 		w.buf = protowire.AppendBytes(w.buf, b)
 	}
 }
@@ -62,17 +62,17 @@ func (w *writer) varint(num number, n uint64) {
 }
 
 func (w *writer) varintAlways(num number, n uint64) {
-	w.buf = protowire.AppendTag(w.buf, num, protowire.VarintType)
+	w.buf = protowire.AppendTag(w.buf, protowire.Number(num), protowire.VarintType)
 	w.buf = protowire.AppendVarint(w.buf, n)
 }
 
 func (w *writer) bool(num number, b bool) { w.varint(num, protowire.EncodeBool(b)) }
 
-func (w *writer) time(num number, t Timestamp) { w.varint(num, uint64(max(t, 0))) } //nolint:gosec // not negative
+func (w *writer) time(num number, t Timestamp) { w.varint(num, uint64(max(t, 0))) }
 
 func (w *writer) optionalTime(num number, t *Timestamp) {
 	if t != nil {
-		w.varintAlways(num, uint64(max(*t, 0))) //nolint:gosec // not negative
+		w.varintAlways(num, uint64(max(*t, 0)))
 	}
 }
 
@@ -127,7 +127,7 @@ func (w *writer) transaction(t Transaction) {
 	t.Walk(func(s Step) bool {
 		w.message(transactionNodes, func() {
 			w.text(nodeID, nodeName(s.Node))
-			w.message(nodeV1, func() { w.action(s.Node.Action) })
+			w.message(nodeV1, func() { s.Node.Action.write(w) })
 		})
 
 		return true
@@ -153,19 +153,13 @@ func (w *writer) children(num number, children []*Node) {
 	}
 }
 
-func (w *writer) action(action Action) {
-	switch action := action.(type) {
-	case Create:
-		w.message(kindCreate, func() { w.create(action) })
-	case Fetch:
-		w.message(kindFetch, func() { w.fetch(action) })
-	case Exercise:
-		w.message(kindExercise, func() { w.exercise(action) })
-	case Rollback:
-		w.message(kindRollback, func() { w.children(rollbackChildren, action.Children) })
-	case QueryByKey:
-		w.message(kindQueryByKey, func() { w.queryByKey(action) })
-	}
+func (c Create) write(w *writer)     { w.message(kindCreate, func() { w.create(c) }) }
+func (f Fetch) write(w *writer)      { w.message(kindFetch, func() { w.fetch(f) }) }
+func (x Exercise) write(w *writer)   { w.message(kindExercise, func() { w.exercise(x) }) }
+func (q QueryByKey) write(w *writer) { w.message(kindQueryByKey, func() { w.queryByKey(q) }) }
+
+func (r Rollback) write(w *writer) {
+	w.message(kindRollback, func() { w.children(rollbackChildren, r.Children) })
 }
 
 func (w *writer) create(c Create) {
@@ -242,93 +236,6 @@ func (w *writer) contractKey(num number, key *ContractKey) {
 // value appends a value field, or nothing for nil.
 func (w *writer) value(num number, v Value) {
 	if v != nil {
-		w.message(num, func() { w.alternative(v) })
-	}
-}
-
-//nolint:cyclop // one case per kind
-func (w *writer) alternative(v Value) {
-	switch v := v.(type) {
-	case Unit:
-		w.message(valueUnit, func() {})
-	case Bool:
-		w.varintAlways(valueBool, protowire.EncodeBool(bool(v)))
-	case Int64:
-		w.varintAlways(valueInt64, protowire.EncodeZigZag(int64(v)))
-	case Date:
-		w.varintAlways(valueDate, uint64(int64(v))) //nolint:gosec // two's complement
-	case Timestamp:
-		w.buf = protowire.AppendTag(w.buf, valueTimestamp, protowire.Fixed64Type)
-		w.buf = protowire.AppendFixed64(w.buf, uint64(v)) //nolint:gosec // two's complement
-	case Numeric:
-		w.textAlways(valueNumeric, string(v))
-	case Party:
-		w.textAlways(valueParty, string(v))
-	case Text:
-		w.textAlways(valueText, string(v))
-	case ContractID:
-		w.textAlways(valueContractID, string(v))
-	case Optional:
-		w.message(valueOptional, func() { w.value(optionalValue, v.Value) })
-	case List:
-		w.message(valueList, func() {
-			for _, element := range v {
-				w.value(collectionItems, element)
-			}
-		})
-	case TextMap, GenMap:
-		w.entries(v)
-	case Record, Variant, Enum:
-		w.typed(v)
-	}
-}
-
-func (w *writer) entries(v Value) {
-	switch v := v.(type) {
-	case TextMap:
-		w.message(valueTextMap, func() {
-			for _, entry := range v {
-				w.message(collectionItems, func() {
-					w.text(entryKey, entry.Key)
-					w.value(entryValue, entry.Value)
-				})
-			}
-		})
-	case GenMap:
-		w.message(valueGenMap, func() {
-			for _, entry := range v {
-				w.message(collectionItems, func() {
-					w.value(entryKey, entry.Key)
-					w.value(entryValue, entry.Value)
-				})
-			}
-		})
-	}
-}
-
-func (w *writer) typed(v Value) {
-	switch v := v.(type) {
-	case Record:
-		w.message(valueRecord, func() {
-			w.identifier(typeID, v.ID)
-
-			for _, f := range v.Fields {
-				w.message(recordFields, func() {
-					w.text(recordFieldLabel, f.Label)
-					w.value(recordFieldValue, f.Value)
-				})
-			}
-		})
-	case Variant:
-		w.message(valueVariant, func() {
-			w.identifier(typeID, v.ID)
-			w.text(variantConstructor, v.Constructor)
-			w.value(variantValue, v.Value)
-		})
-	case Enum:
-		w.message(valueEnum, func() {
-			w.identifier(typeID, v.ID)
-			w.text(enumConstructor, v.Constructor)
-		})
+		w.message(num, func() { v.write(w) })
 	}
 }

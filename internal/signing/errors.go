@@ -2,8 +2,8 @@ package signing
 
 import "errors"
 
-// What is wrong with a message. Every error of Decode and DecodeTopology wraps exactly one of these and names the place.
-// Whatever it is, nothing may be signed: no money has moved and none can move by what was refused.
+// What is wrong with a message. Every error of Decode and DecodeTopology wraps exactly one of these and names the
+// place. Whatever it is, nothing may be signed: no money has moved and none can move by what was refused.
 var (
 	// ErrUnknownField is a field, node kind, value kind or enumeration value that this package does not know. A newer
 	// network may have added it; signing without knowing it would sign something unseen.

@@ -1,8 +1,7 @@
 package signing
 
-import "google.golang.org/protobuf/encoding/protowire"
-
-type number = protowire.Number
+// number is a field number.
+type number = int32
 
 // Field numbers of com.daml.ledger.api.v2.interactive (interactive_submission_service.proto and
 // interactive_submission_common_data.proto).

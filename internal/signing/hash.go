@@ -143,7 +143,7 @@ func (e *encoding) sum() (Hash, error) {
 	return sha256.Sum256(e.buf), e.err
 }
 
-func (e *encoding) fail(kind error, format string, args ...any) {
+func (e *encoding) failf(kind error, format string, args ...any) {
 	if e.err == nil {
 		e.err = fmt.Errorf("%w: %s", kind, fmt.Sprintf(format, args...))
 	}
@@ -234,7 +234,7 @@ func (e *encoding) str(s string) {
 func (e *encoding) hex(digits string) {
 	raw, err := hex.DecodeString(digits)
 	if err != nil {
-		e.fail(ErrInvalidValue, "contract id %.80q", digits)
+		e.failf(ErrInvalidValue, "contract id %.80q", digits)
 	}
 
 	e.length(len(raw))

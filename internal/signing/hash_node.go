@@ -5,7 +5,7 @@ func (e *encoding) nodes(nodes []*Node, depth int) {
 	e.length(len(nodes))
 
 	if depth > maxNodeDepth {
-		e.fail(ErrTooLarge, "nodes nest deeper than %d", maxNodeDepth)
+		e.failf(ErrTooLarge, "nodes nest deeper than %d", maxNodeDepth)
 
 		return
 	}
@@ -17,34 +17,29 @@ func (e *encoding) nodes(nodes []*Node, depth int) {
 	}
 }
 
-// node is the encoding of a node whose children are already hashes.
+// node is the encoding of a node, in which its children are hashes.
 func (e *encoding) node(n *Node, depth int) {
-	if n == nil {
-		e.fail(ErrStructure, "a node that is nil")
+	if n == nil || n.Action == nil {
+		e.failf(ErrStructure, "a node without an action")
 
 		return
 	}
 
-	switch action := n.Action.(type) {
-	case Create:
-		if n.Seed == nil {
-			e.fail(ErrStructure, "node %d has no seed", n.ID)
-		}
+	n.Action.encode(e, n, depth)
+}
 
-		e.create(action, n.Seed)
-	case Exercise:
-		e.exercise(action, n, depth)
-	case Fetch:
-		e.fetch(action)
-	case Rollback:
-		e.nodeVersion()
-		e.byte(tagRollback)
-		e.nodes(action.Children, depth+1)
-	case QueryByKey:
-		e.queryByKey(action)
-	default:
-		e.fail(ErrStructure, "no encoding for an action of type %T", action)
+func (c Create) encode(e *encoding, n *Node, _ int) {
+	if n.Seed == nil {
+		e.failf(ErrStructure, "node %d has no seed", n.ID)
 	}
+
+	e.create(c, n.Seed)
+}
+
+func (r Rollback) encode(e *encoding, _ *Node, depth int) {
+	e.nodeVersion()
+	e.byte(tagRollback)
+	e.nodes(r.Children, depth+1)
 }
 
 func (e *encoding) nodeVersion() {
@@ -57,7 +52,7 @@ func (e *encoding) nodeVersion() {
 func (e *encoding) begin(lfVersion string, tag byte) {
 	known := lfVersion == LFVersion1 || lfVersion == LFVersion2 && e.scheme != V2
 	if !known {
-		e.fail(ErrNotHashable, "%s has no encoding for serialization version %.80q", e.scheme, lfVersion)
+		e.failf(ErrNotHashable, "%s has no encoding for serialization version %.80q", e.scheme, lfVersion)
 	}
 
 	e.nodeVersion()
@@ -83,9 +78,9 @@ func (e *encoding) create(c Create, seed *Seed) {
 	e.optionalKey(c.Key)
 }
 
-func (e *encoding) exercise(x Exercise, n *Node, depth int) {
+func (x Exercise) encode(e *encoding, n *Node, depth int) {
 	if n.Seed == nil {
-		e.fail(ErrStructure, "node %d has no seed", n.ID)
+		e.failf(ErrStructure, "node %d has no seed", n.ID)
 
 		return
 	}
@@ -114,7 +109,7 @@ func (e *encoding) exercise(x Exercise, n *Node, depth int) {
 	e.nodes(x.Children, depth+1)
 }
 
-func (e *encoding) fetch(f Fetch) {
+func (f Fetch) encode(e *encoding, _ *Node, _ int) {
 	e.begin(f.LFVersion, tagFetch)
 	e.hex(string(f.ContractID))
 	e.str(f.PackageName)
@@ -127,9 +122,9 @@ func (e *encoding) fetch(f Fetch) {
 	e.optionalKey(f.Key)
 }
 
-func (e *encoding) queryByKey(q QueryByKey) {
+func (q QueryByKey) encode(e *encoding, _ *Node, _ int) {
 	if e.scheme == V2 {
-		e.fail(ErrNotHashable, "%s has no encoding for a query by key", e.scheme)
+		e.failf(ErrNotHashable, "%s has no encoding for a query by key", e.scheme)
 	}
 
 	e.begin(q.LFVersion, tagQueryByKey)
@@ -149,14 +144,14 @@ func (e *encoding) byKey(byKey bool) {
 	if e.scheme != V2 {
 		e.bool(byKey)
 	} else if byKey {
-		e.fail(ErrNotHashable, "%s does not cover the use of a contract key", e.scheme)
+		e.failf(ErrNotHashable, "%s does not cover the use of a contract key", e.scheme)
 	}
 }
 
 func (e *encoding) optionalKey(key *ContractKey) {
 	if e.scheme == V2 {
 		if key != nil {
-			e.fail(ErrNotHashable, "%s does not cover contract keys", e.scheme)
+			e.failf(ErrNotHashable, "%s does not cover contract keys", e.scheme)
 		}
 
 		return

@@ -21,93 +21,117 @@ const (
 )
 
 // value is the encoding of a value, the same in every scheme.
-//
-//nolint:cyclop // one case per kind
 func (e *encoding) value(v Value) {
-	switch v := v.(type) {
-	case Unit:
-		e.byte(tagUnit)
-	case Bool:
-		e.byte(tagBool)
-		e.bool(bool(v))
-	case Int64:
-		e.byte(tagInt64)
-		e.int64(int64(v))
-	case Numeric:
-		e.byte(tagNumeric)
-		e.str(string(v))
-	case Timestamp:
-		e.byte(tagTimestamp)
-		e.int64(int64(v))
-	case Date:
-		e.byte(tagDate)
-		e.int32(int32(v))
-	case Party:
-		e.byte(tagParty)
-		e.str(string(v))
-	case Text:
-		e.byte(tagText)
-		e.str(string(v))
-	case ContractID:
-		e.byte(tagContractID)
-		e.hex(string(v))
-	case Enum:
-		e.byte(tagEnum)
-		e.optionalIdentifier(v.ID)
-		e.str(v.Constructor)
-	case Optional, List, TextMap, GenMap, Record, Variant:
-		e.compound(v)
-	default:
-		e.fail(ErrMissingField, "no encoding for a value of type %T", v)
+	if v == nil {
+		e.failf(ErrMissingField, "no encoding for a value that is not there")
+
+		return
+	}
+
+	v.encode(e)
+}
+
+func (Unit) encode(e *encoding) { e.byte(tagUnit) }
+
+func (b Bool) encode(e *encoding) {
+	e.byte(tagBool)
+	e.bool(bool(b))
+}
+
+func (n Int64) encode(e *encoding) {
+	e.byte(tagInt64)
+	e.int64(int64(n))
+}
+
+func (n Numeric) encode(e *encoding) {
+	e.byte(tagNumeric)
+	e.str(string(n))
+}
+
+func (t Timestamp) encode(e *encoding) {
+	e.byte(tagTimestamp)
+	e.int64(int64(t))
+}
+
+func (d Date) encode(e *encoding) {
+	e.byte(tagDate)
+	e.int32(int32(d))
+}
+
+func (p Party) encode(e *encoding) {
+	e.byte(tagParty)
+	e.str(string(p))
+}
+
+func (t Text) encode(e *encoding) {
+	e.byte(tagText)
+	e.str(string(t))
+}
+
+func (c ContractID) encode(e *encoding) {
+	e.byte(tagContractID)
+	e.hex(string(c))
+}
+
+func (o Optional) encode(e *encoding) {
+	e.byte(tagOptional)
+	e.bool(o.Value != nil)
+
+	if o.Value != nil {
+		e.value(o.Value)
 	}
 }
 
-func (e *encoding) compound(v Value) {
-	switch v := v.(type) {
-	case Optional:
-		e.byte(tagOptional)
-		e.bool(v.Value != nil)
+func (l List) encode(e *encoding) {
+	e.byte(tagList)
+	e.length(len(l))
 
-		if v.Value != nil {
-			e.value(v.Value)
-		}
-	case List:
-		e.byte(tagList)
-		e.length(len(v))
-
-		for _, element := range v {
-			e.value(element)
-		}
-	case TextMap:
-		e.byte(tagTextMap)
-		e.length(len(v))
-
-		for _, entry := range v {
-			e.str(entry.Key)
-			e.value(entry.Value)
-		}
-	case GenMap:
-		e.byte(tagGenMap)
-		e.length(len(v))
-
-		for _, entry := range v {
-			e.value(entry.Key)
-			e.value(entry.Value)
-		}
-	case Record:
-		e.byte(tagRecord)
-		e.optionalIdentifier(v.ID)
-		e.length(len(v.Fields))
-
-		for _, f := range v.Fields {
-			e.bool(true) // a label could be absent; the scheme always writes it
-			e.str(f.Label)
-			e.value(f.Value)
-		}
-	case Variant:
-		e.byte(tagVariant)
-		e.optionalIdentifier(v.ID)
-		e.str(v.Constructor)
-		e.value(v.Value)
+	for _, element := range l {
+		e.value(element)
 	}
+}
+
+func (t TextMap) encode(e *encoding) {
+	e.byte(tagTextMap)
+	e.length(len(t))
+
+	for _, entry := range t {
+		e.str(entry.Key)
+		e.value(entry.Value)
+	}
+}
+
+func (g GenMap) encode(e *encoding) {
+	e.byte(tagGenMap)
+	e.length(len(g))
+
+	for _, entry := range g {
+		e.value(entry.Key)
+		e.value(entry.Value)
+	}
+}
+
+func (r Record) encode(e *encoding) {
+	e.byte(tagRecord)
+	e.optionalIdentifier(r.ID)
+	e.length(len(r.Fields))
+
+	for _, f := range r.Fields {
+		e.bool(true) // a label could be absent; the scheme always writes it
+		e.str(f.Label)
+		e.value(f.Value)
+	}
+}
+
+func (v Variant) encode(e *encoding) {
+	e.byte(tagVariant)
+	e.optionalIdentifier(v.ID)
+	e.str(v.Constructor)
+	e.value(v.Value)
+}
+
+func (n Enum) encode(e *encoding) {
+	e.byte(tagEnum)
+	e.optionalIdentifier(n.ID)
+	e.str(n.Constructor)
 }

@@ -204,12 +204,13 @@ type jsonAction struct {
 }
 
 type jsonNode struct {
+	jsonAction
+
 	Create     *jsonAction `json:"create"`
 	Exercise   *jsonAction `json:"exercise"`
 	Fetch      *jsonAction `json:"fetch"`
 	Rollback   *jsonAction `json:"rollback"`
 	QueryByKey *jsonAction `json:"queryByKey"`
-	jsonAction
 }
 
 func (a *jsonAction) create(tb testing.TB) Create {

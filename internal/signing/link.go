@@ -41,19 +41,19 @@ func (f flatTransaction) link() (Transaction, []string, error) {
 	}
 
 	if stray := len(f.nodes) - len(l.nodes); stray > 0 {
-		l.fault("%d nodes hang nowhere and would not be hashed", stray)
+		l.faultf("%d nodes hang nowhere and would not be hashed", stray)
 	}
 
 	for id := range l.seeds {
 		if n, ok := l.nodes[id]; !ok || n.Seed == nil {
-			l.fault("a seed for node %d, which has none", id)
+			l.faultf("a seed for node %d, which has none", id)
 		}
 	}
 
 	return Transaction{Version: f.version, Roots: roots}, l.faults, nil
 }
 
-func (l *linker) fault(format string, args ...any) {
+func (l *linker) faultf(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Sprintf(format, args...))
 }
 
@@ -122,7 +122,7 @@ func (l *linker) node(id ident.NodeID, depth int) (*Node, error) {
 	}
 
 	if n, ok := l.nodes[id]; ok {
-		l.fault("node %d hangs in two places", id)
+		l.faultf("node %d hangs in two places", id)
 
 		return n, nil
 	}
@@ -142,7 +142,7 @@ func (l *linker) node(id ident.NodeID, depth int) (*Node, error) {
 
 	n := &Node{ID: id, Action: flat.action}
 
-	switch action := flat.action.(type) {
+	switch action := flat.action.(type) { //nolint:exhaustive // actions are values; the others have neither
 	case Exercise:
 		action.Children = below
 		n.Action = action
@@ -151,7 +151,6 @@ func (l *linker) node(id ident.NodeID, depth int) (*Node, error) {
 		n.Seed, err = l.seed(id)
 	case Rollback:
 		n.Action = Rollback{Children: below}
-	case Fetch, QueryByKey:
 	}
 
 	l.nodes[id] = n
@@ -168,8 +167,8 @@ func (l *linker) seed(id ident.NodeID) (*Seed, error) {
 	return &seed, nil
 }
 
-// repeatedContracts finds contract ids that stand for two contracts. What a transaction consumes is told by contract id,
-// so an id must mean one thing.
+// repeatedContracts finds contract ids that stand for two contracts. What a transaction consumes is told by contract
+// id, so an id must mean one thing.
 func repeatedContracts(p Prepared) []string {
 	var faults []string
 
@@ -204,18 +203,13 @@ func (p Prepared) CheckInputs() error {
 	used := map[ident.ContractID]bool{}
 
 	p.Transaction.Walk(func(s Step) bool {
-		switch action := s.Node.Action.(type) {
-		case Create:
-			made[action.ContractID] = true
-		case Exercise:
-			used[action.ContractID] = true
-		case Fetch:
-			used[action.ContractID] = true
-		case QueryByKey:
-			for _, id := range action.Result {
-				used[id] = true
-			}
-		case Rollback:
+		makes, uses := s.Node.Action.contracts()
+		for _, id := range makes {
+			made[id] = true
+		}
+
+		for _, id := range uses {
+			used[id] = true
 		}
 
 		return true

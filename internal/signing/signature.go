@@ -22,21 +22,21 @@ const (
 	FormatDER SignatureFormat = "SIGNATURE_FORMAT_DER"
 )
 
-// SigningAlgorithm is what a signature is made with, as the Ledger API names it (SigningAlgorithmSpec of crypto.proto).
-type SigningAlgorithm string
+// Algorithm is what a signature is made with, as the Ledger API names it (SigningAlgorithmSpec of crypto.proto).
+type Algorithm string
 
 // The algorithms that this package handles.
 const (
 	// AlgorithmEd25519 signs the message itself.
-	AlgorithmEd25519 SigningAlgorithm = "SIGNING_ALGORITHM_SPEC_ED25519"
+	AlgorithmEd25519 Algorithm = "SIGNING_ALGORITHM_SPEC_ED25519"
 	// AlgorithmECDSASHA256 signs the SHA-256 of the message, on P-256.
-	AlgorithmECDSASHA256 SigningAlgorithm = "SIGNING_ALGORITHM_SPEC_EC_DSA_SHA_256"
+	AlgorithmECDSASHA256 Algorithm = "SIGNING_ALGORITHM_SPEC_EC_DSA_SHA_256"
 )
 
 // Signature is a signature with what one must know to check it.
 type Signature struct {
 	Format    SignatureFormat
-	Algorithm SigningAlgorithm
+	Algorithm Algorithm
 	SignedBy  Fingerprint
 	Bytes     []byte
 }
@@ -124,7 +124,7 @@ func Verify(key PublicKey, what Signable, s Signature) error {
 	return nil
 }
 
-func (s Signature) check(format SignatureFormat, algorithm SigningAlgorithm) error {
+func (s Signature) check(format SignatureFormat, algorithm Algorithm) error {
 	if s.Format != format || s.Algorithm != algorithm {
 		return fmt.Errorf("%w: signature %.80q in %.80q, want %s in %s",
 			ErrUnsupported, s.Algorithm, s.Format, algorithm, format)

@@ -38,10 +38,13 @@ type Node struct {
 	Action Action
 }
 
-// Action is what a node does: Create, Exercise, Fetch, Rollback or QueryByKey.
-//
-//sumtype:decl
-type Action interface{ isAction() }
+// Action is what a node does: Create, Exercise, Fetch, Rollback or QueryByKey, by value.
+type Action interface {
+	below() []*Node
+	contracts() (made, used []ident.ContractID)
+	encode(e *encoding, n *Node, depth int)
+	write(w *writer)
+}
 
 // Create makes a contract.
 type Create struct {
@@ -111,11 +114,25 @@ type ContractKey struct {
 	Maintainers []ident.Party
 }
 
-func (Create) isAction()     {}
-func (Exercise) isAction()   {}
-func (Fetch) isAction()      {}
-func (Rollback) isAction()   {}
-func (QueryByKey) isAction() {}
+func (Create) below() []*Node     { return nil }
+func (x Exercise) below() []*Node { return x.Children }
+func (Fetch) below() []*Node      { return nil }
+func (r Rollback) below() []*Node { return r.Children }
+func (QueryByKey) below() []*Node { return nil }
+
+func (c Create) contracts() (made, _ []ident.ContractID) {
+	return []ident.ContractID{c.ContractID}, nil
+}
+
+func (x Exercise) contracts() (_, used []ident.ContractID) {
+	return nil, []ident.ContractID{x.ContractID}
+}
+
+func (f Fetch) contracts() (_, used []ident.ContractID) { return nil, []ident.ContractID{f.ContractID} }
+
+func (Rollback) contracts() (_, _ []ident.ContractID) { return nil, nil }
+
+func (q QueryByKey) contracts() (_, used []ident.ContractID) { return nil, q.Result }
 
 // Metadata is what the signature covers beside the transaction.
 type Metadata struct {
@@ -143,17 +160,7 @@ type InputContract struct {
 }
 
 // Children are the nodes directly below a node.
-func (n *Node) Children() []*Node {
-	switch action := n.Action.(type) {
-	case Exercise:
-		return action.Children
-	case Rollback:
-		return action.Children
-	case Create, Fetch, QueryByKey:
-	}
-
-	return nil
-}
+func (n *Node) Children() []*Node { return n.Action.below() }
 
 // Step is a node met by Walk.
 type Step struct {

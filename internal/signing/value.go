@@ -9,10 +9,11 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// Value is a Daml value: one of the types of this file.
-//
-//sumtype:decl
-type Value interface{ isValue() }
+// Value is a Daml value: one of the types of this file, by value.
+type Value interface {
+	encode(e *encoding)
+	write(w *writer)
+}
 
 // The values without parts.
 type (
@@ -75,23 +76,6 @@ type (
 		Constructor string
 	}
 )
-
-func (Unit) isValue()       {}
-func (Bool) isValue()       {}
-func (Int64) isValue()      {}
-func (Numeric) isValue()    {}
-func (Timestamp) isValue()  {}
-func (Date) isValue()       {}
-func (Party) isValue()      {}
-func (Text) isValue()       {}
-func (ContractID) isValue() {}
-func (Optional) isValue()   {}
-func (List) isValue()       {}
-func (TextMap) isValue()    {}
-func (GenMap) isValue()     {}
-func (Record) isValue()     {}
-func (Variant) isValue()    {}
-func (Enum) isValue()       {}
 
 // ErrNotThere is returned by At when the value has no such field, or one of another type.
 var ErrNotThere = errors.New("value is not as expected")

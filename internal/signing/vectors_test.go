@@ -1,9 +1,9 @@
 package signing
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,7 +52,7 @@ func TestPublishedValues(t *testing.T) {
 
 			var w writer
 
-			w.alternative(decoded)
+			decoded.write(&w)
 			require.Equal(t, raw, w.buf)
 
 			hash, err = HashBytes(unbase64(t, v.Within.Prepared), mustScheme(t, v.Within.Scheme))
@@ -87,7 +87,7 @@ func golden(tb testing.TB, scheme string) Prepared {
 	tb.Helper()
 
 	for _, v := range conformance[[]preparedVector](tb, "prepared-transactions.json") {
-		if v.Scheme == scheme && bytes.HasPrefix([]byte(v.Name), []byte("canton-golden-")) {
+		if v.Scheme == scheme && strings.HasPrefix(v.Name, "canton-golden-") {
 			p, _, err := decodeGraph(unbase64(tb, v.Prepared))
 			require.NoError(tb, err)
 
@@ -157,7 +157,7 @@ func publishedNode(tb testing.TB, e *encoding, node *jsonNode, seedHex *string, 
 
 	var w writer
 
-	w.action(action)
+	action.write(&w)
 
 	if create, ok := action.(Create); ok && node.Create == nil {
 		e.create(create, seed)

@@ -35,7 +35,7 @@ type message struct {
 // The schema's field numbers are below 64, or from 1000 on.
 const firstHighNumber = 1000
 
-func (d *decoder) fail(kind error, format string, args ...any) {
+func (d *decoder) failf(kind error, format string, args ...any) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%s: %w: %s", strings.Join(d.path, "."), kind, fmt.Sprintf(format, args...))
 	}
@@ -45,7 +45,7 @@ func (d *decoder) fail(kind error, format string, args ...any) {
 func (d *decoder) count() {
 	d.elements++
 	if d.elements > maxElements {
-		d.fail(ErrTooLarge, "more than %d elements", maxElements)
+		d.failf(ErrTooLarge, "more than %d elements", maxElements)
 	}
 }
 
@@ -71,26 +71,24 @@ func (m *message) next() bool {
 
 	num, typ, n := protowire.ConsumeTag(m.rest)
 	if n < 0 {
-		m.d.fail(ErrMalformed, "tag: %v", protowire.ParseError(n))
+		m.d.failf(ErrMalformed, "tag: %v", protowire.ParseError(n))
 
 		return false
 	}
 
 	if n != protowire.SizeVarint(protowire.EncodeTag(num, typ)) {
-		m.d.fail(ErrNotCanonical, "tag of field %d", num)
+		m.d.failf(ErrNotCanonical, "tag of field %d", num)
 
 		return false
 	}
 
-	m.num, m.typ, m.rest = num, typ, m.rest[n:]
+	m.num, m.typ, m.rest = number(num), typ, m.rest[n:]
 
 	return m.content()
 }
 
 func (m *message) content() bool {
-	canonical := 0
-
-	var n int
+	var n, canonical int
 
 	switch m.typ {
 	case protowire.VarintType:
@@ -103,23 +101,23 @@ func (m *message) content() bool {
 		m.data, n = protowire.ConsumeBytes(m.rest)
 		canonical = protowire.SizeBytes(len(m.data))
 	case protowire.Fixed32Type, protowire.StartGroupType, protowire.EndGroupType:
-		m.d.fail(ErrUnknownField, "field %d has wire type %d, which no field of the schema has", m.num, m.typ)
+		m.d.failf(ErrUnknownField, "field %d has wire type %d, which no field of the schema has", m.num, m.typ)
 
 		return false
 	default:
-		m.d.fail(ErrMalformed, "field %d has wire type %d", m.num, m.typ)
+		m.d.failf(ErrMalformed, "field %d has wire type %d", m.num, m.typ)
 
 		return false
 	}
 
 	if n < 0 {
-		m.d.fail(ErrMalformed, "field %d: %v", m.num, protowire.ParseError(n))
+		m.d.failf(ErrMalformed, "field %d: %v", m.num, protowire.ParseError(n))
 
 		return false
 	}
 
 	if n != canonical {
-		m.d.fail(ErrNotCanonical, "field %d is longer than necessary", m.num)
+		m.d.failf(ErrNotCanonical, "field %d is longer than necessary", m.num)
 
 		return false
 	}
@@ -130,7 +128,7 @@ func (m *message) content() bool {
 }
 
 // unknown refuses a field that the schema does not have.
-func (m *message) unknown() { m.d.fail(ErrUnknownField, "number %d", m.num) }
+func (m *message) unknown() { m.d.failf(ErrUnknownField, "number %d", m.num) }
 
 // require refuses a message without a singular field.
 func (m *message) require(fields ...number) {
@@ -142,27 +140,21 @@ func (m *message) require(fields ...number) {
 }
 
 // missing refuses a message that ended without a field.
-func (m *message) missing(num number) { m.d.fail(ErrMissingField, "%s, number %d", m.name, num) }
-
-func (m *message) has(num number) bool {
-	word, bit := seenBit(num)
-
-	return m.seen[word]&bit != 0
-}
+func (m *message) missing(num number) { m.d.failf(ErrMissingField, "%s, number %d", m.name, num) }
 
 func seenBit(num number) (word int, bit uint64) {
 	if num < firstHighNumber {
-		return 0, 1 << uint(num)
+		return 0, 1 << num
 	}
 
-	return 1, 1 << uint(num-firstHighNumber)
+	return 1, 1 << (num - firstHighNumber)
 }
 
 // once notes a singular field and its wire type.
 func (m *message) once(typ protowire.Type) {
 	word, bit := seenBit(m.num)
 	if m.seen[word]&bit != 0 {
-		m.d.fail(ErrDuplicateField, "number %d", m.num)
+		m.d.failf(ErrDuplicateField, "number %d", m.num)
 	}
 
 	m.seen[word] |= bit
@@ -172,7 +164,7 @@ func (m *message) once(typ protowire.Type) {
 // only notes a field of a oneof in a message that has nothing else.
 func (m *message) only(typ protowire.Type) {
 	if m.seen != [2]uint64{} {
-		m.d.fail(ErrDuplicateField, "number %d beside another alternative", m.num)
+		m.d.failf(ErrDuplicateField, "number %d beside another alternative", m.num)
 	}
 
 	m.once(typ)
@@ -180,7 +172,7 @@ func (m *message) only(typ protowire.Type) {
 
 func (m *message) typed(typ protowire.Type) {
 	if m.typ != typ {
-		m.d.fail(ErrMalformed, "field %d has wire type %d instead of %d", m.num, m.typ, typ)
+		m.d.failf(ErrMalformed, "field %d has wire type %d instead of %d", m.num, m.typ, typ)
 		m.bits, m.data = 0, nil
 	}
 }
@@ -224,9 +216,9 @@ func (m *message) itemText(limit int) string {
 func (m *message) string(limit int) string {
 	switch {
 	case len(m.data) > limit:
-		m.d.fail(ErrTooLarge, "field %d has %d bytes, at most %d are allowed", m.num, len(m.data), limit)
+		m.d.failf(ErrTooLarge, "field %d has %d bytes, at most %d are allowed", m.num, len(m.data), limit)
 	case !utf8.Valid(m.data):
-		m.d.fail(ErrInvalidValue, "field %d is not UTF-8", m.num)
+		m.d.failf(ErrInvalidValue, "field %d is not UTF-8", m.num)
 	default:
 		return string(m.data)
 	}
@@ -242,7 +234,7 @@ func (m *message) bool() bool {
 
 func (m *message) boolean() bool {
 	if m.bits > 1 {
-		m.d.fail(ErrNotCanonical, "field %d is %d, not a boolean", m.num, m.bits)
+		m.d.failf(ErrNotCanonical, "field %d is %d, not a boolean", m.num, m.bits)
 	}
 
 	return m.bits == 1
@@ -258,7 +250,7 @@ func (m *message) int32() int32 {
 func (m *message) signed() int32 {
 	v := int64(m.bits) //nolint:gosec // the bits are a two's complement
 	if v < math.MinInt32 || v > math.MaxInt32 {
-		m.d.fail(ErrNotCanonical, "field %d does not fit 32 bits", m.num)
+		m.d.failf(ErrNotCanonical, "field %d does not fit 32 bits", m.num)
 
 		return 0
 	}
@@ -271,7 +263,7 @@ func (m *message) uint32() uint32 {
 	m.once(protowire.VarintType)
 
 	if m.bits > math.MaxInt32 {
-		m.d.fail(ErrNotCanonical, "field %d is %d, more than 31 bits", m.num, m.bits)
+		m.d.failf(ErrNotCanonical, "field %d is %d, more than 31 bits", m.num, m.bits)
 
 		return 0
 	}
@@ -284,7 +276,7 @@ func (m *message) micros() Timestamp {
 	m.once(protowire.VarintType)
 
 	if m.bits > maxTimestamp {
-		m.d.fail(ErrInvalidValue, "field %d is %d, after the year 9999", m.num, m.bits)
+		m.d.failf(ErrInvalidValue, "field %d is %d, after the year 9999", m.num, m.bits)
 
 		return 0
 	}
