@@ -92,6 +92,17 @@ func (n *node) of(admin, id string) *node {
 		v["viewValue"].(m)["instrumentId"] = m{"admin": admin, "id": id}
 	}
 
+	return n.signedBy(admin)
+}
+
+// signedBy makes a party the admin who signs.
+func (n *node) signedBy(admin string) *node {
+	if signatories, ok := n.body["signatories"].([]string); ok {
+		signatories = slices.Clone(signatories)
+		signatories[0] = admin
+		n.body["signatories"] = signatories
+	}
+
 	return n
 }
 
@@ -128,7 +139,8 @@ func instructionValue(transfer m) m {
 // offer is a transfer instruction with a V1 view.
 func offer(contract string, transfer m) *node {
 	n := create(contract, view(token.TransferInstructionV1, instructionValue(transfer)))
-	n.body["signatories"], n.body["observers"] = []any{dso, transfer["sender"]}, []any{transfer["receiver"]}
+	n.body["signatories"] = []any{transfer["instrumentId"].(m)["admin"], transfer["sender"]}
+	n.body["observers"] = []any{transfer["receiver"]}
 
 	return n
 }

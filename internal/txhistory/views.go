@@ -3,6 +3,7 @@ package txhistory
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/token"
@@ -61,8 +62,37 @@ func (r reader) read(node ident.NodeID, c *update.Created) (reading, error) {
 	}
 
 	out.opaque = out.opaque && out.holding == nil
+	out.requireAdmin(r.party, node, c)
 
 	return out, nil
+}
+
+// requireAdmin forgets what claims to be a token of an admin who has not signed it. A view is computed by the contract's
+// own package, so anybody whose package is on our node can write a contract that calls itself Canton Coin; only a
+// signature cannot be claimed. Every holding and instruction in the recorded data is signed by its admin.
+func (r *reading) requireAdmin(party ident.Party, node ident.NodeID, c *update.Created) {
+	if h := r.holding; h != nil && !slices.Contains(c.Signatories, h.Instrument.Admin) {
+		if h.Owner == party {
+			r.problems = append(r.problems, unsigned(node, c, "holding", h.Instrument))
+		}
+
+		r.holding = nil
+	}
+
+	if i := r.instruction; i != nil && !slices.Contains(c.Signatories, i.Transfer.Instrument.Admin) {
+		if concerns(party, i.Transfer) {
+			r.problems = append(r.problems, unsigned(node, c, "instruction", i.Transfer.Instrument))
+		}
+
+		r.instruction = nil
+	}
+}
+
+func unsigned(node ident.NodeID, c *update.Created, what string, claimed ident.Instrument) Unrecognized {
+	return Unrecognized{
+		Node: node, Problem: ProblemView,
+		Detail: fmt.Sprintf("%s %s claims to be %.300q, whose admin has not signed it: it is not counted", what, c.Contract, claimed),
+	}
 }
 
 // fail decides what an unreadable view means: nothing if the contract is none of the party's business, otherwise

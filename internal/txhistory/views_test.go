@@ -304,3 +304,29 @@ func TestReferences(t *testing.T) {
 	require.Equal(t, []ident.ContractID{"00a", "00b", "00h", "00t", "00o", "00first", "00p"},
 		txhistory.References(treasury, u))
 }
+
+// TestWhatItsAdminHasNotSignedIsNotCounted: a view can claim anything, a signature cannot.
+func TestWhatItsAdminHasNotSignedIsNotCounted(t *testing.T) {
+	t.Parallel()
+
+	for name, forged := range map[string]*node{
+		"holding":       hold("00h", treasury, "5").signedBy(mallory),
+		"sent offer":    offer("00i", transferValue(treasury, bob, "5", "WD-1")).with("signatories", []string{mallory, treasury}),
+		"received":      offer("00i", transferValue(bob, treasury, "5", "ACC-1")).with("signatories", []string{mallory, bob}),
+		"nobody at all": hold("00h", treasury, "5").with("signatories", []string{}),
+	} {
+		e, err := parse(t, newLedger(), forged)
+		require.NoError(t, err, name)
+		require.Empty(t, e.Created, name)
+		require.Empty(t, e.Opened, name)
+		require.Empty(t, e.Transfers, name)
+		require.Empty(t, e.Movements, name)
+		require.Len(t, e.Unrecognized, 1, name)
+		require.Equal(t, txhistory.ProblemView, e.Unrecognized[0].Problem, name)
+	}
+
+	// Of strangers' contracts nobody is told.
+	e, err := parse(t, newLedger(), hold("00h", bob, "5").signedBy(mallory))
+	require.NoError(t, err)
+	require.True(t, e.IsEmpty())
+}
