@@ -49,7 +49,7 @@ func (r *recorder) offered(t txhistory.Transfer) error {
 		return nil
 	}
 
-	id := depositID(r.grounds.Treasury, r.update.ID, t)
+	id := depositID(r.grounds.Treasury, r.update.ID, r.at, t)
 	a := Attribution{State: Offered, Account: r.attribute(id, t, t.Amount).Account}
 	d := Deposit{
 		ID: id, Kind: ByOffer, Attribution: a, Instrument: t.Instrument, Amount: t.Amount, Sender: t.Sender,
@@ -63,7 +63,7 @@ func (r *recorder) offered(t txhistory.Transfer) error {
 
 // arrived books money that is here now.
 func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Offer, known bool) (target, error) {
-	id := depositID(r.grounds.Treasury, r.update.ID, t)
+	id := depositID(r.grounds.Treasury, r.update.ID, r.at, t)
 	a := r.attribute(id, t, change)
 
 	switch {
@@ -75,7 +75,7 @@ func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Off
 	case known:
 		// The money is real, so it gets a deposit of its own that a person must look at.
 		t.Correlation = ""
-		id = depositID(r.grounds.Treasury, r.update.ID, t)
+		id = depositID(r.grounds.Treasury, r.update.ID, r.at, t)
 		a = r.decided(id, Attribution{State: Unattributed, Reason: ReasonUnexpected, Account: a.Account})
 		r.newDeposit(id, OneStep, a, t, change)
 	case t.Correlation != "":
@@ -105,7 +105,7 @@ func (r *recorder) newDeposit(id uuid.UUID, kind DepositKind, a Attribution, t t
 
 // ended closes an offer that brought no money.
 func (r *recorder) ended(t txhistory.Transfer, offer Offer, known bool, state DepositState) error {
-	if !known || !offer.Open || offer.DepositID != depositID(r.grounds.Treasury, r.update.ID, t) {
+	if !known || !offer.Open || offer.DepositID != depositID(r.grounds.Treasury, r.update.ID, r.at, t) {
 		return nil // never seen as an offer, closed before, or about another token: there is nothing to take back
 	}
 
@@ -185,10 +185,10 @@ func (r *recorder) accountOf(text *string) (account, reason string) {
 
 // depositID makes the same id for the same deposit for ever, whatever node or database it is read from. A chain is
 // named by its registry, and any registry can name the chain of another one's token: the token is part of the id.
-func depositID(treasury ident.Party, update ident.UpdateID, t txhistory.Transfer) uuid.UUID {
+func depositID(treasury ident.Party, update ident.UpdateID, at int, t txhistory.Transfer) uuid.UUID {
 	if t.Correlation != "" {
 		return stableID("deposit", string(treasury), string(t.Correlation), string(t.Instrument.Admin), t.Instrument.ID)
 	}
 
-	return stableID("deposit", string(treasury), string(update), strconv.Itoa(int(t.Node)), strconv.Itoa(t.Leg))
+	return stableID("deposit", string(treasury), string(update), strconv.Itoa(at))
 }

@@ -95,7 +95,7 @@ func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Eff
 		q.Instruments = append(q.Instruments, m.Instrument)
 	}
 
-	for _, t := range e.Transfers {
+	for at, t := range e.Transfers {
 		q.Instruments = append(q.Instruments, t.Instrument)
 		if t.Correlation != "" {
 			q.Correlations = append(q.Correlations, t.Correlation)
@@ -107,12 +107,12 @@ func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Eff
 				q.MemoKeys = append(q.MemoKeys, key)
 			}
 
-			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, t))
+			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, at, t))
 
 			t.Correlation = "" // under this id it is kept apart if its chain has ended before
-			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, t))
+			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, at, t))
 		case txhistory.Out:
-			q.WithdrawalIDs = append(q.WithdrawalIDs, candidateID(t), recoveredID(id, t))
+			q.WithdrawalIDs = append(q.WithdrawalIDs, candidateID(t), recoveredID(id, at))
 		case txhistory.Self:
 		}
 	}

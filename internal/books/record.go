@@ -10,23 +10,21 @@ import (
 // Record books one update's effects and moves the grounds forward. An error means that the effects contradict
 // themselves, and that nothing of the update may be stored.
 func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
-	r := &recorder{
-		update: u, effects: e, grounds: g, targets: make([]target, len(e.Transfers)), changes: make([]amount.Amount, len(e.Transfers)),
+	changes, err := changesOf(e)
+	if err != nil {
+		return Entries{}, err
 	}
 
-	for i, t := range e.Transfers {
-		change, err := changeOf(e, i)
-		if err != nil {
-			return Entries{}, fmt.Errorf("transfer at node %d: %w", t.Node, err)
-		}
+	r := &recorder{update: u, effects: e, grounds: g, targets: make([]target, len(e.Transfers)), changes: changes}
 
-		r.changes[i] = change
+	for i, t := range e.Transfers {
+		r.at = i
 
 		switch t.Direction {
 		case txhistory.In:
-			r.targets[i], err = r.deposit(t, change)
+			r.targets[i], err = r.deposit(t, changes[i])
 		case txhistory.Out:
-			r.targets[i], err = r.withdrawal(t, change)
+			r.targets[i], err = r.withdrawal(t, changes[i])
 		case txhistory.Self:
 			r.targets[i] = target{kind: Fees}
 		}
@@ -36,9 +34,7 @@ func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
 		}
 	}
 
-	if err := r.post(); err != nil {
-		return Entries{}, err
-	}
+	r.post()
 
 	if err := r.reportUnrecognized(); err != nil {
 		return Entries{}, err
@@ -61,12 +57,15 @@ type recorder struct {
 	targets []target
 	// changes holds, per transfer, what it did to the holdings of its token.
 	changes []amount.Amount
+	// at is the transfer that is being booked, by its place among the update's transfers. Node ids would not do for
+	// names that last: recorded data shows that another node may number the same events otherwise.
+	at      int
 	entries Entries
 }
 
 // post writes a movement of two lines for every movement of money: the network gives, an account takes, or the
 // other way round.
-func (r *recorder) post() error {
+func (r *recorder) post() {
 	for i, m := range r.effects.Movements {
 		to := r.targetOf(m)
 		r.entries.Postings = append(
@@ -75,8 +74,6 @@ func (r *recorder) post() error {
 			Posting{Movement: i, Line: 1, Kind: to.kind, Account: to.account, Instrument: m.Instrument, Amount: m.Change},
 		)
 	}
-
-	return nil
 }
 
 func (r *recorder) targetOf(m txhistory.Movement) target {
@@ -108,7 +105,7 @@ func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
 
 	t := r.effects.Transfers[m.Transfer]
 
-	expected := map[txhistory.Direction]int{txhistory.In: 1, txhistory.Out: -1}[t.Direction]
+	expected := map[txhistory.Direction]int{txhistory.In: 1, txhistory.Out: -1, txhistory.Self: 0}[t.Direction]
 	if expected != 0 && (r.changes[m.Transfer].Sign() != expected || t.Status != txhistory.Completed || m.Instrument != t.Instrument) {
 		return target{kind: UnrecognizedMoney}
 	}
@@ -116,20 +113,23 @@ func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
 	return r.targets[m.Transfer]
 }
 
-// changeOf is what a transfer did to the party's holdings of its token.
-func changeOf(e txhistory.Effects, transfer int) (amount.Amount, error) {
-	sum := amount.Zero()
+// changesOf is what each transfer did to the party's holdings of its token.
+func changesOf(e txhistory.Effects) ([]amount.Amount, error) {
+	changes := make([]amount.Amount, len(e.Transfers))
 
 	for _, m := range e.Movements {
-		if m.Kind != txhistory.MoveTransfer || m.Transfer != transfer || m.Instrument != e.Transfers[transfer].Instrument {
+		i := m.Transfer
+		if m.Kind != txhistory.MoveTransfer || i < 0 || i >= len(changes) || m.Instrument != e.Transfers[i].Instrument {
 			continue
 		}
 
-		var err error
-		if sum, err = sum.Add(m.Change); err != nil {
-			return amount.Amount{}, err
+		sum, err := changes[i].Add(m.Change)
+		if err != nil {
+			return nil, fmt.Errorf("transfer at node %d: %w", m.Node, err)
 		}
+
+		changes[i] = sum
 	}
 
-	return sum, nil
+	return changes, nil
 }

@@ -89,7 +89,7 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 
 	id := candidateID(t)
 	if _, taken := r.grounds.Withdrawals[id]; taken || id == "" {
-		id = recoveredID(r.update.ID, t)
+		id = recoveredID(r.update.ID, r.at)
 	}
 
 	w := Withdrawal{
@@ -131,7 +131,7 @@ func candidateID(t txhistory.Transfer) string {
 	return *t.Memo
 }
 
-// recoveredID names a payment whose memo is no usable id.
-func recoveredID(update ident.UpdateID, t txhistory.Transfer) string {
-	return fmt.Sprintf("%s%s:%d:%d", recoveredPrefix, update, t.Node, t.Leg)
+// recoveredID names a payment whose memo is no usable id, by its place among the update's transfers.
+func recoveredID(update ident.UpdateID, at int) string {
+	return fmt.Sprintf("%s%s:%d", recoveredPrefix, update, at)
 }
