@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	}
 
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "campaign:", err)
+		fmt.Fprintln(os.Stderr, "campaign:", errors.Join(err, os.RemoveAll(dir)))
 		os.Exit(1)
 	}
 
