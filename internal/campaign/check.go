@@ -40,6 +40,7 @@ const (
 	accountsAsPaid   = "every account holds what was paid into it"
 	balancesAreSums  = "balances are the sums of postings"
 	eventsOnce       = "every state of a deposit is told exactly once, in order"
+	lookAlikesShown  = "every contract that claims to be a token is shown once, and counted nowhere"
 	reconcileClean   = "the program's own reconciliation is clean"
 )
 
@@ -105,7 +106,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]Violation, error) 
 	k := &checker{truth: t, tx: tx, treasury: int32(c.treasury)}
 
 	for _, check := range []func(context.Context) error{
-		k.updates, k.numbers, k.cursor, k.deposits, k.withdrawals, k.holdings, k.offers, k.movements, k.accounts, k.balances, k.events, k.eventOrder,
+		k.updates, k.numbers, k.cursor, k.deposits, k.withdrawals, k.holdings, k.lookAlikes, k.offers, k.movements, k.accounts, k.balances, k.events, k.eventOrder,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, err
@@ -289,16 +290,37 @@ func (k *checker) cursor(ctx context.Context) error {
 	return nil
 }
 
-// holdings compares the active holdings with the ledger's, look-alikes included.
+// holdings compares the active holdings with the ledger's. Look-alikes are worth nothing and are none.
 func (k *checker) holdings(ctx context.Context) error {
 	want := tally{}
+
 	for _, h := range k.truth.holdings {
+		if h.Bare {
+			continue
+		}
+
 		want[fmt.Sprintf("%s: %s %s locked=%t on %s", h.ContractID, h.Amount, h.Instrument.Ident(), h.Locked, h.SynchronizerID)]++
 	}
 
 	have, err := k.tally(ctx, `SELECT contract_id || ': ' || amount || ' ' || `+instrumentSQL+` || ' locked=' || (lock_holders IS NOT NULL)::text || ' on ' || synchronizer_id
 		FROM holdings JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND archived_no IS NULL`)
 	k.compare(holdingsAsLedger, want, have)
+
+	return err
+}
+
+// lookAlikes looks for the contracts that only claim to be a token: nothing that a stranger writes is dropped unseen.
+func (k *checker) lookAlikes(ctx context.Context) error {
+	want := tally{}
+
+	for _, h := range k.truth.holdings {
+		if h.Bare {
+			want[string(h.ContractID)]++
+		}
+	}
+
+	have, err := k.tally(ctx, `SELECT coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) FROM unrecognized WHERE treasury_id = $1`)
+	k.compare(lookAlikesShown, want, have)
 
 	return err
 }

@@ -160,14 +160,12 @@ func (k *checker) accounts(ctx context.Context) error {
 	}
 
 	for _, h := range k.truth.holdings {
-		if err := sums.add("network", "", h.Instrument.Ident(), h.Amount.Neg()); err != nil {
-			return err
+		if h.Bare {
+			continue
 		}
 
-		if h.Bare {
-			if err := sums.add("unrecognized", "", h.Instrument.Ident(), h.Amount); err != nil {
-				return err
-			}
+		if err := sums.add("network", "", h.Instrument.Ident(), h.Amount.Neg()); err != nil {
+			return err
 		}
 	}
 
