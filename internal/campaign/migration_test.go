@@ -115,3 +115,32 @@ func TestKilledWhileStartingOnAnEmptyDatabase(t *testing.T) {
 		requireComesUp(ctx, t, c)
 	}
 }
+
+// TestDatabaseCrashesWhileItMigrates takes the server away while a starting program looks at the schema: the program
+// waits for it, as it does at any other moment.
+func TestDatabaseCrashesWhileItMigrates(t *testing.T) {
+	t.Parallel()
+
+	ctx, c := begin(t, 1, 4)
+
+	tx, err := c.db.Pool().Begin(ctx)
+	require.NoError(t, err)
+
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+
+	for _, table := range []string{"schema_migrations", "schema_history"} {
+		_, err = tx.Exec(ctx, "LOCK TABLE "+pgx.Identifier{table}.Sanitize())
+		require.NoError(t, err)
+	}
+
+	l, err := c.start(ctx, c.direct)
+	require.NoError(t, err)
+	require.True(t, c.await(ctx, patience, func() bool { return c.blocked(ctx) }), "nothing looks at the schema:\n%s", l.log)
+
+	require.NoError(t, c.postgres.Crash(ctx))
+	c.db.Pool().Reset()
+	require.NoError(t, c.postgres.Resume(ctx))
+
+	require.True(t, c.moves(ctx), "ingestion does not come up:\n%s", l.log)
+	require.NoError(t, c.kill(l))
+}
