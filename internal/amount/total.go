@@ -14,7 +14,7 @@ type Total struct {
 	d decimal.Decimal
 }
 
-// maxTotalText bounds what ParseTotal reads: a sum of a billion billion of the largest amounts is shorter.
+// maxTotalText bounds what ParseTotal reads: a sum of 10^18 of the largest amounts is shorter.
 const maxTotalText = 80
 
 // ParseTotal reads the text of an SQL numeric.

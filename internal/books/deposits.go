@@ -96,7 +96,9 @@ func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Off
 	return target{kind: UnattributedMoney}, nil
 }
 
-func (r *recorder) newDeposit(id uuid.UUID, kind DepositKind, a Attribution, t txhistory.Transfer, arrived amount.Amount) {
+func (r *recorder) newDeposit(
+	id uuid.UUID, kind DepositKind, a Attribution, t txhistory.Transfer, arrived amount.Amount,
+) {
 	r.entries.Deposits = append(r.entries.Deposits, Deposit{
 		ID: id, Kind: kind, Attribution: a, Instrument: t.Instrument, Amount: arrived, Sender: t.Sender, Memo: t.Memo,
 		Correlation: t.Correlation, Place: &Place{Node: t.Node, Leg: t.Leg}, ExecuteBefore: t.ExecuteBefore,
@@ -111,7 +113,8 @@ func (r *recorder) ended(t txhistory.Transfer, offer Offer, known bool, state De
 
 	a := Attribution{State: state}
 	r.entries.Settlements = append(r.entries.Settlements, Settlement{
-		Correlation: t.Correlation, Attribution: a, Amount: t.Amount, Sender: t.Sender, Place: Place{Node: t.Node, Leg: t.Leg},
+		Correlation: t.Correlation, Attribution: a, Amount: t.Amount, Sender: t.Sender,
+		Place: Place{Node: t.Node, Leg: t.Leg},
 	})
 	r.grounds.Offers[t.Correlation] = Offer{DepositID: offer.DepositID}
 

@@ -172,27 +172,33 @@ func (c depositCase) grounds() *books.Grounds {
 	}
 
 	if c.chain == "open" || c.chain == "ended" || c.chain == "foreign" {
-		token := coin()
-		if c.chain == "foreign" {
-			token = forged()
-		}
-
-		offer := txhistory.Transfer{
-			Direction: txhistory.In, Status: txhistory.Pending, Instrument: token, Amount: c.amount, Correlation: chain,
-		}
-		if _, err := books.Record(at(1), one(offer, amount.Zero()), g); err != nil {
-			panic(err)
-		}
-
-		if c.chain == "ended" {
-			offer.Status = txhistory.Withdrawn
-			if _, err := books.Record(at(2), one(offer, amount.Zero()), g); err != nil {
-				panic(err)
-			}
-		}
+		c.recordOffer(g)
 	}
 
 	return g
+}
+
+// recordOffer tells the grounds what came before on the transfer's chain.
+func (c depositCase) recordOffer(g *books.Grounds) {
+	offer := txhistory.Transfer{
+		Direction: txhistory.In, Status: txhistory.Pending, Instrument: coin(), Amount: c.amount, Correlation: chain,
+	}
+	if c.chain == "foreign" {
+		offer.Instrument = forged()
+	}
+
+	record := func(no int64) {
+		if _, err := books.Record(at(no), one(offer, amount.Zero()), g); err != nil {
+			panic(err)
+		}
+	}
+
+	record(1)
+
+	if c.chain == "ended" {
+		offer.Status = txhistory.Withdrawn
+		record(2)
+	}
 }
 
 func (c depositCase) transfer(memo *string) txhistory.Transfer {
@@ -339,10 +345,8 @@ func TestDepositIDsAreMadeOfTheLedgersOwnIdentifiers(t *testing.T) {
 		id(treasury, 1, func(tr *txhistory.Transfer) { tr.Correlation = "00c2" }),
 		id(treasury, 1, func(tr *txhistory.Transfer) { tr.Correlation, tr.Instrument = chain, forged() }),
 	}
-	for i := range ids {
-		for j := range i {
-			require.NotEqual(t, ids[j], ids[i], "%d and %d", j, i)
-		}
+	for i, id := range ids {
+		require.NotContains(t, ids[:i], id, "number %d", i)
 	}
 
 	// Of a chain, the update and the place within it say nothing: the offer and its end are one deposit.

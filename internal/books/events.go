@@ -45,8 +45,9 @@ type depositPayload struct {
 
 func (r *recorder) depositEvent(id uuid.UUID, a Attribution, t txhistory.Transfer, moved amount.Amount) error {
 	return r.event("deposit."+string(a.State), id.String(), depositPayload{
-		DepositID: id, State: a.State, Reason: a.Reason, Account: a.Account, Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID,
-		Amount: moved, Sender: t.Sender, Memo: stored(t.Memo), CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
+		DepositID: id, State: a.State, Reason: a.Reason, Account: a.Account,
+		Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID, Amount: moved,
+		Sender: t.Sender, Memo: stored(t.Memo), CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
 	})
 }
 
@@ -63,10 +64,13 @@ type withdrawalPayload struct {
 	Evidence      evidence         `json:"evidence"`
 }
 
-func (r *recorder) withdrawalEvent(id string, origin Origin, state WithdrawalState, reason string, t txhistory.Transfer) error {
+func (r *recorder) withdrawalEvent(
+	id string, origin Origin, state WithdrawalState, reason string, t txhistory.Transfer,
+) error {
 	return r.event("withdrawal."+string(state), id, withdrawalPayload{
-		WithdrawalID: id, Origin: origin, State: state, Reason: reason, Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID,
-		Amount: t.Amount, Receiver: t.Receiver, CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
+		WithdrawalID: id, Origin: origin, State: state, Reason: reason,
+		Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID, Amount: t.Amount,
+		Receiver: t.Receiver, CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
 	})
 }
 

@@ -106,7 +106,9 @@ func (r *recorder) targetOfTransfer(m txhistory.Movement) target {
 	t := r.effects.Transfers[m.Transfer]
 
 	expected := map[txhistory.Direction]int{txhistory.In: 1, txhistory.Out: -1, txhistory.Self: 0}[t.Direction]
-	if expected != 0 && (r.changes[m.Transfer].Sign() != expected || t.Status != txhistory.Completed || m.Instrument != t.Instrument) {
+	asTold := r.changes[m.Transfer].Sign() == expected && t.Status == txhistory.Completed && m.Instrument == t.Instrument
+
+	if expected != 0 && !asTold {
 		return target{kind: UnrecognizedMoney}
 	}
 

@@ -58,7 +58,9 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 	}
 
 	r.grounds.Withdrawals[id] = w
-	r.entries.Advances = append(r.entries.Advances, Advance{ID: id, State: state, Reason: reason, Correlation: t.Correlation})
+	r.entries.Advances = append(r.entries.Advances, Advance{
+		ID: id, State: state, Reason: reason, Correlation: t.Correlation,
+	})
 
 	return from, r.withdrawalEvent(id, w.Origin, state, reason, t)
 }
@@ -93,7 +95,8 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 	}
 
 	w := Withdrawal{
-		ID: id, Origin: FromHistory, State: state, Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
+		ID: id, Origin: FromHistory, State: state,
+		Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
 	}
 	r.grounds.Withdrawals[id] = w
 
@@ -102,7 +105,8 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 	}
 
 	r.entries.Recovered = append(r.entries.Recovered, Recovered{
-		ID: id, State: state, Reason: reason, Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
+		ID: id, State: state, Reason: reason,
+		Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
 	})
 
 	return from, r.withdrawalEvent(id, FromHistory, state, reason, t)

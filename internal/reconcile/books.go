@@ -63,7 +63,9 @@ func checkBooks(a store.Audit) ([]Total, []Difference) {
 }
 
 // compareAccounts finds accounts that have another sum on one side than on the other; none is as good as zero.
-func compareAccounts(f Finding, left string, lefts []store.AccountTotal, right string, rights []store.AccountTotal) []Difference {
+func compareAccounts(
+	f Finding, left string, lefts []store.AccountTotal, right string, rights []store.AccountTotal,
+) []Difference {
 	sides := map[account][2]amount.Total{}
 
 	for side, totals := range [][]store.AccountTotal{lefts, rights} {

@@ -32,6 +32,7 @@ func migrate(ctx context.Context, dsn string) error { return store.Migrate(ctx, 
 // both directions.
 type network struct {
 	*sandbox.Sandbox
+
 	node            *ledger.Client
 	treasury, alice ident.Party
 }
@@ -96,6 +97,7 @@ func (n network) pay(t *testing.T, from, to ident.Party, token ident.Instrument,
 // books is a database that has ingested the network.
 type books struct {
 	network
+
 	db   *store.DB
 	pool *pgxpool.Pool
 	id   store.TreasuryID

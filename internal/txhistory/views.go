@@ -67,9 +67,9 @@ func (r reader) read(node ident.NodeID, c *update.Created) (reading, error) {
 	return out, nil
 }
 
-// requireAdmin forgets what claims to be a token of an admin who has not signed it. A view is computed by the contract's
-// own package, so anybody whose package is on our node can write a contract that calls itself Canton Coin; only a
-// signature cannot be claimed. Every holding and instruction in the recorded data is signed by its admin.
+// requireAdmin forgets what claims to be a token of an admin who has not signed it. A view is computed by the
+// contract's own package, so anybody whose package is on our node can write a contract that calls itself Canton Coin;
+// only a signature cannot be claimed. Every holding and instruction in the recorded data is signed by its admin.
 func (r *reading) requireAdmin(party ident.Party, node ident.NodeID, c *update.Created) {
 	if h := r.holding; h != nil && !slices.Contains(c.Signatories, h.Instrument.Admin) {
 		if h.Owner == party {
@@ -89,10 +89,10 @@ func (r *reading) requireAdmin(party ident.Party, node ident.NodeID, c *update.C
 }
 
 func unsigned(node ident.NodeID, c *update.Created, what string, claimed ident.Instrument) Unrecognized {
-	return Unrecognized{
-		Node: node, Problem: ProblemView,
-		Detail: fmt.Sprintf("%s %s claims to be %.300q, whose admin has not signed it: it is not counted", what, c.Contract, claimed),
-	}
+	detail := fmt.Sprintf("%s %s claims to be %.300q, whose admin has not signed it: it is not counted",
+		what, c.Contract, claimed)
+
+	return Unrecognized{Node: node, Problem: ProblemView, Detail: detail}
 }
 
 // fail decides what an unreadable view means: nothing if the contract is none of the party's business, otherwise
