@@ -30,7 +30,12 @@ func (w *wrapAmount) Encode(value any, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("encode %T as an amount", value)
 	}
 
-	return w.next.Encode(numeric(a), buf)
+	encoded, err := w.next.Encode(numeric(a), buf)
+	if err != nil {
+		return nil, fmt.Errorf("encode amount: %w", err)
+	}
+
+	return encoded, nil
 }
 
 // registerAmounts teaches a connection to write amount.Amount.

@@ -67,7 +67,7 @@ func fullEntries(id ident.ContractID) books.Entries {
 	return e
 }
 
-func TestAFencedWriterStoresNothing(t *testing.T) {
+func TestAFencedWriterStoresNothing(t *testing.T) { //nolint:tparallel // one database, one step after the other
 	t.Parallel()
 
 	l := begin(t)
@@ -130,7 +130,7 @@ func TestOtherTreasuriesSeeTheSameUpdates(t *testing.T) {
 	require.Equal(t, 2, l.count("SELECT count(*) FROM deposits WHERE correlation_id = '00a'"))
 }
 
-func TestContradictionsStoreNothing(t *testing.T) {
+func TestContradictionsStoreNothing(t *testing.T) { //nolint:tparallel // one database, one step after the other
 	t.Parallel()
 
 	l := begin(t)
@@ -184,7 +184,7 @@ func TestContradictionsStoreNothing(t *testing.T) {
 	}
 }
 
-func TestWhatExistsIsNotStoredAgain(t *testing.T) {
+func TestWhatExistsIsNotStoredAgain(t *testing.T) { //nolint:tparallel // one database, one step after the other
 	t.Parallel()
 
 	l := begin(t)

@@ -108,21 +108,24 @@ func (db *DB) allInstruments(ctx context.Context, tx pgx.Tx) (map[int32]ident.In
 	return instruments, nil
 }
 
-func (db *DB) fillAudit(ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit) error {
-	after := ident.ContractID("")
+func (db *DB) fillAudit(
+	ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit,
+) error {
+	page := dbsqlc.HoldingListAllActiveParams{TreasuryID: treasury, Most: auditPage}
 
 	for {
-		rows, err := db.queries.HoldingListAllActive(ctx, tx, dbsqlc.HoldingListAllActiveParams{TreasuryID: treasury, AfterID: after, Most: auditPage})
+		rows, err := db.queries.HoldingListAllActive(ctx, tx, page)
 		if err != nil {
 			return fmt.Errorf("list holdings: %w", err)
 		}
 
 		for _, row := range rows {
 			a.Holdings = append(a.Holdings, HeldContract{
-				Contract: row.ContractID, Instrument: instruments[row.InstrumentNo], Amount: row.Amount, Locked: row.LockHolders != nil, LockEnds: row.LockExpiresAt,
+				Contract: row.ContractID, Instrument: instruments[row.InstrumentNo], Amount: row.Amount,
+				Locked: row.LockHolders != nil, LockEnds: row.LockExpiresAt,
 				Synchronizer: row.SynchronizerID, InFlight: row.InFlight,
 			})
-			after = row.ContractID
+			page.AfterID = row.ContractID
 		}
 
 		if len(rows) < auditPage {
@@ -222,11 +225,13 @@ func accountTotals(rows []accountRow, instruments map[int32]ident.Instrument) ([
 	return totals, nil
 }
 
-func (db *DB) fillInstructions(ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit) error {
-	after := ident.ContractID("")
+func (db *DB) fillInstructions(
+	ctx context.Context, tx pgx.Tx, treasury int32, instruments map[int32]ident.Instrument, a *Audit,
+) error {
+	page := dbsqlc.InstructionListAllOpenParams{TreasuryID: treasury, Most: auditPage}
 
 	for {
-		rows, err := db.queries.InstructionListAllOpen(ctx, tx, dbsqlc.InstructionListAllOpenParams{TreasuryID: treasury, AfterID: after, Most: auditPage})
+		rows, err := db.queries.InstructionListAllOpen(ctx, tx, page)
 		if err != nil {
 			return fmt.Errorf("list instructions: %w", err)
 		}
@@ -236,7 +241,7 @@ func (db *DB) fillInstructions(ctx context.Context, tx pgx.Tx, treasury int32, i
 				Contract: row.ContractID, Sender: row.Sender, Receiver: row.Receiver, Instrument: instruments[row.InstrumentNo],
 				Amount: row.Amount, ExecuteBefore: row.ExecuteBefore, Memo: row.Memo, AwaitsReceiver: row.AwaitsReceiver,
 			})
-			after = row.ContractID
+			page.AfterID = row.ContractID
 		}
 
 		if len(rows) < auditPage {

@@ -27,7 +27,7 @@ func requireConstraint(t *testing.T, err error, name string) {
 	require.Equal(t, name, refused.ConstraintName)
 }
 
-func TestAMovementMustSumToZero(t *testing.T) {
+func TestAMovementMustSumToZero(t *testing.T) { //nolint:tparallel // one database, one step after the other
 	t.Parallel()
 
 	l := begin(t)
@@ -77,9 +77,9 @@ func TestConstraintsOfTheBooks(t *testing.T) {
 		return `INSERT INTO postings VALUES (1, 'ledger', 1, 0, 0, '` + kind + `', '` + account + `', 1, ` + amount + `),
 			(1, 'ledger', 1, 0, 1, 'network', '', 1, -(` + amount + `))`
 	}
-	holding := func(amount, rest string) string {
+	holding := func(amount, archived, lock string) string {
 		return `INSERT INTO holdings (treasury_id, contract_id, instrument_no, amount, synchronizer_id, template_id, created_no, created_node,
-			archived_no, archived_node, lock_holders, lock_expires_at) VALUES (1, 'x', 1, ` + amount + `, '', '', 5, 0, ` + rest + `)`
+			archived_no, archived_node, lock_holders, lock_expires_at) VALUES (1, 'x', 1, ` + amount + `, '', '', 5, 0, ` + archived + `, ` + lock + `)`
 	}
 	withdrawal := func(state, amount, id, settled string) string {
 		return `INSERT INTO withdrawals (treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, settled_no)
@@ -88,7 +88,7 @@ func TestConstraintsOfTheBooks(t *testing.T) {
 
 	for _, good := range []string{
 		deposit("one_step", "credited", "'c'", "1", "NULL", "3"), deposit("offer", "offered", "NULL", "1", "'00c'", "NULL"), posting("customer", "c", "1"),
-		holding("1", "5, 0, NULL, NULL"), withdrawal("completed", "1", "w", "3"),
+		holding("1", "5, 0", "NULL, NULL"), withdrawal("completed", "1", "w", "3"),
 	} {
 		tx, err := l.pool.Begin(t.Context())
 		require.NoError(t, err)
@@ -103,8 +103,8 @@ func TestConstraintsOfTheBooks(t *testing.T) {
 		"offer without chain": deposit("offer", "offered", "NULL", "1", "NULL", "NULL"), "one step with chain": deposit("one_step", "credited", "'c'", "1", "'00c'", "3"),
 		"unknown state": deposit("one_step", "lost", "NULL", "1", "NULL", "3"), "customer without name": posting("customer", "", "1"),
 		"fees with a name": posting("fees", "c", "1"), "posting of nothing": posting("fees", "", "0"), "unknown account": posting("mine", "", "1"),
-		"negative holding": holding("-1", "NULL, NULL, NULL, NULL"), "half an archive": holding("1", "7, NULL, NULL, NULL"),
-		"archived before created": holding("1", "4, 0, NULL, NULL"), "expiry without lock": holding("1", "NULL, NULL, NULL, now()"),
+		"negative holding": holding("-1", "NULL, NULL", "NULL, NULL"), "half an archive": holding("1", "7, NULL", "NULL, NULL"),
+		"archived before created": holding("1", "4, 0", "NULL, NULL"), "expiry without lock": holding("1", "NULL, NULL", "NULL, now()"),
 		"completed but not settled": withdrawal("completed", "1", "w", "NULL"), "withdrawal of nothing": withdrawal("requested", "0", "w", "NULL"),
 		"withdrawal without id": withdrawal("requested", "1", "", "NULL"), "withdrawal in no state": withdrawal("paid", "1", "w", "3"),
 		"account without memo":      `INSERT INTO deposit_accounts VALUES (1, '', '', 'c', true, now())`,
@@ -115,6 +115,8 @@ func TestConstraintsOfTheBooks(t *testing.T) {
 		"negative minimum":          `UPDATE instruments SET minimum_deposit = -1`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
 			_, err := l.pool.Exec(t.Context(), bad)
 
 			var refused *pgconn.PgError

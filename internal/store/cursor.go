@@ -87,7 +87,7 @@ func (db *DB) TakeOver(ctx context.Context, treasury TreasuryID, now time.Time) 
 func (db *DB) CreateCursor(ctx context.Context, c Cursor, now time.Time) error {
 	err := db.queries.CursorCreate(ctx, db.exec, dbsqlc.CursorCreateParams{
 		TreasuryID: int32(c.Treasury), ParticipantID: c.Participant, OriginOffset: c.Origin,
-		DerivationVersion: int32(c.Derivation), Now: now,
+		DerivationVersion: integer(c.Derivation), Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("create cursor of treasury %d: %w", c.Treasury, err)
@@ -97,7 +97,9 @@ func (db *DB) CreateCursor(ctx context.Context, c Cursor, now time.Time) error {
 }
 
 // MoveCursor points the cursor at another node, or at the same one after a restore. Every writer is fenced off.
-func (db *DB) MoveCursor(ctx context.Context, treasury TreasuryID, to ident.ParticipantID, at ident.Offset, now time.Time) error {
+func (db *DB) MoveCursor(
+	ctx context.Context, treasury TreasuryID, to ident.ParticipantID, at ident.Offset, now time.Time,
+) error {
 	err := db.queries.CursorMoveNode(ctx, db.exec, dbsqlc.CursorMoveNodeParams{
 		TreasuryID: int32(treasury), ParticipantID: to, LedgerOffset: at, Now: now,
 	})
@@ -117,7 +119,9 @@ type RecentUpdate struct {
 
 // RecentUpdates lists the last ingested updates, newest first.
 func (db *DB) RecentUpdates(ctx context.Context, treasury TreasuryID, most int) ([]RecentUpdate, error) {
-	rows, err := db.queries.UpdateListRecent(ctx, db.exec, dbsqlc.UpdateListRecentParams{TreasuryID: int32(treasury), Most: int32(most)})
+	rows, err := db.queries.UpdateListRecent(ctx, db.exec, dbsqlc.UpdateListRecentParams{
+		TreasuryID: int32(treasury), Most: integer(most),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list recent updates: %w", err)
 	}
@@ -153,7 +157,8 @@ func (db *DB) Clocks(ctx context.Context, treasury TreasuryID) ([]Clock, error) 
 
 func cursorOf(row dbsqlc.IngestionCursor) Cursor {
 	return Cursor{
-		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID, LastID: row.UpdateID, Origin: row.OriginOffset, NodeSince: row.NodeSinceNo,
-		Position: Position{Offset: row.LedgerOffset, No: row.UpdateNo}, Epoch: row.Epoch, Derivation: int(row.DerivationVersion),
+		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID,
+		Position: Position{Offset: row.LedgerOffset, No: row.UpdateNo}, LastID: row.UpdateID,
+		Origin: row.OriginOffset, NodeSince: row.NodeSinceNo, Epoch: row.Epoch, Derivation: int(row.DerivationVersion),
 	}
 }

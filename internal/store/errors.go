@@ -32,8 +32,7 @@ const (
 // IsAway reports whether an error says that the database is out of reach or out of resources for now, so that the
 // same work will do later.
 func IsAway(err error) bool {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch server.Code[:2] {
 		case classResources, classOperator, classConnection, classSystem, classTransaction:
 			return true
@@ -54,7 +53,7 @@ func IsAway(err error) bool {
 
 // isUnique reports whether an error is the violation of a unique constraint of this name.
 func isUnique(err error, constraint string) bool {
-	var server *pgconn.PgError
+	server, ok := errors.AsType[*pgconn.PgError](err)
 
-	return errors.As(err, &server) && server.Code == uniqueViolation && server.ConstraintName == constraint
+	return ok && server.Code == uniqueViolation && server.ConstraintName == constraint
 }

@@ -95,8 +95,12 @@ func (db *DB) Apply(ctx context.Context, b Batch) error {
 }
 
 // KnownUpdates says which of the ids are in the database already.
-func (db *DB) KnownUpdates(ctx context.Context, treasury TreasuryID, ids []ident.UpdateID) (map[ident.UpdateID]bool, error) {
-	found, err := db.queries.UpdateKnown(ctx, db.exec, dbsqlc.UpdateKnownParams{TreasuryID: int32(treasury), UpdateIds: sendable(texts(ids))})
+func (db *DB) KnownUpdates(
+	ctx context.Context, treasury TreasuryID, ids []ident.UpdateID,
+) (map[ident.UpdateID]bool, error) {
+	found, err := db.queries.UpdateKnown(ctx, db.exec, dbsqlc.UpdateKnownParams{
+		TreasuryID: int32(treasury), UpdateIds: sendable(texts(ids)),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look up updates: %w", err)
 	}
@@ -151,7 +155,8 @@ func (db *DB) writeUpdates(ctx context.Context, tx pgx.Tx, r *rows) error {
 // be one that was inserted a moment ago.
 func (db *DB) writeDerived(ctx context.Context, tx pgx.Tx, r *rows) error {
 	for _, write := range []func(context.Context, pgx.Tx, *rows) error{
-		db.writeHoldings, db.writeTransfers, db.writeInstructions, db.writeUnrecognized, db.writeDeposits, db.writeWithdrawals, db.writePostings,
+		db.writeHoldings, db.writeTransfers, db.writeInstructions, db.writeUnrecognized,
+		db.writeDeposits, db.writeWithdrawals, db.writePostings,
 	} {
 		if err := write(ctx, tx, r); err != nil {
 			return err
@@ -175,14 +180,14 @@ func (db *DB) writeHoldings(ctx context.Context, tx pgx.Tx, r *rows) error {
 		}
 	}
 
-	if len(r.holdingMoves.ContractIds) > 0 {
-		if _, err := db.queries.HoldingMove(ctx, tx, r.holdingMoves); err != nil {
+	if moves := r.holdingMoves; len(moves.ContractIds) > 0 {
+		if _, err := db.queries.HoldingMove(ctx, tx, moves); err != nil {
 			return fmt.Errorf("move holdings: %w", err)
 		}
 
 		p := dbsqlc.InstructionMoveParams{
-			TreasuryID: r.holdingMoves.TreasuryID, ContractIds: r.holdingMoves.ContractIds, SynchronizerIds: r.holdingMoves.SynchronizerIds,
-			Arrived: r.holdingMoves.Arrived,
+			TreasuryID: moves.TreasuryID, ContractIds: moves.ContractIds,
+			SynchronizerIds: moves.SynchronizerIds, Arrived: moves.Arrived,
 		}
 		if _, err := db.queries.InstructionMove(ctx, tx, p); err != nil {
 			return fmt.Errorf("move instructions: %w", err)

@@ -88,7 +88,9 @@ func (db *DB) EnsureInstruments(ctx context.Context, list []ident.Instrument, no
 			continue
 		}
 
-		no, err := db.queries.InstrumentEnsure(ctx, db.exec, dbsqlc.InstrumentEnsureParams{Admin: i.Admin, InstrumentID: i.ID, Now: now})
+		p := dbsqlc.InstrumentEnsureParams{Admin: i.Admin, InstrumentID: i.ID, Now: now}
+
+		no, err := db.queries.InstrumentEnsure(ctx, db.exec, p)
 		if err != nil {
 			return fmt.Errorf("register instrument %s: %w", i, err)
 		}

@@ -22,15 +22,22 @@ type Knowledge struct {
 }
 
 // Known finds those of the contracts that are active holdings or open instructions of the treasury.
-func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party, contracts []ident.ContractID) (Knowledge, error) {
-	known := Knowledge{Holdings: map[ident.ContractID]token.Holding{}, Instructions: map[ident.ContractID]token.Instruction{}}
+func (db *DB) Known(
+	ctx context.Context, treasury TreasuryID, party ident.Party, contracts []ident.ContractID,
+) (Knowledge, error) {
+	known := Knowledge{
+		Holdings:     map[ident.ContractID]token.Holding{},
+		Instructions: map[ident.ContractID]token.Instruction{},
+	}
 	if len(contracts) == 0 {
 		return known, nil
 	}
 
 	ids := sendable(texts(contracts))
 
-	holdings, err := db.queries.HoldingListNamed(ctx, db.exec, dbsqlc.HoldingListNamedParams{TreasuryID: int32(treasury), ContractIds: ids})
+	holdings, err := db.queries.HoldingListNamed(ctx, db.exec, dbsqlc.HoldingListNamedParams{
+		TreasuryID: int32(treasury), ContractIds: ids,
+	})
 	if err != nil {
 		return Knowledge{}, fmt.Errorf("look up holdings: %w", err)
 	}
@@ -46,11 +53,14 @@ func (db *DB) Known(ctx context.Context, treasury TreasuryID, party ident.Party,
 		}
 
 		known.Holdings[row.ContractID] = token.Holding{
-			Owner: party, Instrument: instrument, Amount: row.Amount, Lock: lockOf(row.LockHolders, row.LockExpiresAt, row.LockContext),
+			Owner: party, Instrument: instrument, Amount: row.Amount,
+			Lock: lockOf(row.LockHolders, row.LockExpiresAt, row.LockContext),
 		}
 	}
 
-	instructions, err := db.queries.InstructionListNamed(ctx, db.exec, dbsqlc.InstructionListNamedParams{TreasuryID: int32(treasury), ContractIds: ids})
+	instructions, err := db.queries.InstructionListNamed(ctx, db.exec, dbsqlc.InstructionListNamedParams{
+		TreasuryID: int32(treasury), ContractIds: ids,
+	})
 	if err != nil {
 		return Knowledge{}, fmt.Errorf("look up instructions: %w", err)
 	}
@@ -98,7 +108,9 @@ func (db *DB) instructionOf(ctx context.Context, row dbsqlc.InstructionListNamed
 }
 
 // Grounds answers the questions of a batch.
-func (db *DB) Grounds(ctx context.Context, treasury TreasuryID, party ident.Party, q books.Questions) (*books.Grounds, error) {
+func (db *DB) Grounds(
+	ctx context.Context, treasury TreasuryID, party ident.Party, q books.Questions,
+) (*books.Grounds, error) {
 	g := books.NewGrounds(party)
 
 	for _, fill := range []func(context.Context, TreasuryID, books.Questions, *books.Grounds) error{
@@ -136,7 +148,8 @@ func (db *DB) fillListings(ctx context.Context, _ TreasuryID, q books.Questions,
 	}
 
 	for _, row := range rows {
-		g.Listings[ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}] = books.Listing{Listed: row.Listed, MinimumDeposit: row.MinimumDeposit}
+		instrument := ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}
+		g.Listings[instrument] = books.Listing{Listed: row.Listed, MinimumDeposit: row.MinimumDeposit}
 	}
 
 	return nil
@@ -147,7 +160,9 @@ func (db *DB) fillAccounts(ctx context.Context, treasury TreasuryID, q books.Que
 		return nil
 	}
 
-	rows, err := db.queries.AccountList(ctx, db.exec, dbsqlc.AccountListParams{TreasuryID: int32(treasury), MemoKeys: sendable(q.MemoKeys)})
+	rows, err := db.queries.AccountList(ctx, db.exec, dbsqlc.AccountListParams{
+		TreasuryID: int32(treasury), MemoKeys: sendable(q.MemoKeys),
+	})
 	if err != nil {
 		return fmt.Errorf("look up memos: %w", err)
 	}
@@ -173,7 +188,8 @@ func (db *DB) fillOffers(ctx context.Context, treasury TreasuryID, q books.Quest
 
 	for _, row := range rows {
 		if row.CorrelationID != nil {
-			g.Offers[ident.ContractID(*row.CorrelationID)] = books.Offer{DepositID: row.DepositID, Open: row.State == string(books.Offered)}
+			open := row.State == string(books.Offered)
+			g.Offers[ident.ContractID(*row.CorrelationID)] = books.Offer{DepositID: row.DepositID, Open: open}
 		}
 	}
 
@@ -186,7 +202,8 @@ func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.
 	}
 
 	rows, err := db.queries.WithdrawalListMet(ctx, db.exec, dbsqlc.WithdrawalListMetParams{
-		TreasuryID: int32(treasury), WithdrawalIds: sendable(q.WithdrawalIDs), CorrelationIds: sendable(texts(q.Correlations)),
+		TreasuryID: int32(treasury), WithdrawalIds: sendable(q.WithdrawalIDs),
+		CorrelationIds: sendable(texts(q.Correlations)),
 	})
 	if err != nil {
 		return fmt.Errorf("look up withdrawals: %w", err)
@@ -215,8 +232,12 @@ func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.
 }
 
 // Decided gives what was decided about deposits before, for a rebuild to keep.
-func (db *DB) Decided(ctx context.Context, treasury TreasuryID, ids []uuid.UUID) (map[uuid.UUID]books.Attribution, error) {
-	rows, err := db.queries.DepositListDecided(ctx, db.exec, dbsqlc.DepositListDecidedParams{TreasuryID: int32(treasury), DepositIds: ids})
+func (db *DB) Decided(
+	ctx context.Context, treasury TreasuryID, ids []uuid.UUID,
+) (map[uuid.UUID]books.Attribution, error) {
+	rows, err := db.queries.DepositListDecided(ctx, db.exec, dbsqlc.DepositListDecidedParams{
+		TreasuryID: int32(treasury), DepositIds: ids,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look up decided deposits: %w", err)
 	}

@@ -24,7 +24,9 @@ func (db *DB) TryLock(ctx context.Context, treasury TreasuryID) (*Lock, bool, er
 	}
 
 	var got bool
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", ingestionLocks, int32(treasury)).Scan(&got); err != nil {
+
+	row := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", ingestionLocks, int32(treasury))
+	if err := row.Scan(&got); err != nil {
 		conn.Release()
 
 		return nil, false, fmt.Errorf("lock treasury %d: %w", treasury, err)

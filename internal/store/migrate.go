@@ -54,8 +54,7 @@ func Migrate(ctx context.Context, url secret.String) error {
 
 	err = runner.Up()
 
-	var dirty migrate.ErrDirty
-	if errors.As(err, &dirty) {
+	if dirty, ok := errors.AsType[migrate.ErrDirty](err); ok {
 		err = resumeMigration(ctx, db, runner, dirty.Version)
 	}
 
@@ -121,8 +120,8 @@ func resumeMigration(ctx context.Context, db *sql.DB, runner *migrate.Migrate, v
 	}
 
 	if history {
-		err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM schema_history WHERE version = $1)", version).Scan(&applied)
-		if err != nil {
+		row := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM schema_history WHERE version = $1)", version)
+		if err := row.Scan(&applied); err != nil {
 			return fmt.Errorf("look for migration %d: %w", version, err)
 		}
 	}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 // schemaQuery lists what a schema is made of: every column, constraint, index, function, trigger, view and comment.
 const schemaQuery = `
 WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('public', 'api')),
-relations AS (SELECT c.* FROM pg_class c JOIN ours n ON n.oid = c.relnamespace WHERE c.relname NOT LIKE 'schema_migrations%')
+relations AS (SELECT c.oid, c.relkind FROM pg_class c JOIN ours n ON n.oid = c.relnamespace WHERE c.relname NOT LIKE 'schema_migrations%')
 SELECT string_agg(line, E'\n' ORDER BY line) FROM (
     SELECT format('%s.%s', c.oid::regclass, a.attname) || format(' %s %s %s %s %s %s', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
         a.attcompression, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)) AS line
@@ -54,8 +55,8 @@ func downward(t *testing.T, pool *pgxpool.Pool) {
 	entries, err := migrations.Files.ReadDir(".")
 	require.NoError(t, err)
 
-	for i := len(entries) - 1; i >= 0; i-- {
-		name := entries[i].Name()
+	for _, entry := range slices.Backward(entries) {
+		name := entry.Name()
 		if !strings.HasSuffix(name, ".down.sql") {
 			continue
 		}

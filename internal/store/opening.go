@@ -27,7 +27,8 @@ func (db *DB) ApplyOpening(ctx context.Context, c Cursor, party ident.Party, rec
 
 	return db.inTx(ctx, func(tx pgx.Tx) error {
 		err := db.queries.CursorCreate(ctx, tx, dbsqlc.CursorCreateParams{
-			TreasuryID: int32(c.Treasury), ParticipantID: c.Participant, OriginOffset: c.Origin, DerivationVersion: int32(c.Derivation), Now: now,
+			TreasuryID: int32(c.Treasury), ParticipantID: c.Participant, OriginOffset: c.Origin,
+			DerivationVersion: integer(c.Derivation), Now: now,
 		})
 		if err != nil {
 			return fmt.Errorf("create cursor of treasury %d: %w", c.Treasury, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/books"
@@ -51,8 +52,9 @@ func (db *DB) rowsOf(b Batch) (*rows, error) {
 	t := int32(b.Treasury)
 	r := &rows{
 		treasury: t, party: b.Party, now: b.Now, numbers: db.instruments.number,
-		bornHoldings: map[ident.ContractID]int{}, bornInstructions: map[ident.ContractID]int{}, bornDeposits: map[ident.ContractID]int{},
-		bornWithdrawals: map[string]int{}, moved: map[ident.ContractID]int{}, advanced: map[string]int{},
+		bornHoldings: map[ident.ContractID]int{}, bornInstructions: map[ident.ContractID]int{},
+		bornDeposits: map[ident.ContractID]int{}, bornWithdrawals: map[string]int{},
+		moved: map[ident.ContractID]int{}, advanced: map[string]int{},
 	}
 	r.archives.TreasuryID, r.holdingMoves.TreasuryID, r.closures.TreasuryID = t, t, t
 	r.settlements.TreasuryID, r.advances.TreasuryID = t, t
@@ -70,7 +72,8 @@ func (r *rows) add(rec *Record) error {
 	r.addUpdate(rec)
 
 	for _, add := range []func(*Record) error{
-		r.addHoldings, r.addTransfers, r.addInstructions, r.addUnrecognized, r.addDeposits, r.addWithdrawals, r.addPostings,
+		r.addHoldings, r.addTransfers, r.addInstructions, r.addUnrecognized,
+		r.addDeposits, r.addWithdrawals, r.addPostings,
 	} {
 		if err := add(rec); err != nil {
 			return err
@@ -79,7 +82,8 @@ func (r *rows) add(rec *Record) error {
 
 	for _, e := range rec.Entries.Events {
 		r.events = append(r.events, dbsqlc.EventInsertParams{
-			TreasuryID: r.treasury, EventID: e.ID, Type: e.Type, Subject: memo.Stored(e.Subject), UpdateNo: rec.No, Payload: e.Payload, CreatedAt: r.now,
+			TreasuryID: r.treasury, EventID: e.ID, Type: e.Type, Subject: memo.Stored(e.Subject),
+			UpdateNo: rec.No, Payload: e.Payload, CreatedAt: r.now,
 		})
 	}
 
@@ -89,8 +93,9 @@ func (r *rows) add(rec *Record) error {
 func (r *rows) addUpdate(rec *Record) {
 	u := rec.Update
 	r.updates = append(r.updates, dbsqlc.UpdateInsertParams{
-		TreasuryID: r.treasury, UpdateNo: rec.No, UpdateID: u.ID, Kind: string(u.Kind), LedgerOffset: u.Offset, RecordTime: u.RecordTime,
-		SynchronizerID: u.Synchronizer, CommandID: memo.Stored(u.CommandID), TransactionHash: memo.Stored(u.TransactionHash),
+		TreasuryID: r.treasury, UpdateNo: rec.No, UpdateID: u.ID, Kind: string(u.Kind),
+		LedgerOffset: u.Offset, RecordTime: u.RecordTime, SynchronizerID: u.Synchronizer,
+		CommandID: memo.Stored(u.CommandID), TransactionHash: memo.Stored(u.TransactionHash),
 		TrafficCost: max(u.TrafficCost, 0), IngestedAt: r.now,
 	})
 	r.bodies = append(r.bodies, dbsqlc.UpdateBodyInsertParams{TreasuryID: r.treasury, UpdateNo: rec.No, Body: rec.Raw})
@@ -104,8 +109,9 @@ func (r *rows) addHoldings(rec *Record) error {
 		}
 
 		p := dbsqlc.HoldingInsertParams{
-			TreasuryID: r.treasury, ContractID: c.Contract, InstrumentNo: no, Amount: c.Holding.Amount, SynchronizerID: rec.Update.Synchronizer,
-			TemplateID: c.Template.String(), CreatedNo: rec.No, CreatedNode: int32(c.Node),
+			TreasuryID: r.treasury, ContractID: c.Contract, InstrumentNo: no, Amount: c.Holding.Amount,
+			SynchronizerID: rec.Update.Synchronizer, TemplateID: c.Template.String(),
+			CreatedNo: rec.No, CreatedNode: int32(c.Node),
 		}
 		p.LockHolders, p.LockExpiresAt, p.LockContext = lockColumns(c.Holding.Lock, c.CreatedAt)
 		r.bornHoldings[c.Contract] = len(r.holdings)
@@ -141,7 +147,8 @@ func (r *rows) addMove(m ContractMove) {
 		i = len(p.ContractIds)
 		r.moved[m.Contract] = i
 		p.ContractIds = append(p.ContractIds, string(m.Contract))
-		p.SynchronizerIds, p.Arrived, p.Counters = append(p.SynchronizerIds, ""), append(p.Arrived, false), append(p.Counters, 0)
+		p.SynchronizerIds = append(p.SynchronizerIds, "")
+		p.Arrived, p.Counters = append(p.Arrived, false), append(p.Counters, 0)
 	}
 
 	if again && (m.Counter < p.Counters[i] || (m.Counter == p.Counters[i] && p.Arrived[i])) {
@@ -175,9 +182,10 @@ func (r *rows) addTransfers(rec *Record) error {
 		}
 
 		r.transfers = append(r.transfers, dbsqlc.TransferInsertParams{
-			TreasuryID: r.treasury, UpdateNo: rec.No, NodeID: int32(t.Node), Leg: int32(t.Leg), Direction: string(t.Direction),
-			Status: string(t.Status), Evidence: string(t.Evidence), Sender: t.Sender, Receiver: t.Receiver, InstrumentNo: no, Amount: t.Amount,
-			Memo: storedMemo(t.Memo), CorrelationID: optional(t.Correlation), InstructionID: optional(t.Instruction), NextID: optional(t.Next),
+			TreasuryID: r.treasury, UpdateNo: rec.No, NodeID: int32(t.Node), Leg: integer(t.Leg),
+			Direction: string(t.Direction), Status: string(t.Status), Evidence: string(t.Evidence),
+			Sender: t.Sender, Receiver: t.Receiver, InstrumentNo: no, Amount: t.Amount, Memo: storedMemo(t.Memo),
+			CorrelationID: optional(t.Correlation), InstructionID: optional(t.Instruction), NextID: optional(t.Next),
 			RequestedAt: t.RequestedAt, ExecuteBefore: t.ExecuteBefore,
 		})
 	}
@@ -195,8 +203,10 @@ func (r *rows) addInstructions(rec *Record) error {
 		}
 
 		p := dbsqlc.InstructionInsertParams{
-			TreasuryID: r.treasury, ContractID: o.Contract, CorrelationID: string(o.Instruction.Correlation(o.Contract)), Direction: string(r.direction(t)),
-			Sender: t.Sender, Receiver: t.Receiver, InstrumentNo: no, Amount: t.Amount, RequestedAt: t.RequestedAt, ExecuteBefore: t.ExecuteBefore,
+			TreasuryID: r.treasury, ContractID: o.Contract, Direction: string(r.direction(t)),
+			CorrelationID: string(o.Instruction.Correlation(o.Contract)),
+			Sender:        t.Sender, Receiver: t.Receiver, InstrumentNo: no, Amount: t.Amount,
+			RequestedAt: t.RequestedAt, ExecuteBefore: t.ExecuteBefore,
 			AwaitsReceiver: o.Instruction.AwaitsReceiver, Inputs: texts(t.Inputs), SynchronizerID: rec.Update.Synchronizer,
 			OpenedNo: rec.No, OpenedNode: int32(o.Node),
 		}
@@ -229,8 +239,8 @@ func (r *rows) addInstructions(rec *Record) error {
 }
 
 func (r *rows) addUnrecognized(rec *Record) error {
-	if len(rec.Evidence) != len(rec.Effects.Unrecognized) {
-		return fmt.Errorf("%d unrecognized events with %d pieces of evidence", len(rec.Effects.Unrecognized), len(rec.Evidence))
+	if have, want := len(rec.Evidence), len(rec.Effects.Unrecognized); have != want {
+		return fmt.Errorf("%d unrecognized events with %d pieces of evidence", want, have)
 	}
 
 	for i, u := range rec.Effects.Unrecognized {
@@ -251,7 +261,8 @@ func (r *rows) addPostings(rec *Record) error {
 		}
 
 		r.postings = append(r.postings, dbsqlc.PostingInsertParams{
-			TreasuryID: r.treasury, Origin: "ledger", OriginNo: rec.No, Movement: int32(p.Movement), Line: int32(p.Line),
+			TreasuryID: r.treasury, Origin: "ledger", OriginNo: rec.No,
+			Movement: integer(p.Movement), Line: integer(p.Line),
 			AccountKind: string(p.Kind), Account: p.Account, InstrumentNo: no, Amount: p.Amount,
 		})
 	}
@@ -306,7 +317,14 @@ func placeColumns(p *books.Place, no int64) (settledNo *int64, node, leg *int32)
 		return nil, nil, nil
 	}
 
-	n, l := int32(p.Node), int32(p.Leg)
+	n, l := int32(p.Node), integer(p.Leg)
 
 	return &no, &n, &l
+}
+
+// integer makes an SQL integer of a count. All counts here are constants of this program, or count things within one
+// update, of which there are fewer than bytes in its message: at most 1 GiB, less than 2^31. Should one exceed it
+// after all, it is cut, and what it counts collides with its neighbour's key instead of with a far one's.
+func integer(n int) int32 {
+	return int32(min(max(n, math.MinInt32), math.MaxInt32))
 }

@@ -15,8 +15,9 @@ func (r *rows) addDeposits(rec *Record) error {
 		}
 
 		p := dbsqlc.DepositInsertParams{
-			TreasuryID: r.treasury, DepositID: d.ID, Kind: string(d.Kind), State: string(d.Attribution.State), Reason: d.Attribution.Reason,
-			Account: optionalText(d.Attribution.Account), InstrumentNo: no, Amount: d.Amount, Sender: d.Sender, Memo: storedMemo(d.Memo),
+			TreasuryID: r.treasury, DepositID: d.ID, Kind: string(d.Kind), State: string(d.Attribution.State),
+			Reason: d.Attribution.Reason, Account: optionalText(d.Attribution.Account),
+			InstrumentNo: no, Amount: d.Amount, Sender: d.Sender, Memo: storedMemo(d.Memo),
 			RecordTime: rec.Update.RecordTime, ExecuteBefore: d.ExecuteBefore,
 		}
 		p.SettledNo, p.SettledNode, p.SettledLeg = placeColumns(d.Place, rec.No)
@@ -54,7 +55,7 @@ func (r *rows) addDeposits(rec *Record) error {
 		p.Senders = append(p.Senders, string(s.Sender))
 		p.SettledNos = append(p.SettledNos, rec.No)
 		p.SettledNodes = append(p.SettledNodes, int32(s.Place.Node))
-		p.SettledLegs = append(p.SettledLegs, int32(s.Place.Leg))
+		p.SettledLegs = append(p.SettledLegs, integer(s.Place.Leg))
 		p.RecordTimes = append(p.RecordTimes, rec.Update.RecordTime)
 	}
 
@@ -69,8 +70,9 @@ func (r *rows) addWithdrawals(rec *Record) error {
 		}
 
 		p := dbsqlc.WithdrawalInsertRecoveredParams{
-			TreasuryID: r.treasury, WithdrawalID: w.ID, Origin: string(books.FromHistory), State: string(w.State), Reason: w.Reason,
-			InstrumentNo: no, Amount: w.Amount, Receiver: w.Receiver, CorrelationID: optional(w.Correlation), RecordTime: &rec.Update.RecordTime,
+			TreasuryID: r.treasury, WithdrawalID: w.ID, Origin: string(books.FromHistory),
+			State: string(w.State), Reason: w.Reason, InstrumentNo: no, Amount: w.Amount, Receiver: w.Receiver,
+			CorrelationID: optional(w.Correlation), RecordTime: &rec.Update.RecordTime,
 		}
 		p.OfferedNo, p.SettledNo = offeredOrSettled(w.State, rec.No)
 		r.bornWithdrawals[w.ID] = len(r.recovered)
@@ -121,7 +123,8 @@ func (r *rows) addAdvance(a books.Advance, rec *Record) error {
 		return fmt.Errorf("advance withdrawal %s to %s: it has ended: %w", a.ID, a.State, ErrContradiction)
 	}
 
-	p.States[i], p.Reasons[i], p.SettledNos[i], p.RecordTimes[i] = string(a.State), a.Reason, orZero(settled), rec.Update.RecordTime
+	p.States[i], p.Reasons[i] = string(a.State), a.Reason
+	p.SettledNos[i], p.RecordTimes[i] = orZero(settled), rec.Update.RecordTime
 
 	return nil
 }

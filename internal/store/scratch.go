@@ -20,7 +20,9 @@ const scratchSchema = "ces_rebuild"
 
 // derivedTables are made from the raw updates alone, and from what was decided about deposits.
 func derivedTables() []string {
-	return []string{"holdings", "transfers", "transfer_instructions", "unrecognized", "deposits", "withdrawals", "postings"}
+	return []string{
+		"holdings", "transfers", "transfer_instructions", "unrecognized", "deposits", "withdrawals", "postings",
+	}
 }
 
 // TableDifference says how a rebuilt table differs from the one in use.
@@ -41,7 +43,9 @@ type StoredUpdate struct {
 
 // StoredUpdates lists the updates after a number, with their raw bodies; ErrBodyGone if one is missing.
 func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int64, most int) ([]StoredUpdate, error) {
-	rows, err := db.queries.UpdateListBodies(ctx, db.exec, dbsqlc.UpdateListBodiesParams{TreasuryID: int32(treasury), AfterNo: after, Most: int32(most)})
+	rows, err := db.queries.UpdateListBodies(ctx, db.exec, dbsqlc.UpdateListBodiesParams{
+		TreasuryID: int32(treasury), AfterNo: after, Most: integer(most),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list raw updates: %w", err)
 	}
@@ -53,7 +57,9 @@ func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int6
 			return nil, fmt.Errorf("update %s, number %d: %w", row.UpdateID, row.UpdateNo, ErrBodyGone)
 		}
 
-		updates[i] = StoredUpdate{No: row.UpdateNo, ID: row.UpdateID, Kind: update.Kind(row.Kind), Offset: row.LedgerOffset, Body: row.Body}
+		updates[i] = StoredUpdate{
+			No: row.UpdateNo, ID: row.UpdateID, Kind: update.Kind(row.Kind), Offset: row.LedgerOffset, Body: row.Body,
+		}
 	}
 
 	return updates, nil
@@ -62,7 +68,9 @@ func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int6
 // Rebuild derives a treasury's tables anew into empty copies, compares them with the ones in use and, if replace is
 // set, puts them in their place with the given derivation version. The treasury's writer waits meanwhile; readers do
 // not. derive is given a database that reads and writes the copies.
-func (db *DB) Rebuild(ctx context.Context, treasury TreasuryID, derivation int, replace bool, derive func(scratch *DB) error) ([]TableDifference, error) {
+func (db *DB) Rebuild(
+	ctx context.Context, treasury TreasuryID, derivation int, replace bool, derive func(scratch *DB) error,
+) ([]TableDifference, error) {
 	var differences []TableDifference
 
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -94,14 +102,17 @@ func (db *DB) Rebuild(ctx context.Context, treasury TreasuryID, derivation int, 
 				return err
 			}
 
-			if err := db.queries.CursorSetDerivation(ctx, tx, dbsqlc.CursorSetDerivationParams{TreasuryID: int32(treasury), DerivationVersion: int32(derivation)}); err != nil {
+			p := dbsqlc.CursorSetDerivationParams{TreasuryID: int32(treasury), DerivationVersion: integer(derivation)}
+			if err := db.queries.CursorSetDerivation(ctx, tx, p); err != nil {
 				return fmt.Errorf("set derivation version: %w", err)
 			}
 		}
 
-		_, err = tx.Exec(ctx, "DROP SCHEMA "+scratchSchema+" CASCADE")
+		if _, err := tx.Exec(ctx, "DROP SCHEMA "+scratchSchema+" CASCADE"); err != nil {
+			return fmt.Errorf("drop scratch schema: %w", err)
+		}
 
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rebuild treasury %d: %w", treasury, err)
@@ -120,12 +131,28 @@ func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
 	return db.inTx(ctx, func(tx pgx.Tx) error { return db.writeDerived(ctx, tx, rows) })
 }
 
+// resetWithdrawals takes back what history told of withdrawals: offers of the opening snapshot are open again, and a
+// request that history had met is as it was when it was submitted. A request that it had not met stays as it is.
+const resetWithdrawals = `
+	UPDATE withdrawals SET
+		state = CASE
+			WHEN offered_no = 0 THEN 'offered'
+			WHEN offered_no IS NULL AND settled_no IS NULL THEN state
+			ELSE 'submitted'
+		END,
+		reason = CASE WHEN offered_no IS NULL AND settled_no IS NULL THEN reason ELSE '' END,
+		correlation_id = CASE WHEN offered_no = 0 THEN correlation_id END,
+		offered_no = nullif(offered_no, greatest(offered_no, 1)),
+		settled_no = NULL
+	WHERE treasury_id = $1`
+
 // prepareScratch makes empty copies of the derived tables and puts in what no stored update tells: the opening snapshot
 // as it was, and the withdrawals that were requested, as they were before history met them.
 func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 	statements := []string{"CREATE SCHEMA " + scratchSchema}
 	for _, table := range derivedTables() {
-		statements = append(statements, fmt.Sprintf("CREATE TABLE %s.%s (LIKE public.%s INCLUDING ALL)", scratchSchema, table, table))
+		statements = append(statements,
+			fmt.Sprintf("CREATE TABLE %s.%s (LIKE public.%s INCLUDING ALL)", scratchSchema, table, table))
 	}
 
 	for _, s := range append(statements, "SET LOCAL search_path = "+scratchSchema+", public") {
@@ -137,18 +164,19 @@ func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 	for _, s := range []string{
 		`INSERT INTO holdings SELECT * FROM public.holdings WHERE treasury_id = $1 AND created_no = 0`,
 		`UPDATE holdings SET archived_no = NULL, archived_node = NULL WHERE treasury_id = $1`,
-		`INSERT INTO transfer_instructions SELECT * FROM public.transfer_instructions WHERE treasury_id = $1 AND opened_no = 0`,
-		`UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL, next_id = NULL WHERE treasury_id = $1`,
+		`INSERT INTO transfer_instructions
+			SELECT * FROM public.transfer_instructions WHERE treasury_id = $1 AND opened_no = 0`,
+		`UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL, next_id = NULL
+			WHERE treasury_id = $1`,
 		`INSERT INTO transfers SELECT * FROM public.transfers WHERE treasury_id = $1 AND update_no = 0`,
 		`INSERT INTO unrecognized SELECT * FROM public.unrecognized WHERE treasury_id = $1 AND update_no = 0`,
 		`INSERT INTO postings SELECT * FROM public.postings WHERE treasury_id = $1 AND (origin_no = 0 OR origin <> 'ledger')`,
 		`INSERT INTO deposits SELECT * FROM public.deposits WHERE treasury_id = $1 AND offered_no = 0`,
-		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL WHERE treasury_id = $1`,
-		`INSERT INTO withdrawals SELECT * FROM public.withdrawals WHERE treasury_id = $1 AND (origin = 'requested' OR offered_no = 0)`,
-		`UPDATE withdrawals SET state = CASE WHEN offered_no = 0 THEN 'offered' WHEN offered_no IS NULL AND settled_no IS NULL THEN state ELSE 'submitted' END,
-			reason = CASE WHEN offered_no IS NULL AND settled_no IS NULL THEN reason ELSE '' END,
-			correlation_id = CASE WHEN offered_no = 0 THEN correlation_id END, offered_no = nullif(offered_no, greatest(offered_no, 1)), settled_no = NULL
+		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL
 			WHERE treasury_id = $1`,
+		`INSERT INTO withdrawals
+			SELECT * FROM public.withdrawals WHERE treasury_id = $1 AND (origin = 'requested' OR offered_no = 0)`,
+		resetWithdrawals,
 	} {
 		if _, err := tx.Exec(ctx, s, treasury); err != nil {
 			return fmt.Errorf("fill scratch tables: %w", err)
@@ -163,8 +191,12 @@ func compareScratch(ctx context.Context, tx pgx.Tx, treasury int32) ([]TableDiff
 
 	for _, table := range derivedTables() {
 		d := TableDifference{Table: table}
-		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM (TABLE %[1]s.%[2]s EXCEPT ALL SELECT * FROM public.%[2]s WHERE treasury_id = $1) AS a),
-			(SELECT count(*) FROM (SELECT * FROM public.%[2]s WHERE treasury_id = $1 EXCEPT ALL TABLE %[1]s.%[2]s) AS b)`, scratchSchema, table)
+		rebuilt := fmt.Sprintf("TABLE %s.%s", scratchSchema, table)
+		//nolint:unqueryvet // a copy has its original's columns, whatever they are
+		stored := fmt.Sprintf("SELECT * FROM public.%s WHERE treasury_id = $1", table)
+		query := fmt.Sprintf(`SELECT
+			(SELECT count(*) FROM (%[1]s EXCEPT ALL %[2]s) AS a),
+			(SELECT count(*) FROM (%[2]s EXCEPT ALL %[1]s) AS b)`, rebuilt, stored)
 
 		if err := tx.QueryRow(ctx, query, treasury).Scan(&d.OnlyRebuilt, &d.OnlyStored); err != nil {
 			return nil, fmt.Errorf("compare %s: %w", table, err)
@@ -193,7 +225,8 @@ func replaceDerived(ctx context.Context, tx pgx.Tx, treasury int32) error {
 			return fmt.Errorf("empty %s: %w", table, err)
 		}
 
-		if _, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO public.%[1]s SELECT * FROM %[2]s.%[1]s", table, scratchSchema)); err != nil {
+		fill := fmt.Sprintf("INSERT INTO public.%[1]s TABLE %[2]s.%[1]s", table, scratchSchema)
+		if _, err := tx.Exec(ctx, fill); err != nil {
 			return fmt.Errorf("replace %s: %w", table, err)
 		}
 	}

@@ -82,8 +82,8 @@ func (db *DB) Status(ctx context.Context, treasury TreasuryID) (Status, error) {
 		}
 
 		s.Deposits = append(s.Deposits, DepositTotal{
-			State: books.DepositState(row.State), Reason: row.Reason, Instrument: ident.Instrument{Admin: row.Admin, ID: row.InstrumentID},
-			Count: row.Deposits, Total: total,
+			State: books.DepositState(row.State), Reason: row.Reason,
+			Instrument: ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}, Count: row.Deposits, Total: total,
 		})
 	}
 
@@ -96,7 +96,9 @@ func (db *DB) Status(ctx context.Context, treasury TreasuryID) (Status, error) {
 
 // DeleteBodies deletes the raw bodies of updates that were ingested before a time, and says how many.
 func (db *DB) DeleteBodies(ctx context.Context, treasury TreasuryID, before time.Time) (int64, error) {
-	deleted, err := db.queries.UpdateBodyDeleteBefore(ctx, db.exec, dbsqlc.UpdateBodyDeleteBeforeParams{TreasuryID: int32(treasury), Before: before})
+	deleted, err := db.queries.UpdateBodyDeleteBefore(ctx, db.exec, dbsqlc.UpdateBodyDeleteBeforeParams{
+		TreasuryID: int32(treasury), Before: before,
+	})
 	if err != nil {
 		return 0, fmt.Errorf("delete raw updates: %w", err)
 	}

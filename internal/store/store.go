@@ -104,7 +104,9 @@ func (db *DB) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
 // Analyze gathers statistics about the tables that ingestion looks things up in. The database does so by itself, but
 // too late for a first history: without statistics it believes that a treasury's rows are few and reads all of them.
 func (db *DB) Analyze(ctx context.Context) error {
-	if _, err := db.exec.Exec(ctx, "ANALYZE holdings, transfer_instructions, deposits, withdrawals, ledger_updates"); err != nil {
+	const lookedUp = "holdings, transfer_instructions, deposits, withdrawals, ledger_updates"
+
+	if _, err := db.exec.Exec(ctx, "ANALYZE "+lookedUp); err != nil {
 		return fmt.Errorf("gather statistics: %w", err)
 	}
 
