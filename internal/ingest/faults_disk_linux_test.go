@@ -22,7 +22,7 @@ func smallDisk(t *testing.T, size string) string {
 	dir, err := os.MkdirTemp("", "ces-disk-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // it must be entered by another user
+	require.NoError(t, os.Chmod(dir, 0o755))
 
 	err = syscall.Mount("none", dir, "tmpfs", 0, "mode=0755,size="+size)
 	if errors.Is(err, os.ErrPermission) {
@@ -87,7 +87,7 @@ func fill(t *testing.T, path string) {
 	file, err := os.Create(path)
 	require.NoError(t, err)
 
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 
 	for block := make([]byte, 4096); err == nil; {
 		_, err = file.Write(block)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -207,7 +208,7 @@ func (m *meddler) sessions() []time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	return m.opened[:len(m.opened):len(m.opened)]
+	return slices.Clip(m.opened)
 }
 
 // OpenUpdates implements ingest.Node.
@@ -272,7 +273,7 @@ func replaced(old, with string) func([]byte) [][]byte {
 }
 
 // poison is an update that must never be stored, however often it comes.
-var poison = []struct { //nolint:gochecknoglobals // a table
+var poison = []struct {
 	name   string
 	change func(raw []byte) [][]byte
 	told   string

@@ -100,7 +100,7 @@ func TestPrunedHistory(t *testing.T) {
 	w := newWorld(t, sandbox.Config{})
 	w.pay(t, 10)
 	_, err := w.Transfer(sandbox.TransferRequest{
-		Sender: w.customer, Receiver: w.party, Instrument: w.Amulet(), Amount: amount.FromInt(5), Memo: sandbox.Memo("ACC-1"),
+		Sender: w.customer, Receiver: w.party, Instrument: w.Amulet(), Amount: amount.FromInt(5), Memo: new("ACC-1"),
 	})
 	require.NoError(t, err)
 	require.NoError(t, w.Prune(w.LedgerEnd()))

@@ -120,7 +120,8 @@ func (r records) count(message string) int {
 // world is a network, a database and an ingestion between them.
 type world struct {
 	*sandbox.Sandbox
-	ctx      context.Context //nolint:containedctx // the test's own
+
+	ctx      context.Context
 	url      string
 	token    string // file
 	party    ident.Party
@@ -210,7 +211,7 @@ func (w *world) pay(t *testing.T, times int) {
 
 	for range times {
 		_, err := w.Transfer(sandbox.TransferRequest{
-			Sender: w.customer, Receiver: w.party, Instrument: w.Amulet(), Amount: amount.FromInt(3), Memo: sandbox.Memo("ACC-1"),
+			Sender: w.customer, Receiver: w.party, Instrument: w.Amulet(), Amount: amount.FromInt(3), Memo: new("ACC-1"),
 		})
 		require.NoError(t, err)
 	}
@@ -219,6 +220,7 @@ func (w *world) pay(t *testing.T, times int) {
 // running is a service at work.
 type running struct {
 	*ingest.Service
+
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // read after ended
