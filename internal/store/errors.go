@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -32,6 +33,8 @@ const (
 // IsAway reports whether an error says that the database is out of reach or out of resources for now, so that the
 // same work will do later.
 func IsAway(err error) bool {
+	err = unhidden(err)
+
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch server.Code[:2] {
 		case classResources, classOperator, classConnection, classSystem, classTransaction:
@@ -56,4 +59,17 @@ func isUnique(err error, constraint string) bool {
 	server, ok := errors.AsType[*pgconn.PgError](err)
 
 	return ok && server.Code == uniqueViolation && server.ConstraintName == constraint
+}
+
+// unhidden gives the cause of an error of the migration runner, which errors.As cannot see through.
+func unhidden(err error) error {
+	if hidden, ok := errors.AsType[*database.Error](err); ok && hidden.OrigErr != nil {
+		return hidden.OrigErr
+	}
+
+	if hidden, ok := errors.AsType[database.Error](err); ok && hidden.OrigErr != nil {
+		return hidden.OrigErr
+	}
+
+	return err
 }
