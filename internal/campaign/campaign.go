@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -270,13 +271,8 @@ func (c *Campaign) StopTraffic() error {
 	c.send()
 	c.people.Wait()
 
-	for name, n := range c.traffic.Done {
-		c.report.Traffic[name] = n
-	}
-
-	for name, n := range c.acts.done {
-		c.report.Traffic[name] = n
-	}
+	maps.Copy(c.report.Traffic, c.traffic.Done)
+	maps.Copy(c.report.Traffic, c.acts.done)
 
 	select {
 	case err := <-c.failure:
@@ -307,7 +303,7 @@ func (c *Campaign) Close(ctx context.Context) error {
 
 	if c.server != nil {
 		failures = append(failures, c.server.Close())
-		<-c.served
+		<-c.served // Serve's error only says that it was closed
 	}
 
 	if c.postgres != nil {

@@ -17,11 +17,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// go test ./internal/campaign -run Kill -kills 2000 -seed 42
+// Longer campaigns: go test ./internal/campaign -run Kill -kills 2000 -seed 42.
 var (
-	kills = flag.Int("kills", defaultKills, "how many times TestKillCampaign kills ingestion")       //nolint:gochecknoglobals // a flag
-	seed  = flag.Uint64("seed", 0, "seed of the campaign, to repeat one; 0 picks one and prints it") //nolint:gochecknoglobals // a flag
-	trial = flag.String("program", "", "test this ingestion program instead of building cmd/ingest") //nolint:gochecknoglobals // a flag
+	kills = flag.Int("kills", defaultKills, "how many times TestKillCampaign kills ingestion")
+	seed  = flag.Uint64("seed", 0, "seed of the campaign, to repeat one; 0 picks one and prints it")
+	trial = flag.String("program", "", "test this ingestion program instead of building cmd/ingest")
 )
 
 const (
@@ -86,7 +86,7 @@ func pickSeed() uint64 {
 		return *seed
 	}
 
-	return rand.Uint64() //nolint:gosec // printed
+	return rand.Uint64()
 }
 
 // TestKillCampaign is the promise "kill -9 at any instruction loses nothing and doubles nothing".

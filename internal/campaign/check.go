@@ -146,7 +146,7 @@ type checker struct {
 	found    []Violation
 }
 
-func (k *checker) report(promise, format string, args ...any) {
+func (k *checker) reportf(promise, format string, args ...any) {
 	k.found = append(k.found, Violation{promise, fmt.Sprintf(format, args...)})
 }
 
@@ -158,15 +158,15 @@ func (k *checker) compare(promise string, want, have tally) {
 	for _, line := range slices.Sorted(maps.Keys(want)) {
 		switch {
 		case have[line] < want[line]:
-			k.report(promise, "%d instead of %d: %s", have[line], want[line], line)
+			k.reportf(promise, "%d instead of %d: %s", have[line], want[line], line)
 		case have[line] > want[line]:
-			k.report(promise, "%d instead of %d (doubled): %s", have[line], want[line], line)
+			k.reportf(promise, "%d instead of %d (doubled): %s", have[line], want[line], line)
 		}
 	}
 
 	for _, line := range slices.Sorted(maps.Keys(have)) {
 		if want[line] == 0 {
-			k.report(promise, "%d that should not be there: %s", have[line], line)
+			k.reportf(promise, "%d that should not be there: %s", have[line], line)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (k *checker) tally(ctx context.Context, query string) (tally, error) {
 func (k *checker) none(ctx context.Context, promise, query string) error {
 	list, err := k.lines(ctx, query)
 	for _, line := range list {
-		k.report(promise, "%s", line)
+		k.reportf(promise, "%s", line)
 	}
 
 	return err
@@ -231,7 +231,7 @@ func (k *checker) updates(ctx context.Context) error {
 	if len(k.found) == before {
 		for i := range want {
 			if want[i] != have[i] {
-				k.report(everyUpdateOnce, "the %dth is %s instead of %s", i+1, have[i], want[i])
+				k.reportf(everyUpdateOnce, "the %dth is %s instead of %s", i+1, have[i], want[i])
 
 				break
 			}

@@ -80,7 +80,7 @@ func tamperings() []tampering {
 var errUndo = errors.New("undo")
 
 // TestTheCheckSeesEveryTampering is why a clean campaign means something: nothing that it should find goes unseen.
-func TestTheCheckSeesEveryTampering(t *testing.T) {
+func TestTheCheckSeesEveryTampering(t *testing.T) { //nolint:tparallel // one database, one step after the other
 	t.Parallel()
 
 	const few = 20

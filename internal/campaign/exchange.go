@@ -219,7 +219,7 @@ func (e *exchange) pay(to ident.Party, i ident.Instrument, life time.Duration) e
 		requests[n] = sandbox.TransferRequest{Sender: e.treasury, Receiver: to, Instrument: i, Amount: e.some()}
 
 		if e.rng.IntN(5) > 0 {
-			requests[n].Memo = sandbox.Memo(fmt.Sprintf("payment %d", e.payments))
+			requests[n].Memo = new(fmt.Sprintf("payment %d", e.payments))
 		}
 
 		if life > 0 {

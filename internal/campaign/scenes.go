@@ -65,7 +65,7 @@ func (c *Campaign) Run(ctx context.Context) (Report, error) {
 			slog.Int64("from", int64(before)), slog.Int64("to", int64(after)), slog.Int64("end", int64(c.ledger.LedgerEnd())))
 
 		if err := ctx.Err(); err != nil {
-			return c.report, err
+			return c.report, fmt.Errorf("after %d kills: %w", c.report.Kills, err)
 		}
 	}
 
