@@ -61,7 +61,7 @@ type Campaign struct {
 
 	ledger *sandbox.Sandbox
 	server *http.Server
-	served chan error
+	served chan struct{}
 	direct string // the node's URL
 	net    *faultnet.Proxy
 
@@ -160,9 +160,13 @@ func (c *Campaign) openLedger(ctx context.Context) error {
 	}
 
 	c.server = &http.Server{Handler: c.ledger.Handler(), ReadHeaderTimeout: headerTimeout}
-	c.served = make(chan error, 1)
+	c.served = make(chan struct{})
 
-	go func() { c.served <- c.server.Serve(listener) }()
+	go func() {
+		defer close(c.served)
+
+		_ = c.server.Serve(listener) // only says that it was closed
+	}()
 
 	c.direct = "http://" + listener.Addr().String()
 
@@ -303,7 +307,7 @@ func (c *Campaign) Close(ctx context.Context) error {
 
 	if c.server != nil {
 		failures = append(failures, c.server.Close())
-		<-c.served // Serve's error only says that it was closed
+		<-c.served
 	}
 
 	if c.postgres != nil {

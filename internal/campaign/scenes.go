@@ -61,7 +61,7 @@ func (c *Campaign) Run(ctx context.Context) (Report, error) {
 			c.report.Fruitful++
 		}
 
-		c.cfg.Logger.DebugContext(ctx, s.name, slog.Int("kills", c.report.Kills), slog.Duration("took", c.cfg.Clock.Now().Sub(began)),
+		c.cfg.Logger.DebugContext(ctx, "scene is over", slog.String("scene", s.name), slog.Int("kills", c.report.Kills), slog.Duration("took", c.cfg.Clock.Now().Sub(began)),
 			slog.Int64("from", int64(before)), slog.Int64("to", int64(after)), slog.Int64("end", int64(c.ledger.LedgerEnd())))
 
 		if err := ctx.Err(); err != nil {
