@@ -21,6 +21,11 @@ const recoveredPrefix = "recovered:"
 func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (target, error) {
 	state, reason := withdrawalState(t.Status)
 
+	if state == WithdrawalCompleted && t.Correlation == "" && change.Sign() >= 0 {
+		// Nothing left, whatever the choice's result claims: no withdrawal is paid by it. The parser has reported it.
+		return target{kind: UnrecognizedMoney}, nil
+	}
+
 	id, known := r.grounds.Chains[t.Correlation]
 	if !known || t.Correlation == "" {
 		id, known = r.matchByMemo(t)
@@ -89,8 +94,10 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 		return from, nil
 	}
 
+	// Only a token that the exchange deals in may take one of its withdrawal ids: of their own tokens strangers make what
+	// they like.
 	id := candidateID(t)
-	if _, taken := r.grounds.Withdrawals[id]; taken || id == "" {
+	if _, taken := r.grounds.Withdrawals[id]; taken || id == "" || !r.grounds.Listings[t.Instrument].Listed {
 		id = recoveredID(r.update.ID, r.at)
 	}
 

@@ -79,6 +79,8 @@ func (p payment) want() paymentOutcome {
 	byChain := p.chainKnown() && p.differs == "" && !ended(p.state)
 
 	switch {
+	case p.status == txhistory.Completed && !p.chained && p.change >= 0:
+		return out // nothing has left, whatever the ledger's choice says
 	case byMemo || byChain:
 		out.advanced = state != books.WithdrawalOffered || p.state != books.WithdrawalOffered
 		if out.advanced {
@@ -88,7 +90,7 @@ func (p payment) want() paymentOutcome {
 		return out // says nothing about the withdrawal, and nothing has left
 	default:
 		out.recovered, out.state, out.chained = placeID, state, p.chained && !p.chainKnown()
-		if usable(p.memo) {
+		if usable(p.memo) && p.differs != "instrument" { // of a token that is not listed no id is taken
 			out.recovered = *paymentMemos()[p.memo]
 		}
 
@@ -114,6 +116,7 @@ func (p payment) grounds() *books.Grounds {
 	}
 
 	g.Withdrawals[w.ID] = w
+	g.Listings[coin()] = books.Listing{Listed: true}
 
 	return g
 }

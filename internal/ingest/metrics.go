@@ -86,7 +86,10 @@ func (m *Metrics) stored(now time.Time, run []decoded) {
 		}
 
 		m.latency.Observe(now.Sub(d.at).Seconds())
-		m.recordTime.WithLabelValues(string(d.update.Synchronizer)).Set(float64(d.update.RecordTime.Unix()))
+
+		if !imported(d.update) {
+			m.recordTime.WithLabelValues(string(d.update.Synchronizer)).Set(float64(d.update.RecordTime.Unix()))
+		}
 	}
 
 	m.batch.Observe(float64(len(run)))

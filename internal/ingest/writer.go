@@ -77,7 +77,10 @@ func (w *writer) writeTogether(ctx context.Context, run []decoded) error {
 	if w.stored += len(run); w.stored >= w.analyzeAt {
 		w.analyzeAt *= analyzeFactor
 
-		return w.service.db.Analyze(ctx)
+		// The updates are stored: worse statistics are slower, and nothing else.
+		if err := w.service.db.Analyze(ctx); err != nil {
+			w.service.log.WarnContext(ctx, "the database's statistics were not refreshed", slog.String("error", err.Error()))
+		}
 	}
 
 	return nil

@@ -28,6 +28,7 @@ const (
 	classConnection  = "08"
 	classSystem      = "58" // I/O errors
 	classTransaction = "40" // serialization failure, deadlock
+	sqlStateClass    = 2    // characters of a code that name its class
 )
 
 // IsAway reports whether an error says that the database is out of reach or out of resources for now, so that the
@@ -36,7 +37,7 @@ func IsAway(err error) bool {
 	err = unhidden(err)
 
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch server.Code[:2] {
+		switch server.Code[:min(len(server.Code), sqlStateClass)] {
 		case classResources, classOperator, classConnection, classSystem, classTransaction:
 			return true
 		default:

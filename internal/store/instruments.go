@@ -12,8 +12,8 @@ import (
 	"github.com/canton-exchange/suite/internal/token"
 )
 
-// instrumentCache remembers the short numbers of tokens. Numbers never change and are never reused, so the cache
-// cannot be stale; it is bounded because strangers can invent tokens.
+// instrumentCache remembers the short numbers of tokens. A number never changes, but a database that was restored may
+// give it to another token: Grounds checks every number of a batch. It is bounded because strangers can invent tokens.
 type instrumentCache struct {
 	mu        sync.Mutex
 	numbers   map[ident.Instrument]int32
@@ -49,6 +49,15 @@ func (c *instrumentCache) put(i ident.Instrument, no int32) {
 	defer c.mu.Unlock()
 
 	c.numbers[i], c.instances[no] = no, i
+}
+
+// forget empties the cache.
+func (c *instrumentCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	clear(c.numbers)
+	clear(c.instances)
 }
 
 // makeRoom forgets everything if the new ones of the list would not fit. It is called before the list is put, never

@@ -152,6 +152,16 @@ func (db *DB) fillListings(ctx context.Context, _ TreasuryID, q books.Questions,
 		g.Listings[instrument] = books.Listing{Listed: row.Listed, MinimumDeposit: row.MinimumDeposit}
 	}
 
+	// The numbers are remembered, the database may have been put back to an earlier state: a number must not book one
+	// token as another.
+	for _, instrument := range q.Instruments {
+		if _, ok := g.Listings[instrument]; !ok {
+			db.instruments.forget()
+
+			return fmt.Errorf("the number of instrument %s is another one's now: %w", instrument, ErrNotFound)
+		}
+	}
+
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (db *DB) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
 func (db *DB) Analyze(ctx context.Context) error {
 	const lookedUp = "holdings, transfer_instructions, deposits, withdrawals, ledger_updates"
 
-	if _, err := db.exec.Exec(ctx, "ANALYZE "+lookedUp); err != nil {
+	if _, err := db.exec.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+lookedUp); err != nil {
 		return fmt.Errorf("gather statistics: %w", err)
 	}
 

@@ -9,7 +9,7 @@
 //  1. exercises of a TransferFactory, and choices that consume an instruction the party knows (explicit.go);
 //  2. holdings-change events of the token standard V2, by the contracts they list (eventlog.go);
 //  3. from the outside in, metadata of exercise results, mint/burn factories and settlements (inferred.go);
-//  4. what is left is unrecognized: kept in balance and shown (leftover.go).
+//  4. what is left is unrecognized: kept in balance and shown (inferred.go).
 package txhistory
 
 import (
