@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// Prefix starts the name of every variable of ours. One that starts so and is not known is an error: a setting that
-	// does nothing because of a typing error must not go unnoticed.
+	// Prefix starts the name of every variable of ours. One that starts so, is not declared and looks like one that is
+	// declared is an error: a setting that does nothing because of a typing error must not go unnoticed. Others are
+	// ignored: several programs share one environment file, and each reads a part of it.
 	Prefix = "CES_"
 
 	// fileSuffix on a secret's variable names a file that holds the secret, as container platforms mount it.
@@ -97,7 +98,7 @@ func Load(cfg any, environ []string) error {
 		}
 	}
 
-	for _, problem := range unknown(given, fields) {
+	for _, problem := range mistyped(given, fields) {
 		wrong.add(problem)
 	}
 

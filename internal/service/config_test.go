@@ -105,10 +105,6 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 			[]string{"CES_DATABASE_URL", "postgres://"},
 		},
 		"typing error": {environ("CES_BACTH=5"), []string{"CES_BACTH is not a variable", "did you mean CES_BATCH?"}},
-		"far from any": {
-			environ("CES_WITHDRAWAL_LIMITS=5"),
-			[]string{"CES_WITHDRAWAL_LIMITS is not a variable of this program"},
-		},
 		"secret's file":    {environ("CES_LEDGER_TOKEN_FILES=/x"), []string{"did you mean CES_LEDGER_TOKEN_FILE?"}},
 		"no such file":     {environ("CES_LEDGER_TOKEN_FILE=/no/such"), []string{"CES_LEDGER_TOKEN_FILE", "/no/such"}},
 		"secret as a file": {environ("CES_LEDGER_TOKEN_FILE=hunter2"), []string{"CES_LEDGER_TOKEN_FILE", "absolute path"}},
@@ -129,6 +125,19 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 			require.NotContains(t, err.Error(), "\n")
 		})
 	}
+}
+
+func TestVariablesOfOtherProgramsAreIgnored(t *testing.T) {
+	t.Parallel()
+
+	shared := environ("CES_WITHDRAWAL_LIMITS=5", "CES_SIGNING_KEY_FILE=/run/secrets/key", "CES_BATCH=9")
+
+	var cfg testConfig
+	require.NoError(t, Load(&cfg, shared))
+	require.Equal(t, 9, cfg.Batch)
+
+	err := Load(&testConfig{}, append(shared, "CES_BACTH=5"))
+	require.EqualError(t, err, "CES_BACTH is not a variable of this program: did you mean CES_BATCH?")
 }
 
 func TestSecretFromFile(t *testing.T) {

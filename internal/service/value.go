@@ -17,7 +17,7 @@ import (
 
 const (
 	maxShownValue    = 80 // bytes of a wrong value, or of a reason, in an error
-	maxNameDistance  = 4  // single-character edits within which a known name is suggested
+	maxNameDistance  = 4  // single-character edits within which a name is taken for a known one mistyped
 	hiddenURL        = "(a URL with credentials, not shown)"
 	expectedURL      = "a URL such as https://host:8443, without credentials"
 	expectedLogLevel = "debug, info, warn or error"
@@ -106,8 +106,9 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// unknown words a problem for every given variable that no field reads.
-func unknown(given map[string]string, fields []field) []string {
+// mistyped words a problem for every given variable that no field reads and whose name is close to one that a field
+// reads. Any other is taken for a variable of another program.
+func mistyped(given map[string]string, fields []field) []string {
 	var known []string
 
 	for _, f := range fields {
@@ -124,12 +125,9 @@ func unknown(given map[string]string, fields []field) []string {
 			continue
 		}
 
-		problem := clip(name) + " is not a variable of this program"
 		if near := nearest(name, known); near != "" {
-			problem += ": did you mean " + near + "?"
+			problems = append(problems, clip(name)+" is not a variable of this program: did you mean "+near+"?")
 		}
-
-		problems = append(problems, problem)
 	}
 
 	slices.Sort(problems)
