@@ -163,6 +163,7 @@ func TestNodesMustBeAForest(t *testing.T) {
 		"no root":          {[][]byte{exercise(0), seed(0)}, ErrStructure},
 		"an unknown root":  {[][]byte{root("1"), exercise(0), seed(0)}, ErrStructure},
 		"an unknown child": {[][]byte{root("0"), exercise(0, "1"), seed(0)}, ErrStructure},
+		"a stray fetch":    {[][]byte{root("0"), exercise(0), fetch, seed(0)}, ErrStructure},
 		"a stray node":     {[][]byte{root("0"), exercise(0), exercise(1), seed(0), seed(1)}, ErrStructure},
 		"a root twice":     {[][]byte{root("0"), root("0"), exercise(0), seed(0)}, ErrStructure},
 		"a child twice":    {[][]byte{root("0"), exercise(0, "1", "1"), exercise(1), seed(0), seed(1)}, ErrStructure},
@@ -201,6 +202,98 @@ func TestNodesMustBeAForest(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMessagesThatAreRefused(t *testing.T) {
+	t.Parallel()
+
+	encoded := func(write func(w *writer)) []byte {
+		var w writer
+
+		write(&w)
+
+		return w.buf
+	}
+
+	metadata := encoded(func(w *writer) { w.metadata(sample().Metadata) })
+	transaction := encoded(func(w *writer) { w.transaction(sample().Transaction) })
+	without := func(raw []byte, num number) []byte {
+		parts, _ := takeApart(raw)
+
+		return putTogether(slices.DeleteFunc(parts, func(p part) bool { return p.num == num }))
+	}
+	node := func(kind number, content ...[]byte) []byte {
+		return message1(transactionNodes, protoText(nodeID, "99"), message1(nodeV1, message1(kind, content...)))
+	}
+	madeContract := encoded(func(w *writer) { w.create(create("0b")) })
+	contractKey := func(content ...[]byte) []byte {
+		made := node(kindCreate, madeContract, message1(createKey, message1(keyGlobalKey, content...)))
+
+		return slices.Concat(transaction, made)
+	}
+	identifier := encoded(func(w *writer) { w.identifier(globalKeyTemplateID, named("K")) })
+	hash := protoText(globalKeyHash, strings.Repeat("h", hashBytes))
+	after9999 := uint64(maxTimestamp + 1)
+
+	tests := map[string]struct {
+		transaction, metadata []byte
+		want                  error
+	}{
+		"no submitter":      {nil, without(metadata, metadataSubmitterInfo), ErrMissingField},
+		"no synchronizer":   {nil, without(metadata, metadataSynchronizerID), ErrMissingField},
+		"no transaction id": {nil, without(metadata, metadataTransactionUUID), ErrMissingField},
+		"nobody acts": {
+			nil, slices.Concat(without(metadata, metadataSubmitterInfo), message1(metadataSubmitterInfo)), ErrMissingField,
+		},
+		"a bad synchronizer":     {nil, protoText(metadataSynchronizerID, "a b"), ErrInvalidValue},
+		"mediator group 2^31":    {nil, varint(metadataMediatorGroup, 1<<31), ErrNotCanonical},
+		"prepared after 9999":    {nil, varint(metadataPreparationTime, after9999), ErrInvalidValue},
+		"key mapping":            {nil, message1(metadataGlobalKeyMapping), ErrUnhashedField},
+		"the reserved field":     {nil, protoText(1, "x"), ErrUnknownField},
+		"an input of nothing":    {nil, slices.Concat(metadata, message1(metadataInputContracts)), ErrMissingField},
+		"no version":             {without(transaction, transactionVersion), metadata, ErrMissingField},
+		"a seed of nothing":      {slices.Concat(transaction, message1(transactionNodeSeeds)), metadata, ErrMissingField},
+		"a short seed":           {message1(transactionNodeSeeds, protoText(seedSeed, "short")), metadata, ErrInvalidValue},
+		"a node of nothing":      {message1(transactionNodes, protoText(nodeID, "1")), metadata, ErrMissingField},
+		"an action of nothing":   {message1(transactionNodes, message1(nodeV1)), metadata, ErrMissingField},
+		"an unknown action":      {node(6), metadata, ErrUnknownField},
+		"a create of nothing":    {node(kindCreate), metadata, ErrMissingField},
+		"a fetch of nothing":     {node(kindFetch), metadata, ErrMissingField},
+		"an exercise of nothing": {node(kindExercise), metadata, ErrMissingField},
+		"a query of nothing":     {node(kindQueryByKey), metadata, ErrMissingField},
+		"two actions": {
+			message1(transactionNodes, message1(nodeV1, message1(kindRollback), message1(kindRollback))), metadata,
+			ErrDuplicateField,
+		},
+		"external calls":       {node(kindExercise, message1(exerciseExternalCallResults)), metadata, ErrUnhashedField},
+		"a key of nothing":     {node(kindCreate, madeContract, message1(createKey)), metadata, ErrMissingField},
+		"a key without a hash": {contractKey(identifier, unit(globalKeyValue)), metadata, ErrMissingField},
+		"a key without a type": {contractKey(unit(globalKeyValue), hash), metadata, ErrMissingField},
+		"a key without itself": {contractKey(identifier, hash), metadata, ErrMissingField},
+	}
+
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			if tt.transaction == nil {
+				tt.transaction = transaction
+			}
+
+			_, err := Decode(slices.Concat(message1(preparedTransactionField, tt.transaction),
+				message1(preparedMetadataField, tt.metadata)))
+			require.ErrorIs(t, err, tt.want)
+		})
+	}
+
+	_, err := Decode(message1(preparedMetadataField, metadata))
+	require.ErrorIs(t, err, ErrMissingField)
+
+	_, err = Decode(message1(preparedTransactionField, transaction))
+	require.ErrorIs(t, err, ErrMissingField)
+
+	_, err = Decode(nil)
+	require.ErrorIs(t, err, ErrMissingField)
 }
 
 func protoText(num number, s string) []byte {
@@ -297,10 +390,10 @@ func TestBounds(t *testing.T) {
 
 		p.Transaction.Roots = []*Node{n}
 
-		decoded, err := Decode(Encode(p))
-		if err == nil {
-			_, err = decoded.Hash(V2)
-		}
+		_, err := p.Hash(V2)
+		require.Equal(t, depth >= maxNodeDepth, err != nil)
+
+		_, err = Decode(Encode(p))
 
 		return err
 	}

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -275,13 +276,13 @@ func TestPartyIDs(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, hint := range []string{
-		"", "a::b", ":a", "a:", "a b", "a/b", "ä", "a\x00", strings.Repeat("x", maxHint+1),
+		"", "a::b", ":a", "a:", "a b", "a/b", "ä", "a\x00", strings.Repeat("x", 186),
 	} {
 		_, err := PartyID(hint, key)
 		require.ErrorIs(t, err, ErrInvalidKey, hint)
 	}
 
-	_, err = PartyID(strings.Repeat("x", maxHint), key)
+	_, err = PartyID(strings.Repeat("x", 185), key)
 	require.NoError(t, err)
 
 	_, err = PartyID("treasury-1_a:b", key)
@@ -462,6 +463,15 @@ func TestTopologyIsReadCompletely(t *testing.T) {
 	require.True(t, ok)
 	require.True(t, mapping.Participants[0].Onboarding)
 	require.Equal(t, []KeyUsage{UsageNamespace, UsageProtocol, UsageProofOfOwnership}, mapping.Keys[0].Usage)
+
+	// Whoever checks an onboarding must see that a node would act in the party's name by itself.
+	submission, err := DecodeTopology(bytes.Replace(raw, varint(participantPermission, uint64(PermissionConfirmation)),
+		varint(participantPermission, uint64(PermissionSubmission)), 1))
+	require.NoError(t, err)
+
+	mapping, ok = submission.Mapping.(PartyToParticipant)
+	require.True(t, ok)
+	require.Equal(t, PermissionSubmission, mapping.Participants[0].Permission)
 
 	differs := func(changed []byte) {
 		if got, err := DecodeTopology(changed); err == nil {
