@@ -21,7 +21,7 @@ import (
 const (
 	DefaultRequestTimeout = 20 * time.Second // a node's own limit for one request
 	DefaultMaxMessage     = 64 << 20
-	DefaultMaxStreamAge   = time.Hour
+	DefaultMaxStreamAge   = 10 * time.Minute
 
 	minMaxMessage = 1 << 10
 	maxMaxMessage = 1 << 30

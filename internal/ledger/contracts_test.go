@@ -391,10 +391,10 @@ func TestUnknownInterfacesAreLeftOutForAWhile(t *testing.T) {
 			cause: "no interface Splice.Api.Token.TransferEventsV2:EventLog",
 		},
 		{
-			name: "a longer name is another", code: "PACKAGE_NAMES_NOT_FOUND", left: 1,
+			name: "a longer name is another", code: "PACKAGE_NAMES_NOT_FOUND", left: 2,
 			cause: "splice-api-token-holding-v21",
 		},
-		{name: "nothing named", code: "TEMPLATES_OR_INTERFACES_NOT_FOUND", cause: "some", left: 1},
+		{name: "nothing named", code: "TEMPLATES_OR_INTERFACES_NOT_FOUND", cause: "some", left: 2},
 		{name: "another error", code: "INVALID_ARGUMENT", cause: "splice-api-token-holding-v2", stop: true},
 	}
 
@@ -441,7 +441,7 @@ func TestUnknownInterfacesAreLeftOutForAWhile(t *testing.T) {
 
 			_, err = c.UpdateByID(within(t), party, "u6")
 			require.NoError(t, err)
-			now.Advance(time.Hour)
+			now.Advance(time.Minute)
 
 			_, err = c.UpdateByID(within(t), party, "u6")
 			require.NoError(t, err)
@@ -451,27 +451,38 @@ func TestUnknownInterfacesAreLeftOutForAWhile(t *testing.T) {
 			require.Len(t, requests[0], 2*9)
 			require.Len(t, requests[1], 2*tc.left)
 			require.Contains(t, requests[1], "#splice-api-token-holding-v1:Splice.Api.Token.HoldingV1:Holding")
+			require.Contains(t, requests[1],
+				"#splice-api-token-transfer-instruction-v1:Splice.Api.Token.TransferInstructionV1:TransferInstruction")
 			require.Len(t, requests[2], 2*tc.left)
 			require.Len(t, requests[3], 2*9, "after a while they are asked for again")
-			require.Equal(t, 9-tc.left, strings.Count(log.String(), "level=WARN"))
+			require.Equal(t, 1, strings.Count(log.String(), "\n"), "one line, however many are left out")
+			require.Contains(t, log.String(),
+				`level=INFO msg="the node does not know these interfaces yet: they are asked for again"`)
+			require.Equal(t, 9-tc.left, strings.Count(log.String(), "#splice-api-token-"))
 		})
 	}
 }
 
-func TestTheMandatoryInterfaceIsNeverLeftOut(t *testing.T) {
+func TestMandatoryInterfacesAreNeverLeftOut(t *testing.T) {
 	t.Parallel()
 
-	var tries atomic.Int64
+	for _, missing := range []string{"splice-api-token-holding-v1", "splice-api-token-transfer-instruction-v1"} {
+		t.Run(missing, func(t *testing.T) {
+			t.Parallel()
 
-	n := newNode(t)
-	n.before = func(w http.ResponseWriter, _ *http.Request) bool {
-		tries.Add(1)
-		reply(w, 404, cantonError("PACKAGE_NAMES_NOT_FOUND", 11, 5, "splice-api-token-holding-v1"))
+			var tries atomic.Int64
 
-		return true
+			n := newNode(t)
+			n.before = func(w http.ResponseWriter, _ *http.Request) bool {
+				tries.Add(1)
+				reply(w, 404, cantonError("PACKAGE_NAMES_NOT_FOUND", 11, 5, missing))
+
+				return true
+			}
+
+			_, err := newClient(t, n).UpdateByID(within(t), party, "u6")
+			require.Equal(t, ledger.Stop, ledger.Classify(err))
+			require.LessOrEqual(t, tries.Load(), int64(10))
+		})
 	}
-
-	_, err := newClient(t, n).UpdateByID(within(t), party, "u6")
-	require.Equal(t, ledger.Stop, ledger.Classify(err))
-	require.LessOrEqual(t, tries.Load(), int64(10))
 }

@@ -32,9 +32,13 @@ func StandardInterfaces() []Interface {
 
 	const transferV1, transferV2 = "Splice.Api.Token.TransferInstructionV1", "Splice.Api.Token.TransferInstructionV2"
 
+	// Without it an offer to the treasury would be a contract that says nothing, and a deposit would not be seen.
+	instruction := optional("splice-api-token-transfer-instruction-v1", transferV1, "TransferInstruction")
+	instruction.Mandatory = true
+
 	return []Interface{
 		holding,
-		optional("splice-api-token-transfer-instruction-v1", transferV1, "TransferInstruction"),
+		instruction,
 		optional("splice-api-token-transfer-instruction-v1", transferV1, "TransferFactory"),
 		optional("splice-api-token-allocation-v1", "Splice.Api.Token.AllocationV1", "Allocation"),
 		optional("splice-api-token-holding-v2", "Splice.Api.Token.HoldingV2", "Holding"),
@@ -46,7 +50,7 @@ func StandardInterfaces() []Interface {
 }
 
 // relearnAfter is how long an interface that the node did not know is left out. Its package may be uploaded any day.
-const relearnAfter = 15 * time.Minute
+const relearnAfter = time.Minute
 
 // interfaceSet is what we ask for now: all interfaces but those the node said it does not know.
 type interfaceSet struct {
@@ -56,13 +60,12 @@ type interfaceSet struct {
 
 	mu      sync.Mutex
 	unknown map[ident.Name]time.Time // since when
-	logged  map[ident.Name]bool
 }
 
 func newInterfaceSet(cfg *Config) *interfaceSet {
 	return &interfaceSet{
 		all: cfg.Interfaces, clock: cfg.Clock, logger: cfg.Logger,
-		unknown: map[ident.Name]time.Time{}, logged: map[ident.Name]bool{},
+		unknown: map[ident.Name]time.Time{},
 	}
 }
 
@@ -103,15 +106,25 @@ func (s *interfaceSet) learn(asked []ident.Name, err error) bool {
 
 	for _, name := range unknown {
 		s.unknown[name] = s.clock.Now()
+	}
 
-		if !s.logged[name] {
-			s.logged[name] = true
-			s.logger.Warn("the node does not know this interface: left out until its package is there",
-				slog.String("interface", name.String()), slog.String("code", e.Code))
-		}
+	if len(unknown) > 0 {
+		s.tell(unknown, e.Code)
 	}
 
 	return len(unknown) > 0
+}
+
+// tell logs on one line what is left out now. It is no problem of the operator's: version 2 of the standard, say, may
+// come to the network later.
+func (s *interfaceSet) tell(unknown []ident.Name, code string) {
+	names := make([]string, 0, len(unknown))
+	for _, name := range unknown {
+		names = append(names, name.String())
+	}
+
+	s.logger.Info("the node does not know these interfaces yet: they are asked for again",
+		slog.Any("interfaces", names), slog.String("code", code), slog.Duration("after", relearnAfter))
 }
 
 // named are the optional interfaces among asked that the error mentions, by package or by module and entity.
