@@ -91,7 +91,7 @@ const (
 func (c *Config) validate() (*url.URL, error) {
 	u, err := baseURL(c.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ledger: URL: %w", err)
 	}
 
 	if c.HTTPClient != nil && !c.TLS.isZero() {
@@ -123,13 +123,13 @@ func baseURL(text string) (*url.URL, error) {
 
 	switch {
 	case err != nil:
-		return nil, errors.New("ledger: URL: not a URL")
+		return nil, errors.New("not a URL")
 	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-		return nil, errors.New("ledger: URL: want http(s)://host[:port][/prefix]")
+		return nil, errors.New("want http(s)://host[:port][/prefix]")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("ledger: URL: no credentials, query or fragment may be in it")
+		return nil, errors.New("no credentials, query or fragment may be in it")
 	case strings.HasSuffix(u.Path, "/v2"):
-		return nil, errors.New("ledger: URL: give what comes before /v2")
+		return nil, errors.New("give what comes before /v2")
 	default:
 		return u, nil
 	}
@@ -219,16 +219,9 @@ func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLa
 func (t TLS) config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: CA file: %w", err)
-		}
-
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ledger: CA file %s holds no certificate", t.CAFile)
-		}
+	var err error
+	if config.RootCAs, err = t.roots(); err != nil {
+		return nil, fmt.Errorf("ledger: CA file: %w", err)
 	}
 
 	if t.CertFile == "" && t.KeyFile == "" {
@@ -236,7 +229,7 @@ func (t TLS) config() (*tls.Config, error) {
 	}
 
 	if _, err := t.certificate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.certificate() }
@@ -244,10 +237,29 @@ func (t TLS) config() (*tls.Config, error) {
 	return config, nil
 }
 
+// roots are the certificates of CAFile; nil for the system's.
+func (t TLS) roots() (*x509.CertPool, error) {
+	if t.CAFile == "" {
+		return nil, nil //nolint:nilnil // what crypto/tls takes for the system's
+	}
+
+	pem, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("read certificates: %w", err)
+	}
+
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", t.CAFile)
+	}
+
+	return roots, nil
+}
+
 func (t TLS) certificate() (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("ledger: client certificate: %w", err)
+		return nil, fmt.Errorf("client certificate: %w", err)
 	}
 
 	return &pair, nil

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,27 +27,74 @@ type Settings struct {
 	Shape           string        `env:"CES_LEDGER_SHAPE" default:"auto" help:"How updates are asked for: auto, ledger-effects (/v2/updates) or trees (/v2/updates/trees, for nodes that refuse the other)."`
 }
 
-// Validate wants one way to get a token, whole, or none.
+// ErrNoURL means that a program which needs the node was not told where it is.
+var ErrNoURL = errors.New("CES_LEDGER_URL is not set: it says where the validator node's JSON Ledger API is")
+
+const shapeAuto = "auto"
+
+// Validate wants well-formed values, and one way to get a token, whole, or none. Its errors name the variable. A missing
+// URL is not one of them: a program may have other things to do.
 func (s *Settings) Validate() error {
-	oauth := s.TokenURL != "" || s.ClientID != "" || !s.ClientSecret.IsZero()
+	if s.URL != "" {
+		if _, err := baseURL(s.URL); err != nil {
+			return fmt.Errorf("CES_LEDGER_URL: %w", err)
+		}
+	}
 
 	switch {
-	case oauth && s.TokenFile != "":
-		return errors.New("CES_LEDGER_TOKEN_FILE and CES_LEDGER_TOKEN_URL are two ways to get a token: set one")
-	case oauth && (s.TokenURL == "" || s.ClientID == "" || s.ClientSecret.IsZero()):
-		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and " +
-			"CES_LEDGER_CLIENT_SECRET (or CES_LEDGER_CLIENT_SECRET_FILE)")
-	case s.Shape != "auto" && Shape(s.Shape) != ShapeLedgerEffects && Shape(s.Shape) != ShapeTrees:
-		return errors.New("CES_LEDGER_SHAPE: want auto, " + string(ShapeLedgerEffects) + " or " + string(ShapeTrees))
+	case s.Timeout <= 0:
+		return fmt.Errorf("CES_LEDGER_TIMEOUT: %s: want a duration above zero", s.Timeout)
+	case s.MaxMessage < minMaxMessage, s.MaxMessage > maxMaxMessage:
+		return fmt.Errorf("CES_LEDGER_MAX_MESSAGE: %d: want %d to %d bytes", s.MaxMessage, minMaxMessage, maxMaxMessage)
+	case s.Shape != shapeAuto && Shape(s.Shape) != ShapeLedgerEffects && Shape(s.Shape) != ShapeTrees:
+		return fmt.Errorf("CES_LEDGER_SHAPE: want %s, %s or %s", shapeAuto, ShapeLedgerEffects, ShapeTrees)
+	case (s.CertificateFile == "") != (s.KeyFile == ""):
+		return errors.New("CES_LEDGER_CERT_FILE and CES_LEDGER_KEY_FILE belong together: set both or none")
 	default:
-		return nil
+		return s.validateTokens()
 	}
 }
 
-// Client makes a client of the settings.
+func (s *Settings) validateTokens() error {
+	oauth := s.TokenURL != "" || s.ClientID != "" || !s.ClientSecret.IsZero()
+
+	switch {
+	case !oauth:
+		return nil
+	case s.TokenFile != "":
+		return errors.New("CES_LEDGER_TOKEN_FILE and CES_LEDGER_TOKEN_URL are two ways to get a token: set one")
+	case s.TokenURL == "" || s.ClientID == "" || s.ClientSecret.IsZero():
+		return errors.New("client credentials need CES_LEDGER_TOKEN_URL, CES_LEDGER_CLIENT_ID and " +
+			"CES_LEDGER_CLIENT_SECRET (or CES_LEDGER_CLIENT_SECRET_FILE)")
+	}
+
+	if err := checkTokenURL(s.TokenURL); err != nil {
+		return fmt.Errorf("CES_LEDGER_TOKEN_URL: %w", err)
+	}
+
+	return nil
+}
+
+// Client makes a client of the settings, without a call to the node. An error is the operator's: it names the variable.
 func (s *Settings) Client(log *slog.Logger) (*Client, error) {
 	if s.URL == "" {
-		return nil, errors.New("CES_LEDGER_URL is not set: it says where the validator node's JSON Ledger API is")
+		return nil, ErrNoURL
+	}
+
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+
+	trust := TLS{CAFile: s.CAFile, CertFile: s.CertificateFile, KeyFile: s.KeyFile}
+
+	if _, err := trust.roots(); err != nil {
+		return nil, fmt.Errorf("CES_LEDGER_CA_FILE: %w", err)
+	}
+
+	if trust.CertFile != "" {
+		if _, err := trust.certificate(); err != nil {
+			return nil, fmt.Errorf("CES_LEDGER_CERT_FILE, CES_LEDGER_KEY_FILE: %w", err)
+		}
 	}
 
 	tokens, err := s.tokens()
@@ -55,10 +103,10 @@ func (s *Settings) Client(log *slog.Logger) (*Client, error) {
 	}
 
 	config := Config{
-		URL: s.URL, Tokens: tokens, TLS: TLS{CAFile: s.CAFile, CertFile: s.CertificateFile, KeyFile: s.KeyFile},
+		URL: s.URL, Tokens: tokens, TLS: trust,
 		RequestTimeout: s.Timeout, MaxMessage: s.MaxMessage, Clock: clock.System{}, Logger: log,
 	}
-	if s.Shape != "auto" {
+	if s.Shape != shapeAuto {
 		config.Shape = Shape(s.Shape)
 	}
 

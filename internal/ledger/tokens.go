@@ -70,9 +70,8 @@ const (
 
 // ClientCredentials asks an identity provider for tokens and renews each before it expires.
 func ClientCredentials(cfg ClientCredentialsConfig) (TokenSource, error) {
-	u, err := url.Parse(cfg.TokenURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-		return nil, errors.New("ledger: token URL: want http(s)://host/path without credentials in it")
+	if err := checkTokenURL(cfg.TokenURL); err != nil {
+		return nil, fmt.Errorf("ledger: token URL: %w", err)
 	}
 
 	if cfg.ClientID == "" || cfg.Secret.IsZero() {
@@ -88,6 +87,16 @@ func ClientCredentials(cfg ClientCredentialsConfig) (TokenSource, error) {
 	}
 
 	return &clientCredentials{cfg: cfg, turn: make(chan struct{}, 1)}, nil
+}
+
+// checkTokenURL never repeats the text: it may hold a password.
+func checkTokenURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+		return errors.New("want http(s)://host/path without credentials in it")
+	}
+
+	return nil
 }
 
 type clientCredentials struct {
