@@ -46,6 +46,7 @@ CREATE TABLE ingestion_cursors (
     node_since_no      bigint      NOT NULL CHECK (node_since_no >= 0),
     epoch              bigint      NOT NULL CHECK (epoch >= 0),
     derivation_version integer     NOT NULL CHECK (derivation_version > 0),
+    halted             text        NOT NULL DEFAULT '',
     updated_at         timestamptz NOT NULL,
     CHECK (ledger_offset >= origin_offset)
 );
@@ -57,6 +58,7 @@ COMMENT ON COLUMN ingestion_cursors.update_id IS 'The id of the last stored upda
 COMMENT ON COLUMN ingestion_cursors.origin_offset IS 'Where this history begins: 0, or the offset of the opening snapshot.';
 COMMENT ON COLUMN ingestion_cursors.node_since_no IS 'Updates with a greater update_no were read from participant_id; the offsets of earlier ones are another node''s.';
 COMMENT ON COLUMN ingestion_cursors.epoch IS 'Grows with every writer that takes over; a writer with an older epoch can change nothing.';
+COMMENT ON COLUMN ingestion_cursors.halted IS 'Why ingestion must not go on by itself: the node was found to tell another history. Cleared by `treasury move-node` alone. Empty otherwise.';
 COMMENT ON COLUMN ingestion_cursors.derivation_version IS 'The rules by which the derived tables were made; `treasury rebuild` brings them up to date.';
 
 CREATE TABLE synchronizer_clocks (

@@ -44,10 +44,12 @@ func (k known) apply(e txhistory.Effects) {
 
 	for _, a := range e.Archived {
 		delete(k.Holdings, a.Contract)
+		k.Ended[a.Contract] = true
 	}
 
 	for _, c := range e.Closed {
 		delete(k.Instructions, c.Contract)
+		k.Ended[c.Contract] = true
 	}
 }
 
@@ -86,6 +88,7 @@ func parse(c Config, u update.Update, raw []byte, no int64, knowledge *store.Kno
 	}
 
 	view.apply(r.Effects)
+	r.Effects.Unrecognized = bounded(r.Effects.Unrecognized)
 
 	if r.Evidence, err = evidence(u, raw, r.Effects.Unrecognized); err != nil {
 		return store.Record{}, fmt.Errorf("update %s at offset %d: %w", u.ID, u.Offset, err)
@@ -94,21 +97,46 @@ func parse(c Config, u update.Update, raw []byte, no int64, knowledge *store.Kno
 	return r, nil
 }
 
+// maxProblems bounds what is kept of one update that was not understood. Strangers can make thousands of events that
+// mean nothing; the whole update is stored anyway.
+const maxProblems = 100
+
+// bounded keeps the first problems and says how many more there are.
+func bounded(problems []txhistory.Unrecognized) []txhistory.Unrecognized {
+	if len(problems) <= maxProblems {
+		return problems
+	}
+
+	last := problems[maxProblems-1]
+	last.Detail = fmt.Sprintf("%d more problems in this update, of which this is the first: %s", len(problems)-maxProblems+1, last.Detail)
+
+	return append(problems[:maxProblems-1:maxProblems-1], last)
+}
+
 // evidence cuts out the events of what was not understood. A reassignment is kept whole: it is small.
 func evidence(u update.Update, raw []byte, problems []txhistory.Unrecognized) ([][]byte, error) {
-	var out [][]byte
+	if len(problems) == 0 {
+		return nil, nil
+	}
 
-	for _, problem := range problems {
-		event := raw
+	events := map[ident.NodeID][]byte{}
 
-		if u.Kind == update.Transaction {
-			var err error
-			if event, err = update.RawEvent(raw, problem.Node); err != nil {
-				return nil, err
-			}
+	if u.Kind == update.Transaction {
+		var err error
+		if events, err = update.RawEvents(raw); err != nil {
+			return nil, err
+		}
+	}
+
+	out := make([][]byte, len(problems))
+
+	for i, problem := range problems {
+		event, ok := events[problem.Node]
+		if !ok {
+			event = raw
 		}
 
-		out = append(out, event)
+		out[i] = event
 	}
 
 	return out, nil

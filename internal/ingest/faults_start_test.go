@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/store"
@@ -87,7 +88,20 @@ func TestNodeThatIsNotOurs(t *testing.T) {
 
 			r := w.startWith(t, twin.client(t, twin.url), w.db, ingest.Config{Party: w.party})
 			w.requireRefused(t, r, tc.why, tc.wayOut)
-			require.Equal(t, before, w.cursor(t), "a refused start changes nothing")
+			after := w.cursor(t)
+			halted := after.Halted != ""
+			after.Halted = ""
+			require.Equal(t, before, after, "a refused start changes nothing")
+			require.Equal(t, tc.why != ingest.OtherNode, halted)
+
+			if halted { // and stays so, whatever the node says later, until somebody has looked
+				r = w.startWith(t, w.client(t, w.url), w.db, ingest.Config{Party: w.party})
+				w.requireRefused(t, r, ingest.Halted, tc.wayOut)
+
+				_, err := ingest.MoveNode(w.ctx, w.db, w.client(t, w.url), w.party, clock.System{})
+				require.NoError(t, err)
+			}
+
 			w.requireRestarts(t)
 		})
 	}

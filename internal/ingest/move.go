@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
@@ -22,11 +23,12 @@ type Destination interface {
 // Moved is the outcome of a move.
 type Moved struct {
 	From, To ident.ParticipantID
-	// Update is the newest ingested update that the node has, and Offset where it has it.
+	// Update is the newest ingested update that the node has.
 	Update ident.UpdateID
+	// Offset is the node's offset that ingestion goes on after.
 	Offset ident.Offset
-	// Ahead is how many newer updates the database has; the node will tell them again, and they are left out.
-	Ahead int
+	// Overlap is how many ingested updates the node will tell again; they are recognised by their ids and left out.
+	Overlap int
 }
 
 var (
@@ -41,7 +43,9 @@ var (
 const moveSearch = 500
 
 // MoveNode continues a treasury's history from another node, or from the same one after a restore. Offsets are local to
-// a node, update ids are not: the newest ingested update that the node knows tells where to go on.
+// a node, update ids are not: an ingested update that the node knows tells where to go on. Nodes interleave synchronizers
+// differently, and one may have lagged behind on the old node, so the move goes back as far as it has searched: to be
+// told an update again costs nothing, to miss one costs money.
 func MoveNode(ctx context.Context, db *store.DB, node Destination, party ident.Party, now clock.Clock) (Moved, error) {
 	treasury, err := db.FindTreasury(ctx, party)
 	if err != nil {
@@ -73,12 +77,12 @@ func MoveNode(ctx context.Context, db *store.DB, node Destination, party ident.P
 		return Moved{}, err
 	}
 
-	if err := find(ctx, node, party, recent, &moved); err != nil {
+	pruned, err := node.PrunedOffsets(ctx)
+	if err != nil {
 		return Moved{}, err
 	}
 
-	pruned, err := node.PrunedOffsets(ctx)
-	if err != nil {
+	if err := locate(ctx, node, party, recent, pruned.Participant, &moved); err != nil {
 		return Moved{}, err
 	}
 
@@ -89,31 +93,61 @@ func MoveNode(ctx context.Context, db *store.DB, node Destination, party ident.P
 	return moved, db.MoveCursor(ctx, treasury, moved.To, moved.Offset, now.Now())
 }
 
-// find looks for the newest ingested update on the node.
-func find(ctx context.Context, node Destination, party ident.Party, recent []store.RecentUpdate, moved *Moved) error {
-	for i, r := range recent {
+// locate finds the newest common update, as proof that it is the same ledger, and the place to go on from: after the
+// oldest common update of the search, or from the node's beginning if the whole history is shorter than the search.
+func locate(
+	ctx context.Context, node Destination, party ident.Party, recent []store.RecentUpdate, pruned ident.Offset, moved *Moved,
+) error {
+	newest, _, err := find(ctx, node, party, recent)
+	if err != nil {
+		return err
+	}
+
+	moved.Update = recent[newest].ID
+
+	whole := len(recent) < moveSearch && recent[len(recent)-1].No == 1
+	if whole && pruned == ident.Begin {
+		moved.Offset, moved.Overlap = ident.Begin, len(recent)-newest
+
+		return nil
+	}
+
+	backwards := slices.Clone(recent)
+	slices.Reverse(backwards)
+
+	oldest, offset, err := find(ctx, node, party, backwards)
+	if err != nil {
+		return err
+	}
+
+	moved.Offset, moved.Overlap = offset, len(backwards)-oldest-1-newest
+
+	return nil
+}
+
+// find gives the first of the updates that the node has, and where it has it.
+func find(ctx context.Context, node Destination, party ident.Party, list []store.RecentUpdate) (int, ident.Offset, error) {
+	for i, r := range list {
 		raw, err := node.UpdateByID(ctx, party, r.ID)
 		if ledger.IsNotFound(err) {
 			continue
 		}
 
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 
 		u, err := update.Decode(raw)
 		if err != nil {
-			return fmt.Errorf("update %s: %w", r.ID, err)
+			return 0, 0, fmt.Errorf("update %s: %w", r.ID, err)
 		}
 
 		if u.ID != r.ID {
-			return fmt.Errorf("%w: asked for update %s, got %s", update.ErrMalformed, r.ID, u.ID)
+			return 0, 0, fmt.Errorf("%w: asked for update %s, got %s", update.ErrMalformed, r.ID, u.ID)
 		}
 
-		moved.Update, moved.Offset, moved.Ahead = r.ID, u.Offset, i
-
-		return nil
+		return i, u.Offset, nil
 	}
 
-	return ErrNoCommonUpdate
+	return 0, 0, ErrNoCommonUpdate
 }

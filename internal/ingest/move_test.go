@@ -54,7 +54,7 @@ func (e elsewhere) UpdateByOffset(ctx context.Context, party ident.Party, offset
 }
 
 func (e elsewhere) OpenUpdates(ctx context.Context, party ident.Party, begin ident.Offset) (ledger.Stream, error) {
-	stream, err := e.original.OpenUpdates(ctx, party, begin-e.shift)
+	stream, err := e.original.OpenUpdates(ctx, party, max(begin-e.shift, ident.Begin))
 
 	return shiftedStream{Stream: stream, node: e}, err
 }
@@ -119,7 +119,7 @@ func TestHistoryContinuesOnAnotherNode(t *testing.T) {
 	moved, err := ingest.MoveNode(t.Context(), db, other, n.treasury, clock.System{})
 	require.NoError(t, err)
 	require.Equal(t, before.LastID, moved.Update)
-	require.Zero(t, moved.Ahead)
+	require.Equal(t, int(before.Position.No), moved.Overlap, "a short history is told again from the beginning")
 
 	n.trade(t, 12, 120)
 	end, err := other.LedgerEnd(t.Context())
@@ -150,7 +150,7 @@ func TestAnOverlapOfNodesIsLeftOut(t *testing.T) {
 	moved, err := ingest.MoveNode(t.Context(), db, late, n.treasury, clock.System{})
 	require.NoError(t, err)
 	require.Equal(t, recent[3].ID, moved.Update)
-	require.Equal(t, 3, moved.Ahead)
+	require.Equal(t, ident.Begin, moved.Offset)
 
 	n.trade(t, 14, 40)
 	end, err := other.LedgerEnd(t.Context())

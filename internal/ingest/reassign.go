@@ -28,6 +28,8 @@ func follow(
 		_, isInstruction := view.Instruction(m.Contract)
 
 		switch {
+		case view.Ended[m.Contract]:
+			continue // told late: the contract has ended on another synchronizer meanwhile
 		case !isHolding && m.Holding != nil:
 			missedHolding(&e, m)
 		case !isInstruction && m.Instruction != nil:

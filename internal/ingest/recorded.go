@@ -1,11 +1,15 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -24,6 +28,7 @@ type Recorded struct {
 	id       ident.ParticipantID
 	elements [][]byte
 	offsets  []ident.Offset
+	seen     map[ident.Party]int // events per witness
 }
 
 // OpenRecorded reads a recorded file. Recordings may begin at offset 0, which no live node does, because a stream
@@ -58,7 +63,11 @@ func parseRecording(raw []byte) (*Recorded, error) {
 		return nil, err
 	}
 
-	n := &Recorded{id: "recording::file"}
+	if len(elements) == 0 {
+		return nil, errors.New("the recording holds no update")
+	}
+
+	n := &Recorded{id: "recording::file", seen: map[ident.Party]int{}}
 	shift := ident.Offset(0)
 
 	for i, element := range elements {
@@ -78,6 +87,7 @@ func parseRecording(raw []byte) (*Recorded, error) {
 			}
 		}
 
+		n.countWitnesses(u)
 		n.elements, n.offsets = append(n.elements, body), append(n.offsets, u.Offset+shift)
 	}
 
@@ -102,14 +112,43 @@ func shifted(element []byte, to ident.Offset) ([]byte, error) {
 	return strictjson.Encode(item)
 }
 
-// End is the offset of the last element.
-func (n *Recorded) End() ident.Offset {
-	if len(n.offsets) == 0 {
-		return ident.Begin
+func (n *Recorded) countWitnesses(u update.Update) {
+	for _, e := range u.Events {
+		switch {
+		case e.Created != nil:
+			n.count(e.Created.Witnesses)
+		case e.Exercised != nil:
+			n.count(e.Exercised.Witnesses)
+		}
 	}
 
-	return n.offsets[len(n.offsets)-1]
+	for _, m := range u.Moves {
+		if m.Assigned != nil {
+			n.count(m.Assigned.Witnesses)
+		}
+	}
 }
+
+func (n *Recorded) count(witnesses []ident.Party) {
+	for _, party := range witnesses {
+		n.seen[party]++
+	}
+}
+
+// Witnessed is how many events of the recording a party saw.
+func (n *Recorded) Witnessed(party ident.Party) int { return n.seen[party] }
+
+// Witnesses lists the parties that saw most events of the recording, at most limit of them.
+func (n *Recorded) Witnesses(limit int) []ident.Party {
+	parties := slices.SortedFunc(maps.Keys(n.seen), func(a, b ident.Party) int {
+		return cmp.Or(cmp.Compare(n.seen[b], n.seen[a]), cmp.Compare(a, b))
+	})
+
+	return parties[:min(limit, len(parties))]
+}
+
+// End is the offset of the last element.
+func (n *Recorded) End() ident.Offset { return n.offsets[len(n.offsets)-1] }
 
 // ParticipantID names every recording alike.
 func (n *Recorded) ParticipantID(context.Context) (ident.ParticipantID, error) { return n.id, nil }
@@ -122,7 +161,8 @@ func (n *Recorded) PrunedOffsets(context.Context) (ledger.PrunedOffsets, error) 
 	return ledger.PrunedOffsets{}, nil
 }
 
-// UpdateByOffset finds an element.
+// UpdateByOffset finds an element. An offset that the recording does not have is answered as a node would, so that a
+// database which followed something else is recognised.
 func (n *Recorded) UpdateByOffset(_ context.Context, _ ident.Party, offset ident.Offset) ([]byte, error) {
 	for i, o := range n.offsets {
 		if o == offset {
@@ -130,7 +170,10 @@ func (n *Recorded) UpdateByOffset(_ context.Context, _ ident.Party, offset ident
 		}
 	}
 
-	return nil, fmt.Errorf("the recording has no update at offset %d", offset)
+	return nil, &ledger.Error{
+		Op: "read update by offset", HTTPStatus: http.StatusNotFound, Code: "UPDATE_NOT_FOUND",
+		Cause: fmt.Sprintf("the recording has no update at offset %d", offset),
+	}
 }
 
 // ActiveContracts is not in a recording.

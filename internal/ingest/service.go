@@ -215,10 +215,17 @@ func (s *Service) session(ctx context.Context, treasury store.TreasuryID) (appli
 	s.state.set(following, nil)
 	s.metrics.session()
 
-	p := &pipeline{service: s, stream: stream, writer: newWriter(s, cursor)}
+	told, err := s.db.Clocks(ctx, treasury)
+	if err != nil {
+		_ = stream.Close()
+
+		return false, err
+	}
+
+	p := &pipeline{service: s, stream: stream, writer: newWriter(s, cursor, told)}
 	err = p.run(ctx)
 
-	return p.writer.applied, s.explainPruned(err, cursor)
+	return p.writer.applied, s.halt(ctx, treasury, s.explainPruned(err, cursor))
 }
 
 // waitForLock makes this process the treasury's only writer. A second instance stays here as a hot standby.

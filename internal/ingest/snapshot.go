@@ -71,6 +71,7 @@ func snapshotRecords(
 ) ([]store.Record, error) {
 	knowledge := store.Knowledge{
 		Holdings: map[ident.ContractID]token.Holding{}, Instructions: map[ident.ContractID]token.Instruction{},
+		Ended: map[ident.ContractID]bool{},
 	}
 
 	var records []store.Record

@@ -27,6 +27,8 @@ const (
 	Pruned Refusal = "pruned"
 	// OldDerivation: the derived tables were made by older rules.
 	OldDerivation Refusal = "old_derivation"
+	// Halted: one of the two before was found at an earlier start, and nobody has run `treasury move-node` since.
+	Halted Refusal = "halted"
 	// NewerDerivation: the derived tables were made by a newer program.
 	NewerDerivation Refusal = "newer_derivation"
 )
@@ -80,6 +82,8 @@ func decide(f facts) (action, error) {
 	case c.Derivation > f.derivation:
 		return 0, refuse(NewerDerivation, "the derived tables were made by rules %d of a newer program, "+
 			"this one has rules %d; start the newer program", c.Derivation, f.derivation)
+	case c.Halted != "":
+		return 0, refuse(Halted, "stopped at an earlier start, and it stays so however often the service is restarted: %s", c.Halted)
 	case c.Participant != f.participant:
 		return 0, refuse(OtherNode, "the database follows node %s, but this is node %s, whose offsets are different; "+
 			"no money is affected: point the service back, or run `treasury move-node` to continue from this node",
@@ -132,7 +136,7 @@ func (s *Service) begin(ctx context.Context, treasury store.TreasuryID) (store.C
 
 	what, err := decide(f)
 	if err != nil {
-		return store.Cursor{}, err
+		return store.Cursor{}, s.halt(ctx, treasury, err)
 	}
 
 	switch what {
@@ -149,6 +153,17 @@ func (s *Service) begin(ctx context.Context, treasury store.TreasuryID) (store.C
 	}
 
 	return s.db.TakeOver(ctx, treasury, s.clock.Now())
+}
+
+// halt makes the discovery that the node tells another history last. By the next start the node may have caught up with
+// other offsets, and would look right while updates between had been missed.
+func (s *Service) halt(ctx context.Context, treasury store.TreasuryID, err error) error {
+	refused, ok := errors.AsType[*StartError](err)
+	if !ok || (refused.Refusal != BeyondLedgerEnd && refused.Refusal != OtherHistory) {
+		return err
+	}
+
+	return errors.Join(err, s.db.Halt(ctx, treasury, refused.Message, s.clock.Now()))
 }
 
 // firstCursor begins a treasury's history after an offset of a node.

@@ -30,8 +30,11 @@ const (
 	analyzeFactor = 8
 )
 
-func newWriter(s *Service, c store.Cursor) *writer {
-	return &writer{service: s, cursor: c, clocks: clocks{}, analyzeAt: firstAnalyze}
+func newWriter(s *Service, c store.Cursor, told []store.Clock) *writer {
+	w := &writer{service: s, cursor: c, clocks: clocks{}, analyzeAt: firstAnalyze}
+	w.clocks.advance(told)
+
+	return w
 }
 
 // write stores a run of consecutive updates. When it returns nil they are durable. When one of them is at fault, those
@@ -142,8 +145,10 @@ func (w *writer) attempt(ctx context.Context, run []decoded, known map[ident.Upd
 
 // mayBeKnown reports whether an error is what an update gives that is in the database already.
 func mayBeKnown(err error) bool {
+	refused, ok := errors.AsType[*StartError](err)
+
 	return errors.Is(err, store.ErrKnownUpdate) || errors.Is(err, store.ErrContradiction) ||
-		errors.Is(err, txhistory.ErrContradiction)
+		errors.Is(err, txhistory.ErrContradiction) || (ok && refused.Refusal == OtherHistory)
 }
 
 // attemptWithoutKnown handles the overlap after a change of node, when the new node tells again what the old one told.
@@ -192,6 +197,10 @@ func (w *writer) derive(ctx context.Context, run []decoded, known map[ident.Upda
 	for _, d := range run {
 		if d.update.Kind == update.Checkpoint || known[d.update.ID] {
 			continue
+		}
+
+		if err := w.clocks.check(d.update); err != nil {
+			return nil, err
 		}
 
 		no++

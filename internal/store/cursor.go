@@ -33,6 +33,8 @@ type Cursor struct {
 	NodeSince  int64
 	Epoch      int64
 	Derivation int
+	// Halted says why ingestion must not go on until the cursor is moved; empty otherwise.
+	Halted string
 }
 
 // EnsureTreasury finds or creates the treasury of a party.
@@ -110,11 +112,23 @@ func (db *DB) MoveCursor(
 	return nil
 }
 
+// Halt keeps every later start from going on by itself, however often the process is restarted. MoveCursor ends it.
+func (db *DB) Halt(ctx context.Context, treasury TreasuryID, reason string, now time.Time) error {
+	err := db.queries.CursorHalt(ctx, db.exec, dbsqlc.CursorHaltParams{TreasuryID: int32(treasury), Reason: reason, Now: now})
+	if err != nil {
+		return fmt.Errorf("halt treasury %d: %w", treasury, err)
+	}
+
+	return nil
+}
+
 // RecentUpdate is an ingested update, to be compared with what the node says now.
 type RecentUpdate struct {
 	No     int64
 	ID     ident.UpdateID
 	Offset ident.Offset
+	// Synchronizer is empty where the node did not say it.
+	Synchronizer ident.SynchronizerID
 }
 
 // RecentUpdates lists the last ingested updates, newest first.
@@ -128,7 +142,9 @@ func (db *DB) RecentUpdates(ctx context.Context, treasury TreasuryID, most int) 
 
 	recent := make([]RecentUpdate, len(rows))
 	for i, row := range rows {
-		recent[i] = RecentUpdate{No: row.UpdateNo, ID: row.UpdateID, Offset: row.LedgerOffset}
+		recent[i] = RecentUpdate{
+			No: row.UpdateNo, ID: row.UpdateID, Offset: row.LedgerOffset, Synchronizer: row.SynchronizerID,
+		}
 	}
 
 	return recent, nil
@@ -159,6 +175,6 @@ func cursorOf(row dbsqlc.IngestionCursor) Cursor {
 	return Cursor{
 		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID,
 		Position: Position{Offset: row.LedgerOffset, No: row.UpdateNo}, LastID: row.UpdateID,
-		Origin: row.OriginOffset, NodeSince: row.NodeSinceNo, Epoch: row.Epoch, Derivation: int(row.DerivationVersion),
+		Origin: row.OriginOffset, NodeSince: row.NodeSinceNo, Epoch: row.Epoch, Derivation: int(row.DerivationVersion), Halted: row.Halted,
 	}
 }

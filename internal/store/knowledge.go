@@ -19,6 +19,8 @@ import (
 type Knowledge struct {
 	Holdings     map[ident.ContractID]token.Holding
 	Instructions map[ident.ContractID]token.Instruction
+	// Ended are those of the contracts that were the treasury's and are no more.
+	Ended map[ident.ContractID]bool
 }
 
 // Known finds those of the contracts that are active holdings or open instructions of the treasury.
@@ -26,8 +28,8 @@ func (db *DB) Known(
 	ctx context.Context, treasury TreasuryID, party ident.Party, contracts []ident.ContractID,
 ) (Knowledge, error) {
 	known := Knowledge{
-		Holdings:     map[ident.ContractID]token.Holding{},
-		Instructions: map[ident.ContractID]token.Instruction{},
+		Holdings: map[ident.ContractID]token.Holding{}, Instructions: map[ident.ContractID]token.Instruction{},
+		Ended: map[ident.ContractID]bool{},
 	}
 	if len(contracts) == 0 {
 		return known, nil
@@ -44,6 +46,8 @@ func (db *DB) Known(
 
 	for _, row := range holdings {
 		if row.ArchivedNo != nil {
+			known.Ended[row.ContractID] = true
+
 			continue
 		}
 
@@ -67,6 +71,8 @@ func (db *DB) Known(
 
 	for _, row := range instructions {
 		if row.ClosedNo != nil {
+			known.Ended[row.ContractID] = true
+
 			continue
 		}
 

@@ -2,14 +2,15 @@ package update
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
-// RawEvent cuts the event of one node out of a raw update, as the node sent it. It is for keeping evidence of
-// what was not understood, not for the hot path.
-func RawEvent(raw []byte, node ident.NodeID) ([]byte, error) {
+// RawEvents cuts a raw update into its events, as the node sent them, by node id. It is for keeping evidence of what
+// was not understood, not for the hot path.
+func RawEvents(raw []byte) (map[ident.NodeID][]byte, error) {
 	var item struct {
 		Update map[string]struct {
 			Value struct {
@@ -22,19 +23,23 @@ func RawEvent(raw []byte, node ident.NodeID) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 
+	events := map[ident.NodeID][]byte{}
+
 	for _, box := range item.Update {
-		if event, ok := box.Value.EventsByID[fmt.Sprint(node)]; ok {
-			return event, nil
+		for key, event := range box.Value.EventsByID {
+			if node, err := strconv.ParseInt(key, 10, 32); err == nil {
+				events[ident.NodeID(node)] = event
+			}
 		}
 
 		for _, event := range box.Value.Events {
-			if nodeOf(event) == node {
-				return event, nil
+			if node := nodeOf(event); node >= 0 {
+				events[node] = event
 			}
 		}
 	}
 
-	return nil, fmt.Errorf("%w: no event at node %d", ErrMalformed, node)
+	return events, nil
 }
 
 // nodeOf reads the node id of {"CreatedEvent":{"nodeId":…}} or its like; −1 if there is none.

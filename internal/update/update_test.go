@@ -352,21 +352,20 @@ func TestDecodeCreatedAlone(t *testing.T) {
 	}
 }
 
-func TestRawEvent(t *testing.T) {
+func TestRawEvents(t *testing.T) {
 	t.Parallel()
 
 	for _, raw := range []string{
 		list(exercise("0", "1"), `{"CreatedEvent":`+bare+`}`),
 		tree(`"0":{},"1":{"CreatedEvent":` + bare + `}`),
 	} {
-		event, err := update.RawEvent([]byte(raw), 1)
+		events, err := update.RawEvents([]byte(raw))
 		require.NoError(t, err)
-		require.JSONEq(t, `{"CreatedEvent":`+bare+`}`, string(event))
-
-		_, err = update.RawEvent([]byte(raw), 9)
-		require.ErrorIs(t, err, update.ErrMalformed)
+		require.Len(t, events, 2)
+		require.JSONEq(t, `{"CreatedEvent":`+bare+`}`, string(events[1]))
+		require.NotContains(t, events, ident.NodeID(9))
 	}
 
-	_, err := update.RawEvent([]byte(`{`), 1)
+	_, err := update.RawEvents([]byte(`{`))
 	require.ErrorIs(t, err, update.ErrMalformed)
 }

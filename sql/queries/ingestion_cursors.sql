@@ -27,5 +27,8 @@ UPDATE ingestion_cursors SET derivation_version = @derivation_version, epoch = e
 -- CursorMoveNode points the cursor at another node, or at the same node after a restore, at the offset that
 -- corresponds to what is already ingested.
 UPDATE ingestion_cursors
-SET participant_id = @participant_id, ledger_offset = @ledger_offset, origin_offset = least(origin_offset, @ledger_offset), node_since_no = update_no, epoch = epoch + 1, updated_at = @now
+SET participant_id = @participant_id, ledger_offset = @ledger_offset, origin_offset = least(origin_offset, @ledger_offset), node_since_no = update_no, halted = '', epoch = epoch + 1, updated_at = @now
 WHERE treasury_id = @treasury_id;
+
+-- name: CursorHalt :exec
+UPDATE ingestion_cursors SET halted = @reason, updated_at = @now WHERE treasury_id = @treasury_id AND halted = '';

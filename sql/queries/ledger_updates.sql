@@ -7,7 +7,7 @@ INSERT INTO ledger_update_bodies (treasury_id, update_no, body) VALUES (@treasur
 
 -- name: UpdateListRecent :many
 -- UpdateListRecent gives what to ask the node about at start: whether its history is still ours.
-SELECT update_no, update_id, ledger_offset FROM ledger_updates
+SELECT update_no, update_id, ledger_offset, synchronizer_id FROM ledger_updates
 WHERE treasury_id = @treasury_id AND kind <> 'snapshot' ORDER BY update_no DESC LIMIT @most;
 
 -- name: UpdateListBodies :many

@@ -80,12 +80,12 @@ func (q *Queries) CursorCreate(ctx context.Context, db DBTX, arg CursorCreatePar
 }
 
 const cursorFind = `-- name: CursorFind :one
-SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
+SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at FROM ingestion_cursors WHERE treasury_id = $1
 `
 
 // CursorFind
 //
-//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1
+//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at FROM ingestion_cursors WHERE treasury_id = $1
 func (q *Queries) CursorFind(ctx context.Context, db DBTX, treasuryID int32) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorFind, treasuryID)
 	var i IngestionCursor
@@ -99,18 +99,37 @@ func (q *Queries) CursorFind(ctx context.Context, db DBTX, treasuryID int32) (In
 		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
+		&i.Halted,
 		&i.UpdatedAt,
 	)
 	return i, err
 }
 
+const cursorHalt = `-- name: CursorHalt :exec
+UPDATE ingestion_cursors SET halted = $1, updated_at = $2 WHERE treasury_id = $3 AND halted = ''
+`
+
+type CursorHaltParams struct {
+	Reason     string
+	Now        time.Time
+	TreasuryID int32
+}
+
+// CursorHalt
+//
+//	UPDATE ingestion_cursors SET halted = $1, updated_at = $2 WHERE treasury_id = $3 AND halted = ''
+func (q *Queries) CursorHalt(ctx context.Context, db DBTX, arg CursorHaltParams) error {
+	_, err := db.Exec(ctx, cursorHalt, arg.Reason, arg.Now, arg.TreasuryID)
+	return err
+}
+
 const cursorLock = `-- name: CursorLock :one
-SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
+SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
 `
 
 // CursorLock keeps the writer out while the derived tables are compared or rebuilt.
 //
-//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
+//	SELECT treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at FROM ingestion_cursors WHERE treasury_id = $1 FOR UPDATE
 func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorLock, treasuryID)
 	var i IngestionCursor
@@ -124,6 +143,7 @@ func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (In
 		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
+		&i.Halted,
 		&i.UpdatedAt,
 	)
 	return i, err
@@ -131,7 +151,7 @@ func (q *Queries) CursorLock(ctx context.Context, db DBTX, treasuryID int32) (In
 
 const cursorMoveNode = `-- name: CursorMoveNode :exec
 UPDATE ingestion_cursors
-SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, epoch = epoch + 1, updated_at = $3
+SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, halted = '', epoch = epoch + 1, updated_at = $3
 WHERE treasury_id = $4
 `
 
@@ -146,7 +166,7 @@ type CursorMoveNodeParams struct {
 // corresponds to what is already ingested.
 //
 //	UPDATE ingestion_cursors
-//	SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, epoch = epoch + 1, updated_at = $3
+//	SET participant_id = $1, ledger_offset = $2, origin_offset = least(origin_offset, $2), node_since_no = update_no, halted = '', epoch = epoch + 1, updated_at = $3
 //	WHERE treasury_id = $4
 func (q *Queries) CursorMoveNode(ctx context.Context, db DBTX, arg CursorMoveNodeParams) error {
 	_, err := db.Exec(ctx, cursorMoveNode,
@@ -177,7 +197,7 @@ func (q *Queries) CursorSetDerivation(ctx context.Context, db DBTX, arg CursorSe
 
 const cursorTakeOver = `-- name: CursorTakeOver :one
 UPDATE ingestion_cursors SET epoch = epoch + 1, updated_at = $1 WHERE treasury_id = $2
-RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at
+RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at
 `
 
 type CursorTakeOverParams struct {
@@ -188,7 +208,7 @@ type CursorTakeOverParams struct {
 // CursorTakeOver fences off every earlier writer of the treasury.
 //
 //	UPDATE ingestion_cursors SET epoch = epoch + 1, updated_at = $1 WHERE treasury_id = $2
-//	RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, updated_at
+//	RETURNING treasury_id, participant_id, ledger_offset, update_no, update_id, origin_offset, node_since_no, epoch, derivation_version, halted, updated_at
 func (q *Queries) CursorTakeOver(ctx context.Context, db DBTX, arg CursorTakeOverParams) (IngestionCursor, error) {
 	row := db.QueryRow(ctx, cursorTakeOver, arg.Now, arg.TreasuryID)
 	var i IngestionCursor
@@ -202,6 +222,7 @@ func (q *Queries) CursorTakeOver(ctx context.Context, db DBTX, arg CursorTakeOve
 		&i.NodeSinceNo,
 		&i.Epoch,
 		&i.DerivationVersion,
+		&i.Halted,
 		&i.UpdatedAt,
 	)
 	return i, err

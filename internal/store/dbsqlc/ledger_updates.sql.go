@@ -156,7 +156,7 @@ func (q *Queries) UpdateListBodies(ctx context.Context, db DBTX, arg UpdateListB
 }
 
 const updateListRecent = `-- name: UpdateListRecent :many
-SELECT update_no, update_id, ledger_offset FROM ledger_updates
+SELECT update_no, update_id, ledger_offset, synchronizer_id FROM ledger_updates
 WHERE treasury_id = $1 AND kind <> 'snapshot' ORDER BY update_no DESC LIMIT $2
 `
 
@@ -166,14 +166,15 @@ type UpdateListRecentParams struct {
 }
 
 type UpdateListRecentRow struct {
-	UpdateNo     int64
-	UpdateID     ident.UpdateID
-	LedgerOffset ident.Offset
+	UpdateNo       int64
+	UpdateID       ident.UpdateID
+	LedgerOffset   ident.Offset
+	SynchronizerID ident.SynchronizerID
 }
 
 // UpdateListRecent gives what to ask the node about at start: whether its history is still ours.
 //
-//	SELECT update_no, update_id, ledger_offset FROM ledger_updates
+//	SELECT update_no, update_id, ledger_offset, synchronizer_id FROM ledger_updates
 //	WHERE treasury_id = $1 AND kind <> 'snapshot' ORDER BY update_no DESC LIMIT $2
 func (q *Queries) UpdateListRecent(ctx context.Context, db DBTX, arg UpdateListRecentParams) ([]UpdateListRecentRow, error) {
 	rows, err := db.Query(ctx, updateListRecent, arg.TreasuryID, arg.Most)
@@ -184,7 +185,12 @@ func (q *Queries) UpdateListRecent(ctx context.Context, db DBTX, arg UpdateListR
 	var items []UpdateListRecentRow
 	for rows.Next() {
 		var i UpdateListRecentRow
-		if err := rows.Scan(&i.UpdateNo, &i.UpdateID, &i.LedgerOffset); err != nil {
+		if err := rows.Scan(
+			&i.UpdateNo,
+			&i.UpdateID,
+			&i.LedgerOffset,
+			&i.SynchronizerID,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -29,7 +29,9 @@ type IngestionCursor struct {
 	Epoch int64
 	// The rules by which the derived tables were made; `treasury rebuild` brings them up to date.
 	DerivationVersion int32
-	UpdatedAt         time.Time
+	// Why ingestion must not go on by itself: the node was found to tell another history. Cleared by `treasury move-node` alone. Empty otherwise.
+	Halted    string
+	UpdatedAt time.Time
 }
 
 // A party of the exchange that holds customers' money on the ledger.
