@@ -31,7 +31,7 @@ func main() {
 	)
 
 	program := service.Program{
-		Name: "demo", Interactive: true,
+		Name: "demo", Interactive: true, Quiet: func() bool { return !o.verbose },
 		Summary: "The suite at work on one machine: customers of a sandbox network deposit with a memo, " +
 			"and their money lands on their accounts.",
 		Flags: func(flags *flag.FlagSet) {

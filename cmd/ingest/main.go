@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
@@ -28,6 +30,32 @@ type config struct {
 	Quarantine bool   `env:"CES_INGEST_QUARANTINE_FAILED_VIEWS" default:"false" help:"Store a contract of the treasury whose holding view the node cannot compute as unrecognized instead of stopping before it. Its money is then missing from the books until somebody repairs them."`
 }
 
+// Validate names the variable that ingestion could not live with.
+func (c *config) Validate() error {
+	if _, err := ident.ParseParty(c.Party); err != nil {
+		return fmt.Errorf("CES_TREASURY_PARTY: %w", err)
+	}
+
+	if start := ingest.Start(c.Start); start != ingest.FromGenesis && start != ingest.FromSnapshot {
+		return service.Invalid("CES_INGEST_START", c.Start, "genesis or snapshot")
+	}
+
+	// To ingestion 0 is the default; here it was written by somebody.
+	settings := c.settings()
+	if c.Batch == 0 || settings.Validate() != nil {
+		return service.Invalid("CES_INGEST_BATCH", strconv.Itoa(c.Batch), "a whole number from 1 to 1000")
+	}
+
+	return nil
+}
+
+func (c *config) settings() ingest.Config {
+	return ingest.Config{
+		Party: ident.Party(c.Party), Start: ingest.Start(c.Start), BatchUpdates: c.Batch,
+		QuarantineFailedViews: c.Quarantine,
+	}
+}
+
 func main() {
 	var (
 		cfg    config
@@ -48,17 +76,22 @@ func main() {
 }
 
 func run(ctx context.Context, s *service.Service, cfg config, replay string) error {
-	settings := ingest.Config{
-		Party: ident.Party(cfg.Party), Start: ingest.Start(cfg.Start), BatchUpdates: cfg.Batch,
-		QuarantineFailedViews: cfg.Quarantine,
-	}
-	if err := settings.Validate(); err != nil {
-		return service.UsageError(err)
-	}
+	settings := cfg.settings()
 
-	node, err := openNode(s, cfg, replay, &settings)
-	if err != nil {
-		return err
+	var (
+		node     ingest.Node
+		recorded *ingest.Recorded
+		err      error
+	)
+
+	if replay != "" {
+		if recorded, err = ingest.OpenRecorded(replay); err != nil {
+			return err
+		}
+
+		node, settings.StopAt = recorded, recorded.End()
+	} else if node, err = cfg.Settings.Client(s.Logger); err != nil {
+		return service.UsageError(err) // no node was asked yet
 	}
 
 	db, err := store.Open(ctx, cfg.DatabaseConfig.URL)
@@ -84,26 +117,14 @@ func run(ctx context.Context, s *service.Service, cfg config, replay string) err
 			return err
 		}
 
+		if err := summarize(ctx, s.Stdout, db, settings.Party, recorded); err != nil {
+			return err
+		}
+
 		return service.ErrDone // the recording has ended
 	}}
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig), ingestion)
-}
-
-// openNode is the validator node, or the recording that plays one.
-func openNode(s *service.Service, cfg config, replay string, settings *ingest.Config) (ingest.Node, error) {
-	if replay != "" {
-		recorded, err := ingest.OpenRecorded(replay)
-		if err != nil {
-			return nil, err
-		}
-
-		settings.StopAt = recorded.End()
-
-		return recorded, nil
-	}
-
-	return cfg.Settings.Client(s.Logger)
 }
 
 // migrate brings the schema up to date, waiting for a database that is not there yet.

@@ -12,14 +12,10 @@ import (
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/service"
-	"github.com/canton-exchange/suite/internal/store"
 )
 
-func migrate(ctx context.Context, t *tool, _ []string) error {
-	if err := store.Migrate(ctx, t.config.DatabaseConfig.URL); err != nil {
-		return err
-	}
-
+// migrate has nothing left to do: every command brings the schema up to date first.
+func migrate(_ context.Context, t *tool, _ []string) error {
 	t.printf("the database schema is up to date\n")
 
 	return nil
@@ -49,12 +45,7 @@ func listToken(ctx context.Context, t *tool, arguments []string) error {
 }
 
 func addMemo(ctx context.Context, t *tool, arguments []string) error {
-	party, err := t.party()
-	if err != nil {
-		return err
-	}
-
-	treasury, err := t.db.EnsureTreasury(ctx, party, time.Now())
+	treasury, err := t.db.EnsureTreasury(ctx, t.party, time.Now())
 	if err != nil {
 		return err
 	}
@@ -64,7 +55,7 @@ func addMemo(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	t.printf("deposits to %s with memo %q are credited to account %q\n", party, text, account)
+	t.printf("deposits to %s with memo %q are credited to account %q\n", t.party, text, account)
 
 	return nil
 }
@@ -73,36 +64,17 @@ var errDifferences = errors.New(
 	"the database does not agree with the ledger: stop withdrawals until somebody has looked")
 
 func runReconcile(ctx context.Context, t *tool, _ []string) error {
-	party, err := t.party()
+	treasury, err := t.db.FindTreasury(ctx, t.party)
 	if err != nil {
 		return err
 	}
 
-	treasury, err := t.db.FindTreasury(ctx, party)
+	report, err := reconcile.Run(ctx, t.node, t.db, treasury, t.party)
 	if err != nil {
 		return err
 	}
 
-	node, err := t.node()
-	if err != nil {
-		return err
-	}
-
-	report, err := reconcile.Run(ctx, node, t.db, treasury, party)
-	if err != nil {
-		return err
-	}
-
-	t.printf("compared with node %s at offset %d (update number %d): %d holdings, %d open instructions\n",
-		report.Participant, report.At, report.UpdateNo, report.Holdings, report.Instructions)
-
-	for _, total := range report.Totals {
-		t.printf("  %-40.40q holdings %s, accounts %s\n", total.Instrument, total.Held, total.Booked)
-	}
-
-	for _, d := range report.Differences {
-		t.printf("DIFFERENCE %s %q: %s\n", d.Finding, d.Subject, d.Detail)
-	}
+	t.printReport(report)
 
 	if !report.Clean() {
 		return fmt.Errorf("%d differences: %w", len(report.Differences), errDifferences)
@@ -113,18 +85,26 @@ func runReconcile(ctx context.Context, t *tool, _ []string) error {
 	return nil
 }
 
-func rebuild(ctx context.Context, t *tool, arguments []string) error {
-	party, err := t.party()
-	if err != nil {
-		return err
+func (t *tool) printReport(report reconcile.Report) {
+	t.printf("compared with node %s at offset %d (update number %d): %d holdings, %d open instructions\n",
+		report.Participant, report.At, report.UpdateNo, report.Holdings, report.Instructions)
+
+	for _, total := range report.Totals {
+		t.printf("  %q holdings %s, accounts %s\n", total.Instrument, total.Held, total.Booked)
 	}
 
+	for _, d := range report.Differences {
+		t.printf("DIFFERENCE %s %q: %s\n", d.Finding, d.Subject, d.Detail)
+	}
+}
+
+func rebuild(ctx context.Context, t *tool, arguments []string) error {
 	replace := len(arguments) == 0
 	if !replace && arguments[0] != "check" {
 		return service.UsageError(fmt.Errorf("rebuild %q: want nothing, or check", arguments[0]))
 	}
 
-	differences, err := ingest.Rebuild(ctx, t.db, party, replace, clock.System{})
+	differences, err := ingest.Rebuild(ctx, t.db, t.party, replace, clock.System{})
 	if err != nil {
 		return err
 	}
@@ -150,41 +130,26 @@ func rebuild(ctx context.Context, t *tool, arguments []string) error {
 }
 
 func moveNode(ctx context.Context, t *tool, _ []string) error {
-	party, err := t.party()
-	if err != nil {
-		return err
-	}
-
-	node, err := t.node()
-	if err != nil {
-		return err
-	}
-
-	moved, err := ingest.MoveNode(ctx, t.db, node, party, clock.System{})
+	moved, err := ingest.MoveNode(ctx, t.db, t.node, t.party, clock.System{})
 	if err != nil {
 		return err
 	}
 
 	t.printf("ingestion will go on from node %s after its offset %d (before: node %s)\n",
 		moved.To, moved.Offset, moved.From)
-	t.printf("the last common update is %s; %d newer ones are in the database already "+
-		"and will be recognised by their ids\n", moved.Update, moved.Ahead)
+	t.printf("the newest common update is %s; the node will tell %d updates again that are in the database already, "+
+		"and they will be left out by their ids\n", moved.Update, moved.Overlap)
 
 	return nil
 }
 
 func pruneRaw(ctx context.Context, t *tool, arguments []string) error {
-	party, err := t.party()
-	if err != nil {
-		return err
-	}
-
 	age, err := time.ParseDuration(arguments[0])
 	if err != nil || age <= 0 {
 		return service.UsageError(fmt.Errorf("age %q: want a duration such as 2160h", arguments[0]))
 	}
 
-	treasury, err := t.db.FindTreasury(ctx, party)
+	treasury, err := t.db.FindTreasury(ctx, t.party)
 	if err != nil {
 		return err
 	}

@@ -23,27 +23,50 @@ type config struct {
 	Party string `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by migrate and list-token."`
 }
 
+// Validate wants a party, if one is given.
+func (c *config) Validate() error {
+	if c.Party == "" {
+		return nil
+	}
+
+	if _, err := ident.ParseParty(c.Party); err != nil {
+		return fmt.Errorf("CES_TREASURY_PARTY: %w", err)
+	}
+
+	return nil
+}
+
+// needs are what a command works with besides the database.
+type needs int
+
+const (
+	database needs = iota
+	treasury       // and CES_TREASURY_PARTY
+	node           // and the validator node
+)
+
 // command is one thing that the tool does.
 type command struct {
 	name, arguments, summary string
 	// least and most are how many arguments it takes.
 	least, most int
+	needs       needs
 	run         func(ctx context.Context, t *tool, arguments []string) error
 }
 
 func commands() []command {
 	return []command{
-		{"migrate", "", "bring the database schema up to date (every service does so itself when it starts)", 0, 0, migrate},
-		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited", 2, 3, listToken},
-		{"add-memo", "ACCOUNT MEMO", "give a memo to a customer account, for ever", 2, 2, addMemo},
-		{"status", "", "show how far ingestion is, what the treasury holds and what needs a person", 0, 0, status},
+		{"migrate", "", "bring the database schema up to date (every service does so itself when it starts)", 0, 0, database, migrate},
+		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited", 2, 3, database, listToken},
+		{"add-memo", "ACCOUNT MEMO", "give a memo to a customer account, for ever", 2, 2, treasury, addMemo},
+		{"status", "", "show how far ingestion is, what the treasury holds and what needs a person", 0, 0, treasury, status},
 		{"reconcile", "", "compare the database with the node's active contracts and with its own books; " +
-			"exit code 1 on any difference", 0, 0, runReconcile},
-		{"rebuild", "[check]", "derive everything anew from the stored raw updates; check only compares", 0, 1, rebuild},
+			"exit code 1 on any difference", 0, 0, node, runReconcile},
+		{"rebuild", "[check]", "derive everything anew from the stored raw updates; check only compares", 0, 1, treasury, rebuild},
 		{"move-node", "", "continue from the node that CES_LEDGER_URL names, after a change of node or a restore",
-			0, 0, moveNode},
+			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
-			"they cannot be rebuilt from any more", 1, 1, pruneRaw},
+			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
 	}
 }
 
@@ -68,15 +91,19 @@ func describe() string {
 	return b.String()
 }
 
-// tool is what commands work with.
+// tool is what commands work with. party and node are set for commands that need them.
 type tool struct {
 	*service.Service
 
-	config config
-	db     *store.DB
+	db    *store.DB
+	party ident.Party
+	node  *ledger.Client
 }
 
-var errUsage = errors.New("want one of the commands that `treasury -help` lists")
+var (
+	errUsage   = errors.New("want one of the commands that `treasury -help` lists")
+	errNoParty = errors.New("CES_TREASURY_PARTY is not set: it says which treasury the command is about")
+)
 
 func run(ctx context.Context, s *service.Service, cfg config) error {
 	if len(s.Arguments) == 0 {
@@ -96,27 +123,45 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return service.UsageError(fmt.Errorf("usage: treasury %s %s", c.name, c.arguments))
 	}
 
-	db, err := store.Open(ctx, cfg.DatabaseConfig.URL)
-	if err != nil {
+	t := &tool{Service: s}
+	if err := t.equip(c.needs, cfg); err != nil {
+		return service.UsageError(err)
+	}
+
+	if err := store.Migrate(ctx, cfg.DatabaseConfig.URL); err != nil {
 		return err
 	}
-	defer db.Close()
 
-	return c.run(ctx, &tool{Service: s, config: cfg, db: db}, arguments)
+	var err error
+	if t.db, err = store.Open(ctx, cfg.DatabaseConfig.URL); err != nil {
+		return err
+	}
+	defer t.db.Close()
+
+	return c.run(ctx, t, arguments)
 }
 
-// party is the treasury that a command is about.
-func (t *tool) party() (ident.Party, error) {
-	party, err := ident.ParseParty(t.config.Party)
-	if err != nil {
-		return "", service.UsageError(fmt.Errorf("CES_TREASURY_PARTY: %w", err))
+// equip gives a command what it needs, before it touches the database. Its errors are the operator's.
+func (t *tool) equip(needed needs, cfg config) error {
+	if needed == database {
+		return nil
 	}
 
-	return party, nil
-}
+	if cfg.Party == "" {
+		return errNoParty
+	}
 
-// node is the validator node that CES_LEDGER_URL names.
-func (t *tool) node() (*ledger.Client, error) { return t.config.Settings.Client(t.Logger) }
+	t.party = ident.Party(cfg.Party)
+
+	if needed == treasury {
+		return nil
+	}
+
+	var err error
+	t.node, err = cfg.Settings.Client(t.Logger)
+
+	return err
+}
 
 func (t *tool) printf(format string, arguments ...any) {
 	_, _ = fmt.Fprintf(t.Stdout, format, arguments...)

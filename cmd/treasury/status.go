@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/canton-exchange/suite/internal/store"
 )
 
 func status(ctx context.Context, t *tool, _ []string) error {
-	party, err := t.party()
-	if err != nil {
-		return err
-	}
-
-	treasury, err := t.db.FindTreasury(ctx, party)
+	treasury, err := t.db.FindTreasury(ctx, t.party)
 	if err != nil {
 		return err
 	}
@@ -21,12 +18,18 @@ func status(ctx context.Context, t *tool, _ []string) error {
 		return err
 	}
 
-	t.printf("treasury   %s\nnode       %s\n", party, s.Cursor.Participant)
+	t.printStatus(s, time.Now())
+
+	return nil
+}
+
+func (t *tool) printStatus(s store.Status, now time.Time) {
+	t.printf("treasury   %s\nnode       %s\n", t.party, s.Cursor.Participant)
 	t.printf("ingested   up to offset %d, %d updates, last %s\n",
 		s.Cursor.Position.Offset, s.Cursor.Position.No, s.Cursor.LastID)
 
 	for _, c := range s.Clocks {
-		age := time.Since(c.RecordTime).Round(time.Millisecond)
+		age := now.Sub(c.RecordTime).Round(time.Millisecond)
 		t.printf("clock      %s of %s, %s ago\n", c.RecordTime.UTC().Format(time.RFC3339Nano), c.Synchronizer, age)
 	}
 
@@ -35,13 +38,16 @@ func status(ctx context.Context, t *tool, _ []string) error {
 	}
 
 	for _, d := range s.Deposits {
-		t.printf("deposits   %d %s %s: %s %q\n", d.Count, d.State, d.Reason, d.Total.Short(), d.Instrument)
+		standing := string(d.State)
+		if d.Reason != "" {
+			standing += " " + d.Reason
+		}
+
+		t.printf("deposits   %d %s: %s %q\n", d.Count, standing, d.Total.Short(), d.Instrument)
 	}
 
 	if s.Unrecognized > 0 {
-		//nolint:unqueryvet // what a person is to type, not a query of ours
-		t.printf("ATTENTION  %d events that nothing explains: SELECT * FROM unrecognized\n", s.Unrecognized)
+		t.printf("ATTENTION  %d events that nothing explains: see \"Unrecognized events\" in docs/runbooks.md\n",
+			s.Unrecognized)
 	}
-
-	return nil
 }

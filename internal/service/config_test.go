@@ -104,7 +104,7 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 			environ("CES_DATABASE_URL=host=x password=hunter2"),
 			[]string{"CES_DATABASE_URL", "postgres://"},
 		},
-		"typing error": {environ("CES_BACTH=5"), []string{"CES_BACTH is not a variable", "did you mean CES_BATCH?"}},
+		"typing error":     {environ("CES_BACTH=5"), []string{"CES_BACTH is not a variable", "did you mean CES_BATCH?"}},
 		"secret's file":    {environ("CES_LEDGER_TOKEN_FILES=/x"), []string{"did you mean CES_LEDGER_TOKEN_FILE?"}},
 		"no such file":     {environ("CES_LEDGER_TOKEN_FILE=/no/such"), []string{"CES_LEDGER_TOKEN_FILE", "/no/such"}},
 		"secret as a file": {environ("CES_LEDGER_TOKEN_FILE=hunter2"), []string{"CES_LEDGER_TOKEN_FILE", "absolute path"}},

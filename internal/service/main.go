@@ -33,6 +33,8 @@ type Program struct {
 	Summary string // one sentence, for -help
 	// Interactive programs are run by people: text logs on a terminal, plain errors.
 	Interactive bool
+	// Quiet hides what is below a warning; it is asked when the flags are read. Nil hides nothing.
+	Quiet func() bool
 	// Arguments describes the arguments after the flags, such as "COMMAND"; empty refuses any.
 	Arguments string
 	// Flags declares flags besides -help and -version; nil for none. Settings belong in the environment.
@@ -134,6 +136,10 @@ func (o surroundings) execute(
 }
 
 func (o surroundings) logger(program Program, level slog.Level) *slog.Logger {
+	if program.Quiet != nil && program.Quiet() {
+		level = max(level, slog.LevelWarn)
+	}
+
 	text := program.Interactive && isTerminal(o.stderr)
 	if text {
 		return NewLogger(o.stderr, level, true)

@@ -171,6 +171,31 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestQuietProgramsOnlyWarn(t *testing.T) {
+	t.Parallel()
+
+	talks := func(ctx context.Context, s *Service) error {
+		s.Logger.InfoContext(ctx, "stopping")
+		s.Logger.WarnContext(ctx, "trouble")
+
+		return nil
+	}
+
+	for _, quiet := range []bool{true, false} {
+		var loud bool
+
+		program := Program{
+			Name: "demo", Quiet: func() bool { return !loud },
+			Flags: func(f *flag.FlagSet) { f.BoolVar(&loud, "v", false, "show logs") },
+		}
+
+		code, _, stderr := call(program, nil, talks, fmt.Sprintf("-v=%t", !quiet))
+		require.Equal(t, ExitOK, code)
+		require.Contains(t, stderr, "trouble")
+		require.Equal(t, !quiet, strings.Contains(stderr, "stopping"))
+	}
+}
+
 func TestHelpAndVersion(t *testing.T) {
 	t.Parallel()
 
