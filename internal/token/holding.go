@@ -56,6 +56,21 @@ func DecodeHolding(iface ident.Name, view strictjson.Raw) (Holding, error) {
 	return h, nil
 }
 
+// HoldingOwner reads whose holding a view is, also of one that DecodeHolding refuses; false if not even that can be read.
+func HoldingOwner(iface ident.Name, view strictjson.Raw) (ident.Party, bool) {
+	var w struct {
+		Owner   *string      `json:"owner"`
+		Account *wireAccount `json:"account"`
+	}
+	if decode("holding view", view, &w) != nil {
+		return "", false
+	}
+
+	owner, err := wireHolding{Owner: w.Owner, Account: w.Account}.owner(iface)
+
+	return owner, err == nil
+}
+
 func (w wireHolding) owner(iface ident.Name) (ident.Party, error) {
 	switch {
 	case iface.Is(HoldingV1) && w.Owner != nil:

@@ -47,6 +47,15 @@ func (r reader) read(node ident.NodeID, c *update.Created) (reading, error) {
 		}
 
 		if err := out.add(r.party, view); err != nil {
+			if holding && view.Status == 0 && !errors.Is(err, errContradicting) {
+				// A stranger's holding may be as strange as it likes, also where the party may look on.
+				if owner, readable := token.HoldingOwner(view.Interface, view.Value); readable && owner != r.party {
+					out.opaque = true
+
+					continue
+				}
+			}
+
 			failures = append(failures, &ViewError{
 				Update: r.update, Node: node, Contract: c.Contract, Template: c.Template, Package: c.PackageName,
 				Interface: view.Interface, Status: view.Status, Cause: err,

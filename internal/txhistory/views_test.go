@@ -330,3 +330,29 @@ func TestWhatItsAdminHasNotSignedIsNotCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, e.IsEmpty())
 }
+
+// TestAStrangersBrokenHoldingStopsNobody: the party may be an observer of what it does not own.
+func TestAStrangersBrokenHoldingStopsNobody(t *testing.T) {
+	t.Parallel()
+
+	holders := make([]string, 2000)
+	for i := range holders {
+		holders[i] = mallory
+	}
+
+	manyHolders := hold("00h", mallory, "5").locked().with("observers", []string{treasury})
+	manyHolders.body["interfaceViews"].([]m)[0]["viewValue"].(m)["lock"].(m)["holders"] = holders
+
+	for name, broken := range map[string]*node{
+		"negative":     hold("00h", mallory, "-5").with("observers", []string{treasury}),
+		"many holders": manyHolders,
+	} {
+		e, err := parse(t, newLedger(), broken)
+		require.NoError(t, err, name)
+		require.Empty(t, e.Created, name)
+	}
+
+	// Of the party's own, it must stop.
+	_, err := parse(t, newLedger(), hold("00h", treasury, "-5"))
+	require.Error(t, err)
+}
