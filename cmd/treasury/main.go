@@ -56,13 +56,16 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"migrate", "", "bring the database schema up to date (every service does so itself when it starts)", 0, 0, database, migrate},
-		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited", 2, 3, database, listToken},
+		{"migrate", "", "bring the database schema up to date (every service and every command does so itself)",
+			0, 0, database, migrate},
+		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited",
+			2, 3, database, listToken},
 		{"add-memo", "ACCOUNT MEMO", "give a memo to a customer account, for ever", 2, 2, treasury, addMemo},
 		{"status", "", "show how far ingestion is, what the treasury holds and what needs a person", 0, 0, treasury, status},
 		{"reconcile", "", "compare the database with the node's active contracts and with its own books; " +
 			"exit code 1 on any difference", 0, 0, node, runReconcile},
-		{"rebuild", "[check]", "derive everything anew from the stored raw updates; check only compares", 0, 1, treasury, rebuild},
+		{"rebuild", "[check]", "derive everything anew from the stored raw updates; check only compares",
+			0, 1, treasury, rebuild},
 		{"move-node", "", "continue from the node that CES_LEDGER_URL names, after a change of node or a restore",
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +

@@ -32,8 +32,8 @@ var ErrNoURL = errors.New("CES_LEDGER_URL is not set: it says where the validato
 
 const shapeAuto = "auto"
 
-// Validate wants well-formed values, and one way to get a token, whole, or none. Its errors name the variable. A missing
-// URL is not one of them: a program may have other things to do.
+// Validate wants well-formed values, and one way to get a token, whole, or none. Its errors name the variable. That the
+// URL is missing is not one of them: a program may have other things to do.
 func (s *Settings) Validate() error {
 	if s.URL != "" {
 		if _, err := baseURL(s.URL); err != nil {
