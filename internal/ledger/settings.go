@@ -12,7 +12,7 @@ import (
 
 // Settings are the environment variables of every program that talks to a validator node.
 type Settings struct {
-	URL             string        `env:"CES_LEDGER_URL" help:"Base URL of the validator node's JSON Ledger API, what comes before /v2, such as https://validator.example/api/json-api. Required unless -replay is given."`
+	URL             string        `env:"CES_LEDGER_URL" help:"Base URL of the validator node's JSON Ledger API, what comes before /v2, such as https://validator.example/api/json-api. Required by all that talks to the node: not by -replay."`
 	TokenFile       string        `env:"CES_LEDGER_TOKEN_FILE" help:"File with the bearer token. It is read again for every request, so it can be rotated."`
 	TokenURL        string        `env:"CES_LEDGER_TOKEN_URL" help:"Token endpoint of the identity provider, for OAuth2 client credentials instead of a token file."`
 	ClientID        string        `env:"CES_LEDGER_CLIENT_ID" help:"OAuth2 client id."`

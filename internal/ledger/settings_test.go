@@ -62,3 +62,10 @@ func TestSettingsErrorsNameTheVariable(t *testing.T) {
 		})
 	}
 }
+
+// A node fixes the interfaces of a stream when it is opened: a package that was uploaded since is seen by the next one.
+func TestStreamsAreOpenedAnewOften(t *testing.T) {
+	t.Parallel()
+
+	require.LessOrEqual(t, ledger.DefaultMaxStreamAge, 10*time.Minute)
+}
