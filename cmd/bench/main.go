@@ -39,7 +39,7 @@ const (
 	defaultRate      = 100 // updates per second
 	defaultLength    = 20  // seconds
 	defaultHoldings  = 1_000_000
-	defaultBatch     = 200 // updates
+	defaultBatch     = 400 // updates
 )
 
 // poll is how often the database is asked how far ingestion is.

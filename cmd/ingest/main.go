@@ -26,7 +26,7 @@ type config struct {
 
 	Party      string `env:"CES_TREASURY_PARTY,required" help:"Party id of the treasury to ingest, name::fingerprint."`
 	Start      string `env:"CES_INGEST_START" default:"genesis" help:"Where a treasury begins that was never ingested: genesis reads the node's whole history; snapshot begins with the contracts that are active now, for a node that has pruned its history."`
-	Batch      int    `env:"CES_INGEST_BATCH" default:"200" help:"Most updates in one database transaction, 1 to 1000."`
+	Batch      int    `env:"CES_INGEST_BATCH" default:"400" help:"Most updates in one database transaction, 1 to 1000."`
 	Quarantine bool   `env:"CES_INGEST_QUARANTINE_FAILED_VIEWS" default:"false" help:"Store a contract of the treasury whose holding view the node cannot compute as unrecognized instead of stopping before it. Its money is then missing from the books until somebody repairs them."`
 }
 

@@ -41,7 +41,7 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 		from = target{kind: RecoveredPayments}
 	}
 
-	if w.State == WithdrawalCompleted || w.State == WithdrawalFailed || !w.isPaidBy(t) {
+	if w.ended() || !w.isPaidBy(t) {
 		if state != WithdrawalCompleted || change.Sign() >= 0 {
 			return from, nil // a chain ends once, and only by a transfer that is what it began as
 		}
@@ -70,6 +70,9 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 	return from, r.withdrawalEvent(id, w.Origin, state, reason, t)
 }
 
+// ended reports whether a withdrawal will never change again.
+func (w Withdrawal) ended() bool { return w.State == WithdrawalCompleted || w.State == WithdrawalFailed }
+
 // matchByMemo finds the requested withdrawal that a first transfer pays: the memo is its id, and token, amount and
 // receiver agree. One that is paid already is never matched again: a second payment must stand out.
 func (r *recorder) matchByMemo(t txhistory.Transfer) (string, bool) {
@@ -77,7 +80,7 @@ func (r *recorder) matchByMemo(t txhistory.Transfer) (string, bool) {
 	w, ok := r.grounds.Withdrawals[id]
 
 	return id, ok && w.Origin == FromRequest && w.Correlation == "" &&
-		w.State != WithdrawalOffered && w.State != WithdrawalCompleted && w.State != WithdrawalFailed &&
+		w.State != WithdrawalOffered && !w.ended() &&
 		w.isPaidBy(t)
 }
 

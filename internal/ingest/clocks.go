@@ -49,17 +49,17 @@ func (c clocks) moved(run []decoded) []store.Clock {
 	return out
 }
 
-// check refuses an update that was never ingested although its synchronizer's clock has passed it: everything up to that
-// time was told before, so this node tells another history than the one before it. Contracts that a migration imported
-// carry the year 1; repairs can share a record time, and a topology change carries the time when it takes effect.
+// check refuses an update that was never ingested although its synchronizer's clock has passed it. Everything up to
+// that time was told before, so this node tells another history than the one before it. Contracts that a migration imported
+// carry the year 1; repairs can share a record time; a topology change carries the time when it takes effect.
 func (c clocks) check(u update.Update) error {
 	told, ok := c[u.Synchronizer]
 	if !ok || u.Kind == update.Topology || imported(u) || !u.RecordTime.Before(told) {
 		return nil
 	}
 
-	return refuse(OtherHistory, "update %s at offset %d has record time %s, but everything up to %s on %s was told before, "+
-		"and this update was not: the node was probably restored; no update is lost: "+
+	return refuse(OtherHistory, "update %s at offset %d has record time %s, but everything up to %s on %s was told "+
+		"before, and this update was not: the node was probably restored; no update is lost: "+
 		"run `treasury move-node` to find the place by update id",
 		u.ID, u.Offset, u.RecordTime.Format(time.RFC3339Nano), told.Format(time.RFC3339Nano), u.Synchronizer)
 }

@@ -108,7 +108,8 @@ func bounded(problems []txhistory.Unrecognized) []txhistory.Unrecognized {
 	}
 
 	last := problems[maxProblems-1]
-	last.Detail = fmt.Sprintf("%d more problems in this update, of which this is the first: %s", len(problems)-maxProblems+1, last.Detail)
+	more := len(problems) - maxProblems + 1
+	last.Detail = fmt.Sprintf("%d more problems in this update, of which this is the first: %s", more, last.Detail)
 
 	return append(problems[:maxProblems-1:maxProblems-1], last)
 }

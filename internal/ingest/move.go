@@ -43,9 +43,9 @@ var (
 const moveSearch = 500
 
 // MoveNode continues a treasury's history from another node, or from the same one after a restore. Offsets are local to
-// a node, update ids are not: an ingested update that the node knows tells where to go on. Nodes interleave synchronizers
-// differently, and one may have lagged behind on the old node, so the move goes back as far as it has searched: to be
-// told an update again costs nothing, to miss one costs money.
+// a node, update ids are not: an ingested update that the node knows tells where to go on. Nodes interleave
+// synchronizers differently, and one may have lagged behind on the old node, so the move goes back as far as it has
+// searched: to be told an update again costs nothing, to miss one costs money.
 func MoveNode(ctx context.Context, db *store.DB, node Destination, party ident.Party, now clock.Clock) (Moved, error) {
 	treasury, err := db.FindTreasury(ctx, party)
 	if err != nil {
@@ -96,7 +96,8 @@ func MoveNode(ctx context.Context, db *store.DB, node Destination, party ident.P
 // locate finds the newest common update, as proof that it is the same ledger, and the place to go on from: after the
 // oldest common update of the search, or from the node's beginning if the whole history is shorter than the search.
 func locate(
-	ctx context.Context, node Destination, party ident.Party, recent []store.RecentUpdate, pruned ident.Offset, moved *Moved,
+	ctx context.Context, node Destination, party ident.Party,
+	recent []store.RecentUpdate, pruned ident.Offset, moved *Moved,
 ) error {
 	newest, _, err := find(ctx, node, party, recent)
 	if err != nil {
@@ -126,7 +127,9 @@ func locate(
 }
 
 // find gives the first of the updates that the node has, and where it has it.
-func find(ctx context.Context, node Destination, party ident.Party, list []store.RecentUpdate) (int, ident.Offset, error) {
+func find(
+	ctx context.Context, node Destination, party ident.Party, list []store.RecentUpdate,
+) (place int, offset ident.Offset, err error) {
 	for i, r := range list {
 		raw, err := node.UpdateByID(ctx, party, r.ID)
 		if ledger.IsNotFound(err) {

@@ -16,9 +16,9 @@ import (
 
 const (
 	// inFlightBytes bounds the raw updates between the socket and the database; a single larger one goes alone.
-	inFlightBytes = 4 << 20
+	inFlightBytes = 8 << 20
 	// inFlightUpdates bounds their number.
-	inFlightUpdates = 512
+	inFlightUpdates = 1024
 )
 
 // errReached ends a pipeline that has come as far as it should.

@@ -57,7 +57,7 @@ type Config struct {
 }
 
 const (
-	defaultBatch = 200
+	defaultBatch = 400
 	maxBatch     = 1000
 
 	// standbyInterval is how often a standby tries to become the writer.

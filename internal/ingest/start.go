@@ -83,7 +83,8 @@ func decide(f facts) (action, error) {
 		return 0, refuse(NewerDerivation, "the derived tables were made by rules %d of a newer program, "+
 			"this one has rules %d; start the newer program", c.Derivation, f.derivation)
 	case c.Halted != "":
-		return 0, refuse(Halted, "stopped at an earlier start, and it stays so however often the service is restarted: %s", c.Halted)
+		return 0, refuse(Halted, "stopped at an earlier start, and it stays so however often the service is "+
+			"restarted: %s", c.Halted)
 	case c.Participant != f.participant:
 		return 0, refuse(OtherNode, "the database follows node %s, but this is node %s, whose offsets are different; "+
 			"no money is affected: point the service back, or run `treasury move-node` to continue from this node",

@@ -114,7 +114,9 @@ func (db *DB) MoveCursor(
 
 // Halt keeps every later start from going on by itself, however often the process is restarted. MoveCursor ends it.
 func (db *DB) Halt(ctx context.Context, treasury TreasuryID, reason string, now time.Time) error {
-	err := db.queries.CursorHalt(ctx, db.exec, dbsqlc.CursorHaltParams{TreasuryID: int32(treasury), Reason: reason, Now: now})
+	err := db.queries.CursorHalt(ctx, db.exec, dbsqlc.CursorHaltParams{
+		TreasuryID: int32(treasury), Reason: reason, Now: now,
+	})
 	if err != nil {
 		return fmt.Errorf("halt treasury %d: %w", treasury, err)
 	}
@@ -175,6 +177,7 @@ func cursorOf(row dbsqlc.IngestionCursor) Cursor {
 	return Cursor{
 		Treasury: TreasuryID(row.TreasuryID), Participant: row.ParticipantID,
 		Position: Position{Offset: row.LedgerOffset, No: row.UpdateNo}, LastID: row.UpdateID,
-		Origin: row.OriginOffset, NodeSince: row.NodeSinceNo, Epoch: row.Epoch, Derivation: int(row.DerivationVersion), Halted: row.Halted,
+		Origin: row.OriginOffset, NodeSince: row.NodeSinceNo, Epoch: row.Epoch, Derivation: int(row.DerivationVersion),
+		Halted: row.Halted,
 	}
 }
