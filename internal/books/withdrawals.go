@@ -71,7 +71,9 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 }
 
 // ended reports whether a withdrawal will never change again.
-func (w Withdrawal) ended() bool { return w.State == WithdrawalCompleted || w.State == WithdrawalFailed }
+func (w Withdrawal) ended() bool {
+	return w.State == WithdrawalCompleted || w.State == WithdrawalFailed
+}
 
 // matchByMemo finds the requested withdrawal that a first transfer pays: the memo is its id, and token, amount and
 // receiver agree. One that is paid already is never matched again: a second payment must stand out.

@@ -50,8 +50,8 @@ func (c clocks) moved(run []decoded) []store.Clock {
 }
 
 // check refuses an update that was never ingested although its synchronizer's clock has passed it. Everything up to
-// that time was told before, so this node tells another history than the one before it. Contracts that a migration imported
-// carry the year 1; repairs can share a record time; a topology change carries the time when it takes effect.
+// that time was told before, so this node tells another history than the one before it. Contracts that a migration
+// imported carry the year 1; repairs can share a record time; a topology change carries the time when it takes effect.
 func (c clocks) check(u update.Update) error {
 	told, ok := c[u.Synchronizer]
 	if !ok || u.Kind == update.Topology || imported(u) || !u.RecordTime.Before(told) {

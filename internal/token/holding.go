@@ -56,7 +56,8 @@ func DecodeHolding(iface ident.Name, view strictjson.Raw) (Holding, error) {
 	return h, nil
 }
 
-// HoldingOwner reads whose holding a view is, also of one that DecodeHolding refuses; false if not even that can be read.
+// HoldingOwner reads whose holding a view is, also of one that DecodeHolding refuses; false if not even that can be
+// read.
 func HoldingOwner(iface ident.Name, view strictjson.Raw) (ident.Party, bool) {
 	var w struct {
 		Owner   *string      `json:"owner"`
