@@ -26,9 +26,10 @@ const (
 	classResources   = "53" // disk full, out of memory, too many connections
 	classOperator    = "57" // shutdown, cannot connect now
 	classConnection  = "08"
-	classSystem      = "58" // I/O errors
-	classTransaction = "40" // serialization failure, deadlock
-	sqlStateClass    = 2    // characters of a code that name its class
+	classSystem      = "58"    // I/O errors
+	classTransaction = "40"    // serialization failure, deadlock
+	readOnly         = "25006" // a standby before it is promoted, or a primary that is being demoted
+	sqlStateClass    = 2       // characters of a code that name its class
 )
 
 // IsAway reports whether an error says that the database is out of reach or out of resources for now, so that the
@@ -37,6 +38,10 @@ func IsAway(err error) bool {
 	err = unhidden(err)
 
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if server.Code == readOnly {
+			return true
+		}
+
 		switch server.Code[:min(len(server.Code), sqlStateClass)] {
 		case classResources, classOperator, classConnection, classSystem, classTransaction:
 			return true
