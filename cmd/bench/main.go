@@ -195,7 +195,7 @@ func (b *bench) database(ctx context.Context, holdings int) (*pgxpool.Pool, erro
 		fmt.Sprintf("INSERT INTO treasuries (party, created_at) VALUES ('%s', now())", b.recording.party),
 		"INSERT INTO instruments (admin, instrument_id, listed, first_seen_at) VALUES ('other::1220', 'Other', true, now())",
 		fmt.Sprintf(fillHoldings, holdings),
-		"VACUUM ANALYZE holdings", "CHECKPOINT",
+		"VACUUM ANALYZE holdings",
 	} {
 		if _, err := pool.Exec(ctx, statement); err != nil {
 			return nil, fmt.Errorf("fill database: %w", err)
@@ -225,7 +225,22 @@ func (b *bench) throughput(ctx context.Context, title string, holdings int) (flo
 
 	s := &source{recording: b.recording, to: b.options.updates}
 
+	// Both runs begin alike: nothing left to be written out, and every old page whole in the log at its first change.
+	if _, err := pool.Exec(ctx, "CHECKPOINT"); err != nil {
+		return 0, fmt.Errorf("write out the database: %w", err)
+	}
+
+	before, err := written(ctx, pool)
+	if err != nil {
+		return 0, err
+	}
+
 	took, used, _, err := b.measure(ctx, pool, s)
+	if err != nil {
+		return 0, err
+	}
+
+	after, err := written(ctx, pool)
 	if err != nil {
 		return 0, err
 	}
@@ -234,6 +249,8 @@ func (b *bench) throughput(ctx context.Context, title string, holdings int) (flo
 	fmt.Printf("%-42s %.0f updates/s (%d in %.1f s); ingest used %.2f cores, at most %d MiB resident, %d at the end\n",
 		title, rate, b.options.updates, took.Seconds(),
 		used.cpu.Seconds()/took.Seconds(), mebibytes(used.peak), mebibytes(used.resident))
+	fmt.Printf("           written to the log: %d MiB, with %d whole pages\n",
+		mebibytes(after.bytes-before.bytes), after.pages-before.pages)
 
 	return rate, b.sizes(ctx, pool)
 }

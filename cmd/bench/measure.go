@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // maxBody bounds what is read of a request and of an answer, in bytes.
@@ -81,6 +83,21 @@ type usage struct {
 }
 
 const mebibyte = 1 << 20
+
+// writeAhead is what PostgreSQL has written to its log: bytes, and pages it wrote whole because they changed for the
+// first time since a checkpoint.
+type writeAhead struct{ bytes, pages int64 }
+
+func written(ctx context.Context, pool *pgxpool.Pool) (writeAhead, error) {
+	var w writeAhead
+
+	row := pool.QueryRow(ctx, "SELECT wal_bytes::bigint, wal_fpi FROM pg_stat_wal")
+	if err := row.Scan(&w.bytes, &w.pages); err != nil {
+		return writeAhead{}, fmt.Errorf("read the log's statistics: %w", err)
+	}
+
+	return w, nil
+}
 
 func mebibytes(n int64) int64 { return n / mebibyte }
 
