@@ -202,13 +202,21 @@ func (p *parser) outcome(s *step, net *balance) (Status, ident.ContractID) {
 
 		return Pending, result.Next
 	case token.OutcomeFailed:
-		return p.failure(s), ""
-	default:
-		return Failed, ""
 	}
+
+	return p.failure(s, net), ""
 }
 
-func (p *parser) failure(s *step) Status {
+// failure names how a step ended that its result calls failed. A registry's word does not make a payment refundable
+// whose money is gone: a doubt is decided against paying twice.
+func (p *parser) failure(s *step, net *balance) Status {
+	if s.direction == Out && lost(*net.of(s.transfer.Instrument), s.transfer.Amount) {
+		p.problem(s.node, ProblemInstruction, "%s is said to have failed while the money left: it counts as sent",
+			quoted(s.choice))
+
+		return Completed
+	}
+
 	switch s.choice {
 	case token.ChoiceReject:
 		return Rejected

@@ -84,6 +84,18 @@ func TestOffers(t *testing.T) {
 				out 0.0 rejected by instruction: treasury -> bob 20 Amulet memo "W-1" chain 00t of 00t`,
 		},
 		{
+			name:  "ours, said to have failed while the whole amount left: it counts as sent, never as refundable",
+			known: []*node{offer("00t", outgoing), hold("00lock", treasury, "20").locked()},
+			nodes: []*node{choose(token.ChoiceReject, "00t", failed(), unlock(), archive("00free"))},
+			want: `+ 2 00free 20 Amulet
+				- 1 00lock 20 Amulet locked
+				- 3 00free 20 Amulet
+				close 0 00t completed by TransferInstruction_Reject
+				out 0.0 completed by instruction: treasury -> bob 20 Amulet memo "W-1" chain 00t of 00t
+				transfer 0 -20 Amulet #0
+				! 0 instruction_mismatch`,
+		},
+		{
 			name:  "ours, withdrawn: a registry that had taken the money gives it back",
 			known: []*node{offer("00t", outgoing)},
 			nodes: []*node{choose(token.ChoiceWithdraw, "00t", failed(), hold("00back", treasury, "20"))},
