@@ -1,6 +1,7 @@
 package books
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -16,12 +17,19 @@ const maxWithdrawalID = 255
 // recoveredPrefix begins the ids of payments whose memo is no usable id. No other id may begin with it.
 const recoveredPrefix = "recovered:"
 
+var errUnknownStatus = errors.New("not a status of a transfer")
+
 // withdrawal books a transfer from the treasury and says which account its money comes from. change is what it
 // did to the holdings.
 func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (target, error) {
-	state, reason := withdrawalState(t.Status)
+	state, reason, err := withdrawalState(t.Status)
+	if err != nil {
+		return target{}, err
+	}
 
-	if state == WithdrawalCompleted && t.Correlation == "" && change.Sign() >= 0 {
+	gone := state == WithdrawalCompleted && change.Sign() < 0
+
+	if state == WithdrawalCompleted && t.Correlation == "" && !gone {
 		// Nothing left, whatever the choice's result claims: no withdrawal is paid by it. The parser has reported it.
 		return target{kind: UnrecognizedMoney}, nil
 	}
@@ -36,20 +44,14 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 	}
 
 	w := r.grounds.Withdrawals[id]
-	from := target{kind: WithdrawalsUnderWay}
-	if w.Origin == FromHistory {
-		from = target{kind: RecoveredPayments}
-	}
+	from := w.paidFrom()
 
 	if w.ended() || !w.isPaidBy(t) {
-		if state != WithdrawalCompleted || change.Sign() >= 0 {
+		if !gone {
 			return from, nil // a chain ends once, and only by a transfer that is what it began as
 		}
 
-		// Money left in the name of a payment that had ended or is another one: a payment of its own, to stand out.
-		t.Correlation = ""
-
-		return r.recovered(t, state, reason)
+		return r.secondPayment(t)
 	}
 
 	if w.State == WithdrawalOffered && state == WithdrawalOffered {
@@ -68,6 +70,23 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 	})
 
 	return from, r.withdrawalEvent(id, w.Origin, state, reason, t)
+}
+
+// paidFrom is the account that a withdrawal's money comes from.
+func (w Withdrawal) paidFrom() target {
+	if w.Origin == FromHistory {
+		return target{kind: RecoveredPayments}
+	}
+
+	return target{kind: WithdrawalsUnderWay}
+}
+
+// secondPayment books money that left in the name of a payment that had ended or is another one: as a payment of its
+// own, to stand out.
+func (r *recorder) secondPayment(t txhistory.Transfer) (target, error) {
+	t.Correlation = ""
+
+	return r.recovered(t, WithdrawalCompleted, "")
 }
 
 // ended reports whether a withdrawal will never change again.
@@ -124,16 +143,18 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 	return from, r.withdrawalEvent(id, FromHistory, state, reason, t)
 }
 
-func withdrawalState(s txhistory.Status) (WithdrawalState, string) {
+// withdrawalState is what a transfer's status makes of its withdrawal. An unknown status is an error: calling it failed
+// would make the payment refundable.
+func withdrawalState(s txhistory.Status) (state WithdrawalState, reason string, err error) {
 	switch s {
 	case txhistory.Pending:
-		return WithdrawalOffered, ""
+		return WithdrawalOffered, "", nil
 	case txhistory.Completed:
-		return WithdrawalCompleted, ""
+		return WithdrawalCompleted, "", nil
 	case txhistory.Rejected, txhistory.Withdrawn, txhistory.Expired, txhistory.Failed:
-		return WithdrawalFailed, string(s)
+		return WithdrawalFailed, string(s), nil
 	default:
-		return WithdrawalFailed, string(s)
+		return "", "", fmt.Errorf("outgoing transfer: %w: status %q", errUnknownStatus, s)
 	}
 }
 

@@ -228,6 +228,17 @@ func TestFailureSaysWhy(t *testing.T) {
 	}
 }
 
+// TestAnUnknownStatusIsNoFailure: a failed withdrawal is paid back or again, so nothing may become one by default.
+func TestAnUnknownStatusIsNoFailure(t *testing.T) {
+	t.Parallel()
+
+	p := payment{status: "postponed", chained: true, owns: true, memo: "its id", state: books.WithdrawalOffered, origin: books.FromRequest}
+
+	entries, err := books.Record(at(7), one(p.transfer(), amount.Zero()), p.grounds())
+	require.ErrorContains(t, err, `status "postponed"`)
+	require.Empty(t, entries.Advances)
+}
+
 // TestASecondPaymentStandsOut pays one request twice, within an update and across updates.
 func TestASecondPaymentStandsOut(t *testing.T) {
 	t.Parallel()
