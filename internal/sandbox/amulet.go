@@ -35,7 +35,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 	s.amulet.dso = ident.Party(dso)
 	s.amulet.startedAt = s.ledgerTime()
 
-	if err := s.host(s.amulet.dso); err != nil {
+	if err := s.host(s.amulet.dso, [maxValidators]bool{true}); err != nil {
 		return err
 	}
 

@@ -80,7 +80,7 @@ func (t *transaction) instructionChoice(
 // stillLocked reports whether the money of an offer is still behind it. The owner may have taken it back after
 // the lock ran out, which leaves the instruction standing.
 func (t *transaction) stillLocked(o *offer) bool {
-	return o.locked.archivedAt == 0 && t.consumed[o.locked] == nil
+	return o.locked.active() && t.consumed[o.locked] == nil
 }
 
 // acceptAmulet is the second step: unlock to the sender, and on to the receiver at once.

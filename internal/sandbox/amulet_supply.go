@@ -153,7 +153,7 @@ func (t *transaction) burnAmulet(owner ident.Party, value amount.Amount, inputs 
 		on: t.s.amulet.rules, choice: "AmuletRules_BuyMemberTraffic", acting: []ident.Party{owner},
 		argument: obj{
 			"inputs": inputsOf(inputs), "context": t.paymentContext(), "provider": owner,
-			"memberId": "PAR::" + t.s.participant, "synchronizerId": t.home.id, "migrationId": "0",
+			"memberId": "PAR::" + t.s.first().participant, "synchronizerId": t.home.id, "migrationId": "0",
 			"trafficAmount": "200000", "expectedDso": t.s.amulet.dso,
 		},
 	}, func() (any, error) {

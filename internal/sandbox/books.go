@@ -97,14 +97,14 @@ func (s *Sandbox) Updates(party ident.Party) []Visible {
 
 	visible := []Visible{}
 
-	for _, u := range s.history {
+	for _, u := range s.first().history {
 		seen := u.moved != nil && slices.Contains(u.moved.stakeholders(), party)
 		for _, n := range u.nodes {
 			seen = seen || (n.kind != nodeFetch && slices.Contains(n.witnesses, party))
 		}
 
 		if seen {
-			visible = append(visible, Visible{UpdateID: u.id, Offset: u.offset, RecordTime: u.recordTime})
+			visible = append(visible, Visible{UpdateID: u.id, Offset: u.offsets[0], RecordTime: u.recordTime})
 		}
 	}
 

@@ -83,6 +83,8 @@ type Config struct {
 	OwnNodeIDs bool
 	// TwoSynchronizers connects a second synchronizer, whose record time lags, and allows Reassign.
 	TwoSynchronizers bool
+	// TwoValidators adds a second node, on which parties can be hosted too.
+	TwoValidators bool
 	// CheckpointInterval between checkpoints on an idle stream; 1 s when 0, none when negative (Tick still works).
 	CheckpointInterval time.Duration
 	// ListLimit and ListWait are the node's http-list-max-elements-limit and http-list-wait-time.

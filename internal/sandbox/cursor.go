@@ -13,7 +13,7 @@ const takeSize = 256
 
 // cursor reads the history for one stream or list: updates in order, checkpoints when there is nothing else.
 type cursor struct {
-	s          *Sandbox
+	v          *Validator
 	format     *updateFormat
 	at         ident.Offset // everything up to here was considered
 	end        ident.Offset
@@ -32,13 +32,13 @@ func (c *cursor) run(ctx context.Context, out emit) error {
 		return c.runBackwards(out)
 	}
 
-	if !c.bounded && c.s.cfg.Version.atLeast35() {
-		if more, err := out(c.s.checkpointAt(c.at)); err != nil || !more {
+	if !c.bounded && c.v.cfg.Version.atLeast35() {
+		if more, err := out(c.v.checkpointAt(c.at)); err != nil || !more {
 			return err
 		}
 	}
 
-	wait := newWaiter(c.s.cfg.CheckpointInterval, c.idle)
+	wait := newWaiter(c.v.cfg.CheckpointInterval, c.idle)
 	defer wait.stop()
 
 	for {
@@ -77,7 +77,7 @@ func (c *cursor) rest(ctx context.Context, at batch, wait *waiter, out emit) (bo
 
 	if !due {
 		var done bool
-		if due, done = wait.next(ctx, at.changed, c.s.closed); done {
+		if due, done = wait.next(ctx, at.changed, c.v.closed); done {
 			return false, nil
 		}
 	}
@@ -86,7 +86,7 @@ func (c *cursor) rest(ctx context.Context, at batch, wait *waiter, out emit) (bo
 		return true, nil
 	}
 
-	item := c.s.checkpointIfIdle(c.at)
+	item := c.v.checkpointIfIdle(c.at)
 	if item == nil {
 		return true, nil
 	}
@@ -102,30 +102,30 @@ type batch struct {
 }
 
 func (c *cursor) take() (batch, error) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
+	c.v.mu.Lock()
+	defer c.v.mu.Unlock()
 
-	if c.at < c.s.prunedTo {
-		return batch{}, errPruned("Update stream", c.at, c.s.prunedTo)
+	if c.at < c.v.prunedTo {
+		return batch{}, errPruned("Update stream", c.at, c.v.prunedTo)
 	}
 
-	start := after(c.s.history, c.at)
-	stop := min(start+takeSize, len(c.s.history))
+	start := c.v.after(c.at)
+	stop := min(start+takeSize, len(c.v.history))
 
 	if c.bounded {
-		stop = min(stop, after(c.s.history, c.end))
+		stop = min(stop, c.v.after(c.end))
 	}
 
 	return batch{
-		updates: slices.Clone(c.s.history[start:max(start, stop)]), changed: c.s.changed, tick: c.s.ticks,
+		updates: slices.Clone(c.v.history[start:max(start, stop)]), changed: c.v.changed, tick: c.v.ticks,
 	}, nil
 }
 
 func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) {
 	for _, u := range updates {
-		c.at = u.offset
+		c.at = u.offsets[c.v.index]
 
-		item := c.s.render(u, c.format)
+		item := c.v.render(u, c.format)
 		if item == nil {
 			continue
 		}
@@ -140,10 +140,10 @@ func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) 
 }
 
 func (c *cursor) runBackwards(out emit) error {
-	c.s.mu.Lock()
-	start, stop := after(c.s.history, c.at), after(c.s.history, c.end)
-	updates := slices.Clone(c.s.history[start:max(start, stop)])
-	c.s.mu.Unlock()
+	c.v.mu.Lock()
+	start, stop := c.v.after(c.at), c.v.after(c.end)
+	updates := slices.Clone(c.v.history[start:max(start, stop)])
+	c.v.mu.Unlock()
 
 	slices.Reverse(updates)
 

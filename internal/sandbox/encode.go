@@ -217,7 +217,7 @@ type synchronizerTimeJSON struct {
 }
 
 // createdEvent writes a create; offset is that of the update it is shown in.
-func (s *Sandbox) createdEvent(
+func (v *Validator) createdEvent(
 	c *contract, offset ident.Offset, f *format, witnesses []ident.Party, delta bool,
 ) *createdJSON {
 	e := &createdJSON{
@@ -226,21 +226,21 @@ func (s *Sandbox) createdEvent(
 		CreatedAt: instant(c.createdAt), PackageName: c.packageName, Representative: c.template.Package, Delta: delta,
 	}
 
-	if offset == c.offset || c.offset == 0 {
-		e.NodeID = s.nodeID(c.node, f)
+	if offset == c.created[v.index] || c.created[v.index] == unseen {
+		e.NodeID = v.nodeID(c.node, f)
 	}
 
-	if s.cfg.Version.atLeast35() {
+	if v.cfg.Version.atLeast35() {
 		e.KeyHash = new(string)
 	}
 
-	for _, v := range c.views {
-		if !f.wantsView(v.iface, witnesses) {
+	for _, shown := range c.views {
+		if !f.wantsView(shown.iface, witnesses) {
 			continue
 		}
 
-		view := viewJSON{InterfaceID: v.iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: v.value}
-		if s.cfg.Version.atLeast35() {
+		view := viewJSON{InterfaceID: shown.iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: shown.value}
+		if v.cfg.Version.atLeast35() {
 			view.Implementation = &c.template.Package
 		}
 
@@ -250,12 +250,12 @@ func (s *Sandbox) createdEvent(
 	return e
 }
 
-func (s *Sandbox) exercisedEvent(offset ident.Offset, f *format, seen seen) *exercisedJSON {
+func (v *Validator) exercisedEvent(offset ident.Offset, f *format, seen seen) *exercisedJSON {
 	n := seen.node
 	e := &exercisedJSON{
-		Offset: offset, NodeID: s.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
+		Offset: offset, NodeID: v.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
 		Choice: n.choice, Argument: n.argument, Acting: nonNil(n.acting), Consuming: n.consuming,
-		Witnesses: seen.witnesses, Last: s.lastDescendant(n, f), Result: n.result, PackageName: n.contract.packageName,
+		Witnesses: seen.witnesses, Last: v.lastDescendant(n, f), Result: n.result, PackageName: n.contract.packageName,
 		Interfaces: []string{}, Delta: seen.delta,
 	}
 
@@ -271,11 +271,11 @@ func (s *Sandbox) exercisedEvent(offset ident.Offset, f *format, seen seen) *exe
 	return e
 }
 
-func (s *Sandbox) archivedEvent(
+func (v *Validator) archivedEvent(
 	n *node, offset ident.Offset, f *format, witnesses []ident.Party,
 ) *archivedJSON {
 	return &archivedJSON{
-		Offset: offset, NodeID: s.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
+		Offset: offset, NodeID: v.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
 		Witnesses: witnesses, PackageName: n.contract.packageName, Interfaces: implemented(n.contract, f, witnesses),
 	}
 }
@@ -293,12 +293,12 @@ func implemented(c *contract, f *format, witnesses []ident.Party) []string {
 	return names
 }
 
-func (s *Sandbox) treeEvents(u *update, f *format, events []seen) map[string]treeEventJSON {
+func (v *Validator) treeEvents(u *update, f *format, events []seen) map[string]treeEventJSON {
 	byID := make(map[string]treeEventJSON, len(events))
 
 	for _, e := range events {
-		event := s.eventOf(u.offset, f, e, true)
-		id := strconv.FormatInt(int64(s.nodeID(e.node, f)), 10)
+		event := v.eventOf(u.offsets[v.index], f, e, true)
+		id := strconv.FormatInt(int64(v.nodeID(e.node, f)), 10)
 
 		if event.Created != nil {
 			byID[id] = treeEventJSON{Created: &wrapped[*createdJSON]{event.Created}}

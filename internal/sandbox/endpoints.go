@@ -18,47 +18,47 @@ import (
 const requestTimeout = 20 * time.Second
 
 // Handler serves the node's JSON Ledger API under /v2, its health, and the wallets under /sandbox/v1.
-func (s *Sandbox) Handler() http.Handler {
+func (v *Validator) Handler() http.Handler {
 	r := chi.NewRouter()
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.whenUp)
+		r.Use(v.whenUp)
 
 		// An invalid token is refused everywhere; a missing one only where the answer is not public.
-		r.With(s.refuseInvalid).Get("/livez", s.getLive)
-		r.With(s.refuseInvalid).Get("/readyz", s.getReady)
-		r.With(s.refuseInvalid).Get("/v2/version", s.getVersion)
+		r.With(v.refuseInvalid).Get("/livez", v.getLive)
+		r.With(v.refuseInvalid).Get("/readyz", v.getReady)
+		r.With(v.refuseInvalid).Get("/v2/version", v.getVersion)
 
-		r.With(s.authorize).Group(s.readRoutes)
+		r.With(v.authorize).Group(v.readRoutes)
 
 		// A websocket without a token opens, and then says so in its first message.
-		r.With(s.refuseInvalid).Get("/v2/updates", s.streamUpdates(false))
-		r.With(s.refuseInvalid).Get("/v2/state/active-contracts", s.streamContracts)
+		r.With(v.refuseInvalid).Get("/v2/updates", v.streamUpdates(false))
+		r.With(v.refuseInvalid).Get("/v2/state/active-contracts", v.streamContracts)
 
-		if s.cfg.Version.hasTrees() {
-			r.With(s.refuseInvalid).Get("/v2/updates/trees", s.streamUpdates(true))
+		if v.cfg.Version.hasTrees() {
+			r.With(v.refuseInvalid).Get("/v2/updates/trees", v.streamUpdates(true))
 		}
 	})
 
-	r.Route("/sandbox/v1", s.walletRoutes)
+	r.Route("/sandbox/v1", v.walletRoutes)
 
 	return r
 }
 
-func (s *Sandbox) readRoutes(r chi.Router) {
-	r.Get("/v2/state/ledger-end", s.getLedgerEnd)
-	r.Get("/v2/state/latest-pruned-offsets", s.getPruned)
-	r.Get("/v2/state/connected-synchronizers", s.getSynchronizers)
-	r.Get("/v2/parties/participant-id", s.getParticipant)
-	r.Get("/v2/parties/{party}", s.getParty)
-	r.Post("/v2/state/active-contracts", s.postContracts)
-	r.Post("/v2/updates", s.postUpdates(false))
-	r.Post("/v2/updates/update-by-id", s.postUpdateByID)
-	r.Post("/v2/updates/update-by-offset", s.postUpdateByOffset)
-	r.Post("/v2/events/events-by-contract-id", s.postEventsByContract)
+func (v *Validator) readRoutes(r chi.Router) {
+	r.Get("/v2/state/ledger-end", v.getLedgerEnd)
+	r.Get("/v2/state/latest-pruned-offsets", v.getPruned)
+	r.Get("/v2/state/connected-synchronizers", v.getSynchronizers)
+	r.Get("/v2/parties/participant-id", v.getParticipant)
+	r.Get("/v2/parties/{party}", v.getParty)
+	r.Post("/v2/state/active-contracts", v.postContracts)
+	r.Post("/v2/updates", v.postUpdates(false))
+	r.Post("/v2/updates/update-by-id", v.postUpdateByID)
+	r.Post("/v2/updates/update-by-offset", v.postUpdateByOffset)
+	r.Post("/v2/events/events-by-contract-id", v.postEventsByContract)
 
-	if s.cfg.Version.hasTrees() {
-		r.Post("/v2/updates/trees", s.postUpdates(true))
+	if v.cfg.Version.hasTrees() {
+		r.Post("/v2/updates/trees", v.postUpdates(true))
 	}
 }
 
@@ -72,20 +72,20 @@ const (
 )
 
 // token judges the bearer token of a request: the Authorization header, or for a websocket the subprotocol.
-func (s *Sandbox) token(r *http.Request) tokenState {
+func (v *Validator) token(r *http.Request) tokenState {
 	given := bearer(r)
 	if given == "" {
 		given = protocolToken(r)
 	}
 
 	switch {
-	case s.faults.rejects.Load():
+	case v.faults.rejects.Load():
 		return tokenInvalid
-	case s.cfg.Token.IsZero():
+	case v.cfg.Token.IsZero():
 		return tokenValid
 	case given == "":
 		return tokenMissing
-	case s.sameToken(given):
+	case v.sameToken(given):
 		return tokenValid
 	default:
 		return tokenInvalid
@@ -98,8 +98,8 @@ func bearer(r *http.Request) string {
 	return token
 }
 
-func (s *Sandbox) sameToken(given string) bool {
-	return subtle.ConstantTimeCompare([]byte(given), []byte(s.cfg.Token.Reveal())) == 1
+func (v *Validator) sameToken(given string) bool {
+	return subtle.ConstantTimeCompare([]byte(given), []byte(v.cfg.Token.Reveal())) == 1
 }
 
 // protocolToken finds jwt.token.<JWT> among the offered subprotocols. A node splits at commas and does not
@@ -114,10 +114,10 @@ func protocolToken(r *http.Request) string {
 	return ""
 }
 
-func (s *Sandbox) authorize(next http.Handler) http.Handler {
+func (v *Validator) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.token(r) != tokenValid {
-			s.fail(w, r, errUnauthenticated())
+		if v.token(r) != tokenValid {
+			v.fail(w, r, errUnauthenticated())
 
 			return
 		}
@@ -126,10 +126,10 @@ func (s *Sandbox) authorize(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Sandbox) refuseInvalid(next http.Handler) http.Handler {
+func (v *Validator) refuseInvalid(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.token(r) == tokenInvalid {
-			s.fail(w, r, errUnauthenticated())
+		if v.token(r) == tokenInvalid {
+			v.fail(w, r, errUnauthenticated())
 
 			return
 		}
@@ -153,16 +153,16 @@ func encodeJSON(value any) ([]byte, error) {
 }
 
 // answer writes an answer of the node's API, which may be damaged on request.
-func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, status int, value any) {
-	s.write(w, r, status, value, s.faults.garbled)
+func (v *Validator) answer(w http.ResponseWriter, r *http.Request, status int, value any) {
+	v.write(w, r, status, value, v.faults.garbled)
 }
 
-func (s *Sandbox) write(
+func (v *Validator) write(
 	w http.ResponseWriter, r *http.Request, status int, value any, damage func([]byte) []byte,
 ) {
 	raw, err := encodeJSON(value)
 	if err != nil {
-		s.cfg.Logger.ErrorContext(r.Context(), "encode answer", slog.Any("error", err))
+		v.cfg.Logger.ErrorContext(r.Context(), "encode answer", slog.Any("error", err))
 		http.Error(w, "Internal server error", http.StatusInternalServerError)
 
 		return
@@ -172,19 +172,19 @@ func (s *Sandbox) write(
 	w.WriteHeader(status)
 
 	if _, err := w.Write(damage(raw)); err != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "write answer", slog.Any("error", err))
+		v.cfg.Logger.DebugContext(r.Context(), "write answer", slog.Any("error", err))
 	}
 }
 
 // fail answers an error of the ledger API.
-func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (v *Validator) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *cantonError
 	if !errors.As(err, &e) {
 		e = newError(http.StatusInternalServerError, grpcUnavailable, categoryUnknown, "NA", "internal error")
-		s.cfg.Logger.ErrorContext(r.Context(), "ledger API request", slog.Any("error", err))
+		v.cfg.Logger.ErrorContext(r.Context(), "ledger API request", slog.Any("error", err))
 	}
 
-	s.answer(w, r, e.status, e)
+	v.answer(w, r, e.status, e)
 }
 
 // errBody is a request body that the node cannot decode: it answers plain text, not JSON.
@@ -212,7 +212,7 @@ func decode(r *http.Request, into any) error {
 }
 
 // read decodes a request or answers why it cannot.
-func (s *Sandbox) read(w http.ResponseWriter, r *http.Request, into any) bool {
+func (v *Validator) read(w http.ResponseWriter, r *http.Request, into any) bool {
 	switch err := decode(r, into); {
 	case err == nil:
 		return true

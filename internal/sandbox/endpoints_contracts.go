@@ -21,7 +21,7 @@ type activeJSON struct {
 }
 
 // snapshot lists the active contracts that a format shows, as of an offset, in order of creation.
-func (s *Sandbox) snapshot(req *contractsRequest) ([]activeJSON, error) {
+func (v *Validator) snapshot(req *contractsRequest) ([]activeJSON, error) {
 	in := req.Format
 
 	switch {
@@ -33,27 +33,27 @@ func (s *Sandbox) snapshot(req *contractsRequest) ([]activeJSON, error) {
 		in = req.Filter
 	}
 
-	f, err := s.resolveFormat(in)
+	f, err := v.resolveFormat(in)
 	if err != nil {
 		return nil, err
 	}
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
 	switch {
 	case req.At < 0:
 		return nil, errNegative("active_at_offset", req.At)
-	case req.At > s.end:
-		return nil, errAfterEnd("Active at", req.At, s.end)
-	case req.At < s.prunedTo:
-		return nil, errPruned("Active contracts request", req.At, s.prunedTo)
+	case req.At > v.end:
+		return nil, errAfterEnd("Active at", req.At, v.end)
+	case req.At < v.prunedTo:
+		return nil, errPruned("Active contracts request", req.At, v.prunedTo)
 	}
 
 	items := []activeJSON{}
 
-	for _, c := range s.order {
-		if !c.activeAt(req.At) {
+	for _, c := range v.order {
+		if !c.activeAt(v.index, req.At) {
 			continue
 		}
 
@@ -62,71 +62,71 @@ func (s *Sandbox) snapshot(req *contractsRequest) ([]activeJSON, error) {
 			continue
 		}
 
-		items = append(items, s.active(c, req.At, f, witnesses))
+		items = append(items, v.active(c, req.At, f, witnesses))
 	}
 
 	return items, nil
 }
 
 // active writes one contract of a snapshot, which may be under way between synchronizers.
-func (s *Sandbox) active(c *contract, at ident.Offset, f *format, witnesses []ident.Party) activeJSON {
+func (v *Validator) active(c *contract, at ident.Offset, f *format, witnesses []ident.Party) activeJSON {
 	item := activeJSON{}
-	if s.cfg.Version.atLeast35() {
+	if v.cfg.Version.atLeast35() {
 		item.Token = new(string)
 	}
 
-	offset, home, counter := c.offset, c.home, int64(0)
+	offset, home, counter := c.created[v.index], c.home, int64(0)
 	if len(c.moves) > 0 {
 		home = c.moves[0].source
 	}
 
 	for _, m := range c.moves {
-		if m.unassigned > at {
+		if m.unassigned[v.index] > at {
 			break
 		}
 
-		if m.assigned > at {
+		if m.assigned[v.index] > at {
 			item.Entry = obj{"JsIncompleteUnassigned": obj{
-				"createdEvent":    s.createdEvent(c, offset, f, witnesses, true),
-				"unassignedEvent": s.unassigned(c, m, m.unassigned, witnesses),
+				"createdEvent":    v.createdEvent(c, offset, f, witnesses, true),
+				"unassignedEvent": v.unassigned(c, m, m.unassigned[v.index], witnesses),
 			}}
 
 			return item
 		}
 
-		offset, home, counter = m.assigned, m.target, m.counter
+		offset, home, counter = m.assigned[v.index], m.target, m.counter
 	}
 
 	item.Entry = obj{"JsActiveContract": obj{
-		"createdEvent":   s.createdEvent(c, offset, f, witnesses, true),
+		"createdEvent":   v.createdEvent(c, offset, f, witnesses, true),
 		"synchronizerId": home.id, "reassignmentCounter": counter,
 	}}
 
 	return item
 }
 
-func (s *Sandbox) postContracts(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postContracts(w http.ResponseWriter, r *http.Request) {
 	var req contractsRequest
-	if !s.read(w, r, &req) {
+	if !v.read(w, r, &req) {
 		return
 	}
 
-	l, err := s.listOf(r, true)
+	l, err := v.listOf(r, true)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 
 		return
 	}
 
-	items, err := s.snapshot(&req)
+	items, err := v.snapshot(&req)
 
 	switch {
 	case err != nil:
-		s.fail(w, r, err)
+		v.fail(w, r, err)
 	case len(items) > l.max && l.want > l.max:
-		s.fail(w, r, errListLimit(l.max))
+		v.fail(w, r, errListLimit(l.max))
 	default:
-		s.answer(w, r, http.StatusOK, items[:min(len(items), l.want)])
+		v.answer(w, r, http.StatusOK, items[:min(len(items), l.want)])
 	}
 }
 
@@ -136,42 +136,42 @@ type eventsRequest struct {
 }
 
 // postEventsByContract answers the create and the archive of a contract, to its stakeholders only.
-func (s *Sandbox) postEventsByContract(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postEventsByContract(w http.ResponseWriter, r *http.Request) {
 	var req eventsRequest
-	if !s.read(w, r, &req) {
+	if !v.read(w, r, &req) {
 		return
 	}
 
 	if req.Format == nil {
-		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
+		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
 			"The submitted command is missing a mandatory field: event_format"))
 
 		return
 	}
 
-	f, err := s.resolveFormat(req.Format)
+	f, err := v.resolveFormat(req.Format)
 	if err != nil {
-		s.fail(w, r, err)
+		v.fail(w, r, err)
 
 		return
 	}
 
-	s.mu.Lock()
-	answer := s.eventsOf(req.ContractID, f)
-	s.mu.Unlock()
+	v.mu.Lock()
+	answer := v.eventsOf(req.ContractID, f)
+	v.mu.Unlock()
 
 	if answer == nil {
-		s.fail(w, r, errNotFound("CONTRACT_EVENTS_NOT_FOUND",
+		v.fail(w, r, errNotFound("CONTRACT_EVENTS_NOT_FOUND",
 			"Contract events not found, or not visible."))
 
 		return
 	}
 
-	s.answer(w, r, http.StatusOK, answer)
+	v.answer(w, r, http.StatusOK, answer)
 }
 
-func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
-	c, ok := s.contracts[id]
+func (v *Validator) eventsOf(id ident.ContractID, f *format) obj {
+	c, ok := v.contracts[id]
 	if !ok || c.node == nil { // a replay knows contracts of which it has no create
 		return nil
 	}
@@ -188,11 +188,11 @@ func (s *Sandbox) eventsOf(id ident.ContractID, f *format) obj {
 		home = c.moves[0].source
 	}
 
-	created := obj{"createdEvent": s.createdEvent(c, c.offset, f, witnesses, delta), "synchronizerId": home.id}
+	created := obj{"createdEvent": v.createdEvent(c, c.created[v.index], f, witnesses, delta), "synchronizerId": home.id}
 	answer := obj{"created": created, "archived": nil}
 
-	if c.archivedAt != 0 {
-		archived := s.archivedEvent(c.archivedBy, c.archivedAt, f, slices.Clone(witnesses))
+	if c.archived[v.index] != unseen {
+		archived := v.archivedEvent(c.archivedBy, c.archived[v.index], f, slices.Clone(witnesses))
 		answer["archived"] = obj{"archivedEvent": archived, "synchronizerId": c.home.id}
 	}
 

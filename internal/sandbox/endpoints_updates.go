@@ -21,7 +21,7 @@ type updatesRequest struct {
 }
 
 // format resolves whichever style the request uses.
-func (s *Sandbox) format(req *updatesRequest, trees bool) (*updateFormat, error) {
+func (v *Validator) format(req *updatesRequest, trees bool) (*updateFormat, error) {
 	switch {
 	case req.Format != nil && (req.Filter != nil || req.Verbose):
 		return nil, errArgument("Both updateFormat and filter or verbose are set")
@@ -35,9 +35,9 @@ func (s *Sandbox) format(req *updatesRequest, trees bool) (*updateFormat, error)
 	)
 
 	if req.Format != nil {
-		f, err = s.resolveUpdateFormat(req.Format)
+		f, err = v.resolveUpdateFormat(req.Format)
 	} else {
-		f, err = s.legacyFormat(req.Filter, trees)
+		f, err = v.legacyFormat(req.Filter, trees)
 	}
 
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *Sandbox) format(req *updatesRequest, trees bool) (*updateFormat, error)
 
 // legacyFormat is what a node makes of the older filter: for trees everything each party sees, its filters only
 // adding views; for updates the changes of active contracts.
-func (s *Sandbox) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat, error) {
-	f, err := s.resolveFormat(in)
+func (v *Validator) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat, error) {
+	f, err := v.resolveFormat(in)
 	if err != nil {
 		return nil, err
 	}
@@ -73,25 +73,25 @@ func (s *Sandbox) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat, 
 }
 
 // open checks a request for updates and returns the cursor that serves it.
-func (s *Sandbox) openCursor(req *updatesRequest, trees bool) (*cursor, error) {
-	f, err := s.format(req, trees)
+func (v *Validator) openCursor(req *updatesRequest, trees bool) (*cursor, error) {
+	f, err := v.format(req, trees)
 	if err != nil {
 		return nil, err
 	}
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
-	c := &cursor{s: s, format: f, at: req.Begin, tick: s.ticks, descending: req.Descending}
+	c := &cursor{v: v, format: f, at: req.Begin, tick: v.ticks, descending: req.Descending}
 
 	switch {
 	case req.Begin < 0:
 		return nil, errNegative("begin_exclusive", req.Begin)
-	case req.Begin > s.end:
-		return nil, errAfterEnd("Begin", req.Begin, s.end)
-	case req.Begin < s.prunedTo:
-		return nil, errPruned("Transactions request", req.Begin, s.prunedTo)
-	case req.Descending && !s.cfg.Version.atLeast35():
+	case req.Begin > v.end:
+		return nil, errAfterEnd("Begin", req.Begin, v.end)
+	case req.Begin < v.prunedTo:
+		return nil, errPruned("Transactions request", req.Begin, v.prunedTo)
+	case req.Descending && !v.cfg.Version.atLeast35():
 		c.descending = false // an unknown member is ignored
 	}
 
@@ -109,8 +109,8 @@ func (s *Sandbox) openCursor(req *updatesRequest, trees bool) (*cursor, error) {
 	switch {
 	case c.end < 0:
 		return nil, errNegative("end_inclusive", c.end)
-	case c.end > s.end:
-		return nil, errAfterEnd("End", c.end, s.end)
+	case c.end > v.end:
+		return nil, errAfterEnd("End", c.end, v.end)
 	case c.end < c.at:
 		return nil, newError(http.StatusBadRequest, grpcOutOfRange, categorySeekAfter, "OFFSET_OUT_OF_RANGE",
 			fmt.Sprintf("end offset %d is before begin offset %d", c.end, c.at))
@@ -127,8 +127,8 @@ type list struct {
 }
 
 // listOf reads limit and stream_idle_timeout_ms.
-func (s *Sandbox) listOf(r *http.Request, bounded bool) (list, error) {
-	l := list{want: s.cfg.ListLimit + 1, max: s.cfg.ListLimit}
+func (v *Validator) listOf(r *http.Request, bounded bool) (list, error) {
+	l := list{want: v.cfg.ListLimit + 1, max: v.cfg.ListLimit}
 	query := r.URL.Query()
 
 	if text := query.Get("limit"); text != "" {
@@ -143,7 +143,7 @@ func (s *Sandbox) listOf(r *http.Request, bounded bool) (list, error) {
 	text := query.Get("stream_idle_timeout_ms")
 	if text == "" {
 		if !bounded {
-			l.idle = s.cfg.ListWait
+			l.idle = v.cfg.ListWait
 		}
 
 		return l, nil
@@ -159,23 +159,23 @@ func (s *Sandbox) listOf(r *http.Request, bounded bool) (list, error) {
 	return l, nil
 }
 
-func (s *Sandbox) postUpdates(trees bool) http.HandlerFunc {
+func (v *Validator) postUpdates(trees bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var req updatesRequest
-		if !s.read(w, r, &req) {
+		if !v.read(w, r, &req) {
 			return
 		}
 
-		l, err := s.listOf(r, req.End != nil)
+		l, err := v.listOf(r, req.End != nil)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 
 			return
 		}
 
-		c, err := s.openCursor(&req, trees)
+		c, err := v.openCursor(&req, trees)
 		if err != nil {
-			s.fail(w, r, err)
+			v.fail(w, r, err)
 
 			return
 		}
@@ -183,7 +183,7 @@ func (s *Sandbox) postUpdates(trees bool) http.HandlerFunc {
 		c.idle = l.idle
 
 		items, err := collect(r.Context(), c, l)
-		s.answerList(w, r, items, l, err)
+		v.answerList(w, r, items, l, err)
 	}
 }
 
@@ -208,18 +208,18 @@ func collect(ctx context.Context, c *cursor, l list) ([]itemJSON, error) {
 	return items, err
 }
 
-func (s *Sandbox) answerList(w http.ResponseWriter, r *http.Request, items []itemJSON, l list, err error) {
+func (v *Validator) answerList(w http.ResponseWriter, r *http.Request, items []itemJSON, l list, err error) {
 	switch {
 	case r.Context().Err() != nil: // nobody is there to answer
 	case err != nil && isTimeout(err):
 		http.Error(w, "The server was not able to produce a timely response to your request.",
 			http.StatusServiceUnavailable)
 	case err != nil:
-		s.fail(w, r, err)
+		v.fail(w, r, err)
 	case len(items) > l.max:
-		s.fail(w, r, errListLimit(l.max))
+		v.fail(w, r, errListLimit(l.max))
 	default:
-		s.answer(w, r, http.StatusOK, items)
+		v.answer(w, r, http.StatusOK, items)
 	}
 }
 
@@ -233,62 +233,62 @@ type updateByOffsetRequest struct {
 	Format *updateFormatJSON `json:"updateFormat"`
 }
 
-func (s *Sandbox) postUpdateByID(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postUpdateByID(w http.ResponseWriter, r *http.Request) {
 	var req updateByIDRequest
-	if s.read(w, r, &req) {
-		s.point(w, r, req.Format, func(u *update) bool { return u.id == req.ID })
+	if v.read(w, r, &req) {
+		v.point(w, r, req.Format, func(u *update) bool { return u.id == req.ID })
 	}
 }
 
-func (s *Sandbox) postUpdateByOffset(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postUpdateByOffset(w http.ResponseWriter, r *http.Request) {
 	var req updateByOffsetRequest
-	if !s.read(w, r, &req) {
+	if !v.read(w, r, &req) {
 		return
 	}
 
 	if req.Offset <= 0 {
-		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "NON_POSITIVE_OFFSET",
+		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "NON_POSITIVE_OFFSET",
 			fmt.Sprintf("Offset %d in offset is not a positive integer", req.Offset)))
 
 		return
 	}
 
-	s.point(w, r, req.Format, func(u *update) bool { return u.offset == req.Offset })
+	v.point(w, r, req.Format, func(u *update) bool { return u.offsets[v.index] == req.Offset })
 }
 
 // point answers one update.
-func (s *Sandbox) point(w http.ResponseWriter, r *http.Request, in *updateFormatJSON, is func(*update) bool) {
+func (v *Validator) point(w http.ResponseWriter, r *http.Request, in *updateFormatJSON, is func(*update) bool) {
 	if in == nil {
-		s.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
+		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
 			"The submitted command is missing a mandatory field: update_format"))
 
 		return
 	}
 
-	f, err := s.resolveUpdateFormat(in)
+	f, err := v.resolveUpdateFormat(in)
 	if err != nil {
-		s.fail(w, r, err)
+		v.fail(w, r, err)
 
 		return
 	}
 
 	var found *updateJSON
 
-	s.mu.Lock()
-	for _, u := range s.history {
+	v.mu.Lock()
+	for _, u := range v.history {
 		if is(u) {
-			found = s.render(u, f)
+			found = v.render(u, f)
 
 			break
 		}
 	}
-	s.mu.Unlock()
+	v.mu.Unlock()
 
 	if found == nil {
-		s.fail(w, r, errNotFound("UPDATE_NOT_FOUND", "Update not found, or not visible."))
+		v.fail(w, r, errNotFound("UPDATE_NOT_FOUND", "Update not found, or not visible."))
 
 		return
 	}
 
-	s.answer(w, r, http.StatusOK, itemJSON{Update: found})
+	v.answer(w, r, http.StatusOK, itemJSON{Update: found})
 }

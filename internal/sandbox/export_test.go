@@ -27,8 +27,8 @@ func Seen(s *Sandbox, party ident.Party) []SeenTransaction {
 
 	var list []SeenTransaction
 
-	for _, u := range s.history {
-		tx := SeenTransaction{Offset: u.offset}
+	for _, u := range s.first().history {
+		tx := SeenTransaction{Offset: u.offsets[0]}
 
 		for _, e := range project(u, f, true) {
 			tx.Events = append(tx.Events, SeenEvent{

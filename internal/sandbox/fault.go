@@ -17,14 +17,14 @@ type faults struct {
 type openStream struct{ cut func() }
 
 // CutStreams breaks the connection of every open stream, in the middle of whatever it is sending.
-func (s *Sandbox) CutStreams() {
-	s.mu.Lock()
+func (v *Validator) CutStreams() {
+	v.mu.Lock()
 
-	cuts := make([]func(), 0, len(s.open))
-	for stream := range s.open {
+	cuts := make([]func(), 0, len(v.open))
+	for stream := range v.open {
 		cuts = append(cuts, stream.cut)
 	}
-	s.mu.Unlock()
+	v.mu.Unlock()
 
 	for _, cut := range cuts {
 		cut()
@@ -33,19 +33,19 @@ func (s *Sandbox) CutStreams() {
 
 // SetDown makes the node unreachable, or reachable again: connections to its ledger API end without an answer.
 // The customers' wallets stay up, as the rest of a network does.
-func (s *Sandbox) SetDown(down bool) {
-	s.faults.down.Store(down)
+func (v *Validator) SetDown(down bool) {
+	v.faults.down.Store(down)
 
 	if down {
-		s.CutStreams()
+		v.CutStreams()
 	}
 }
 
 // GarbleNext makes the node's next answer, or the next message of a stream, half a JSON text.
-func (s *Sandbox) GarbleNext() { s.faults.garble.Store(true) }
+func (v *Validator) GarbleNext() { v.faults.garble.Store(true) }
 
 // RejectTokens makes the node refuse every token, as after a key rotation, until it is called with false.
-func (s *Sandbox) RejectTokens(reject bool) { s.faults.rejects.Store(reject) }
+func (v *Validator) RejectTokens(reject bool) { v.faults.rejects.Store(reject) }
 
 // garbled damages an answer when GarbleNext asked for it.
 func (f *faults) garbled(raw []byte) []byte {
@@ -59,9 +59,9 @@ func (f *faults) garbled(raw []byte) []byte {
 }
 
 // whenUp drops connections without an answer while the node is down.
-func (s *Sandbox) whenUp(next http.Handler) http.Handler {
+func (v *Validator) whenUp(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.faults.down.Load() {
+		if !v.faults.down.Load() {
 			next.ServeHTTP(w, r)
 
 			return
@@ -76,7 +76,7 @@ func (s *Sandbox) whenUp(next http.Handler) http.Handler {
 		}
 
 		if err := conn.Close(); err != nil {
-			s.cfg.Logger.DebugContext(r.Context(), "close dropped connection", slog.Any("error", err))
+			v.cfg.Logger.DebugContext(r.Context(), "close dropped connection", slog.Any("error", err))
 		}
 	})
 }

@@ -65,7 +65,7 @@ type updateFormat struct {
 	parties       []ident.Party // of topology events; all when empty
 }
 
-func (s *Sandbox) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, error) {
+func (v *Validator) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, error) {
 	out := &updateFormat{}
 
 	var err error
@@ -79,13 +79,13 @@ func (s *Sandbox) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, erro
 			return nil, errField("transactionShape %.60q: want %s or %s", in.Transactions.Shape, shapeDelta, shapeEffects)
 		}
 
-		if out.transactions, err = s.resolveFormat(&in.Transactions.Events); err != nil {
+		if out.transactions, err = v.resolveFormat(&in.Transactions.Events); err != nil {
 			return nil, err
 		}
 	}
 
 	if in.Reassignments != nil {
-		if out.reassignments, err = s.resolveFormat(in.Reassignments); err != nil {
+		if out.reassignments, err = v.resolveFormat(in.Reassignments); err != nil {
 			return nil, err
 		}
 	}
@@ -101,7 +101,7 @@ func (s *Sandbox) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, erro
 	return out, nil
 }
 
-func (s *Sandbox) resolveFormat(in *eventFormatJSON) (*format, error) {
+func (v *Validator) resolveFormat(in *eventFormatJSON) (*format, error) {
 	if len(in.ByParty) == 0 && in.AnyParty == nil {
 		return nil, errArgument("filtersByParty and filtersForAnyParty cannot be empty simultaneously")
 	}
@@ -117,7 +117,7 @@ func (s *Sandbox) resolveFormat(in *eventFormatJSON) (*format, error) {
 			return nil, errField("filtersByParty: %s", err)
 		}
 
-		f, err := s.resolveFilters(&filters)
+		f, err := v.resolveFilters(&filters)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +127,7 @@ func (s *Sandbox) resolveFormat(in *eventFormatJSON) (*format, error) {
 
 	if in.AnyParty != nil {
 		var err error
-		if out.any, err = s.resolveFilters(in.AnyParty); err != nil {
+		if out.any, err = v.resolveFilters(in.AnyParty); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +135,7 @@ func (s *Sandbox) resolveFormat(in *eventFormatJSON) (*format, error) {
 	return out, nil
 }
 
-func (s *Sandbox) resolveFilters(in *filtersJSON) (*filter, error) {
+func (v *Validator) resolveFilters(in *filtersJSON) (*filter, error) {
 	out := &filter{wildcard: len(in.Cumulative) == 0}
 
 	if len(in.Cumulative) > maxFilters {
@@ -148,7 +148,7 @@ func (s *Sandbox) resolveFilters(in *filtersJSON) (*filter, error) {
 		}
 
 		for kind, body := range entry.Filter {
-			if err := s.resolveFilter(out, kind, body); err != nil {
+			if err := v.resolveFilter(out, kind, body); err != nil {
 				return nil, err
 			}
 		}
@@ -157,7 +157,7 @@ func (s *Sandbox) resolveFilters(in *filtersJSON) (*filter, error) {
 	return out, nil
 }
 
-func (s *Sandbox) resolveFilter(out *filter, kind string, body json.RawMessage) error {
+func (v *Validator) resolveFilter(out *filter, kind string, body json.RawMessage) error {
 	var wrapped struct {
 		Value struct {
 			Template  string `json:"templateId"`
@@ -175,14 +175,14 @@ func (s *Sandbox) resolveFilter(out *filter, kind string, body json.RawMessage) 
 		out.wildcard = true
 	case "Empty":
 	case "TemplateFilter":
-		name, err := s.resolveName(wrapped.Value.Template)
+		name, err := v.resolveName(wrapped.Value.Template)
 		if err != nil {
 			return err
 		}
 
 		out.templates = append(out.templates, name)
 	case "InterfaceFilter":
-		name, err := s.resolveName(wrapped.Value.Interface)
+		name, err := v.resolveName(wrapped.Value.Interface)
 		if err != nil {
 			return err
 		}
@@ -199,26 +199,26 @@ func (s *Sandbox) resolveFilter(out *filter, kind string, body json.RawMessage) 
 }
 
 // resolveName checks that a filter names something that the node knows, the way the node's version does.
-func (s *Sandbox) resolveName(text string) (ident.Name, error) {
+func (v *Validator) resolveName(text string) (ident.Name, error) {
 	name, err := ident.ParseName(text)
 	if err != nil {
 		return name, errField("%s", err)
 	}
 
-	if s.replay {
+	if v.replay {
 		return name, nil
 	}
 
 	pkg, byName := strings.CutPrefix(name.Package, "#")
 	if !byName {
-		if s.cfg.Version.atLeast35() {
+		if v.cfg.Version.atLeast35() {
 			return name, errField("expected a package name, got package id %.80q", pkg)
 		}
 
 		return name, nil
 	}
 
-	names, ok := s.known[pkg]
+	names, ok := v.known[pkg]
 	if !ok {
 		return name, errNotFound("PACKAGE_NAMES_NOT_FOUND",
 			"The following package names do not match upgradable packages uploaded on this participant: ["+pkg+"].")

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -23,10 +22,10 @@ type contract struct {
 	anywhere    bool // usable on every synchronizer, as contracts of the network itself are
 
 	// Guarded by Sandbox.mu.
-	node       *node // its create
-	offset     ident.Offset
-	archivedBy *node
-	archivedAt ident.Offset // 0 while active
+	node       *node   // its create
+	created    offsets // of the update that created it
+	archivedBy *node   // nil while active
+	archived   offsets // of the update that archived it
 	moves      []*move
 	home       *synchronizer // where it is now
 }
@@ -44,8 +43,8 @@ type move struct {
 	target     *synchronizer
 	submitter  ident.Party
 	counter    int64
-	unassigned ident.Offset
-	assigned   ident.Offset
+	unassigned offsets
+	assigned   offsets
 }
 
 func (c *contract) stakeholders() []ident.Party { return union(c.signatories, c.observers) }
@@ -54,9 +53,16 @@ func (c *contract) implements(name ident.Name) bool {
 	return slices.ContainsFunc(c.views, func(v view) bool { return v.iface.Is(name) })
 }
 
-// activeAt reports whether the contract exists once every update up to offset is applied.
-func (c *contract) activeAt(offset ident.Offset) bool {
-	return c.offset <= offset && (c.archivedAt == 0 || c.archivedAt > offset)
+// active reports whether the contract can still be used.
+func (c *contract) active() bool { return c.archivedBy == nil }
+
+// activeAt reports whether the contract exists on a validator once every update up to offset is applied.
+func (c *contract) activeAt(node int, offset ident.Offset) bool {
+	if c.created[node] == unseen || c.created[node] > offset {
+		return false
+	}
+
+	return c.active() || c.archived[node] == unseen || c.archived[node] > offset
 }
 
 type nodeKind int
@@ -110,7 +116,7 @@ const (
 type update struct {
 	kind         updateKind
 	id           ident.UpdateID
-	offset       ident.Offset
+	offsets      offsets
 	commandID    string
 	workflowID   string
 	submitter    ident.Party
@@ -176,7 +182,3 @@ func union(groups ...[]ident.Party) []ident.Party {
 	return slices.Compact(all)
 }
 
-// after returns the index of the first update in history past offset.
-func after(history []*update, offset ident.Offset) int {
-	return sort.Search(len(history), func(i int) bool { return history[i].offset > offset })
-}

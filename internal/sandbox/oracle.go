@@ -100,7 +100,7 @@ func (s *Sandbox) ActiveContracts(party ident.Party) []ActiveContract {
 	list := []ActiveContract{}
 
 	for _, c := range s.order {
-		if c.archivedAt != 0 || !contains(c.stakeholders(), party) {
+		if !c.active() || !contains(c.stakeholders(), party) {
 			continue
 		}
 

@@ -29,7 +29,7 @@ func (s *Sandbox) allocate(hint string) (ident.Party, error) {
 	}
 
 	party := ident.Party(hint + "::" + s.fingerprint())
-	if err := s.host(party); err != nil {
+	if err := s.host(party, [maxValidators]bool{true}); err != nil {
 		return "", err
 	}
 
@@ -41,13 +41,16 @@ func outsideHint(r rune) bool {
 }
 
 // host puts a party on the node, which the node's history shows as a topology update.
-func (s *Sandbox) host(party ident.Party) error {
+func (s *Sandbox) host(party ident.Party, hosted [maxValidators]bool) error {
 	u := &update{kind: updateTopology, synchronizer: s.primary(), party: party, effectiveAt: s.ledgerTime()}
+	s.parties[party] = &partyState{hosted: hosted}
+
 	if err := s.appendUpdate(u); err != nil {
+		delete(s.parties, party)
+
 		return err
 	}
 
-	s.parties[party] = &partyState{}
 	s.partyOrder = append(s.partyOrder, party)
 	s.publish()
 

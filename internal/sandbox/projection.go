@@ -46,8 +46,8 @@ func project(u *update, f *format, effects bool) []seen {
 }
 
 // nodeID is the id under which a node is shown.
-func (s *Sandbox) nodeID(n *node, f *format) ident.NodeID {
-	if !s.cfg.OwnNodeIDs || n.all == nil {
+func (v *Validator) nodeID(n *node, f *format) ident.NodeID {
+	if !v.cfg.OwnNodeIDs || n.all == nil {
 		return n.id
 	}
 
@@ -63,25 +63,25 @@ func (s *Sandbox) nodeID(n *node, f *format) ident.NodeID {
 }
 
 // lastDescendant is the id under which a node's last descendant is shown: whoever sees a node sees all below it.
-func (s *Sandbox) lastDescendant(n *node, f *format) ident.NodeID {
-	return s.nodeID(n, f) + n.last - n.id
+func (v *Validator) lastDescendant(n *node, f *format) ident.NodeID {
+	return v.nodeID(n, f) + n.last - n.id
 }
 
 // render writes an update as the format shows it; nil when it shows nothing of it.
-func (s *Sandbox) render(u *update, f *updateFormat) *updateJSON {
+func (v *Validator) render(u *update, f *updateFormat) *updateJSON {
 	switch u.kind {
 	case updateTransaction:
-		return s.renderTransaction(u, f)
+		return v.renderTransaction(u, f)
 	case updateAssign, updateUnassign:
-		return s.renderReassignment(u, f)
+		return v.renderReassignment(u, f)
 	case updateTopology:
-		return s.renderTopology(u, f)
+		return v.renderTopology(u, f)
 	default:
 		return nil
 	}
 }
 
-func (s *Sandbox) renderTransaction(u *update, f *updateFormat) *updateJSON {
+func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	if f.transactions == nil {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (s *Sandbox) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	}
 
 	head := transactionHead{
-		UpdateID: u.id, WorkflowID: u.workflowID, EffectiveAt: instant(u.effectiveAt), Offset: u.offset,
+		UpdateID: u.id, WorkflowID: u.workflowID, EffectiveAt: instant(u.effectiveAt), Offset: u.offsets[v.index],
 		SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime), Trace: traceOf(u),
 	}
 
@@ -102,7 +102,7 @@ func (s *Sandbox) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	}
 
 	if f.trees {
-		return &updateJSON{TransactionTree: &wrapped[treeJSON]{treeJSON{head, s.treeEvents(u, f.transactions, events)}}}
+		return &updateJSON{TransactionTree: &wrapped[treeJSON]{treeJSON{head, v.treeEvents(u, f.transactions, events)}}}
 	}
 
 	tx := transactionJSON{transactionHead: head, Events: make([]eventJSON, 0, len(events))}
@@ -111,37 +111,37 @@ func (s *Sandbox) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	}
 
 	for _, e := range events {
-		tx.Events = append(tx.Events, s.eventOf(u.offset, f.transactions, e, f.effects))
+		tx.Events = append(tx.Events, v.eventOf(u.offsets[v.index], f.transactions, e, f.effects))
 	}
 
 	return &updateJSON{Transaction: &wrapped[transactionJSON]{tx}}
 }
 
-func (s *Sandbox) eventOf(offset ident.Offset, f *format, e seen, effects bool) eventJSON {
+func (v *Validator) eventOf(offset ident.Offset, f *format, e seen, effects bool) eventJSON {
 	switch {
 	case e.node.kind == nodeCreate:
-		return eventJSON{Created: s.createdEvent(e.node.contract, offset, f, e.witnesses, e.delta)}
+		return eventJSON{Created: v.createdEvent(e.node.contract, offset, f, e.witnesses, e.delta)}
 	case effects:
-		return eventJSON{Exercised: s.exercisedEvent(offset, f, e)}
+		return eventJSON{Exercised: v.exercisedEvent(offset, f, e)}
 	default:
-		return eventJSON{Archived: s.archivedEvent(e.node, offset, f, e.witnesses)}
+		return eventJSON{Archived: v.archivedEvent(e.node, offset, f, e.witnesses)}
 	}
 }
 
-func (s *Sandbox) renderTopology(u *update, f *updateFormat) *updateJSON {
+func (v *Validator) renderTopology(u *update, f *updateFormat) *updateJSON {
 	if !f.topology || f.trees || (len(f.parties) > 0 && !slices.Contains(f.parties, u.party)) {
 		return nil
 	}
 
-	added := authorizationJSON{Party: u.party, Participant: s.participant, Permission: permissionSubmission}
+	added := authorizationJSON{Party: u.party, Participant: v.participant, Permission: permissionSubmission}
 
 	return &updateJSON{Topology: &wrapped[topologyJSON]{topologyJSON{
-		UpdateID: u.id, Offset: u.offset, SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime),
+		UpdateID: u.id, Offset: u.offsets[v.index], SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime),
 		Trace: traceOf(u), Events: []obj{{"event": obj{"ParticipantAuthorizationAdded": obj{"value": added}}}},
 	}}}
 }
 
-func (s *Sandbox) renderReassignment(u *update, f *updateFormat) *updateJSON {
+func (v *Validator) renderReassignment(u *update, f *updateFormat) *updateJSON {
 	if f.reassignments == nil {
 		return nil
 	}
@@ -155,21 +155,21 @@ func (s *Sandbox) renderReassignment(u *update, f *updateFormat) *updateJSON {
 
 	var event obj
 	if u.kind == updateUnassign {
-		event = obj{"JsUnassignedEvent": obj{"value": s.unassigned(c, m, u.offset, witnesses)}}
+		event = obj{"JsUnassignedEvent": obj{"value": v.unassigned(c, m, u.offsets[v.index], witnesses)}}
 	} else {
 		event = obj{"JsAssignmentEvent": assignedJSON{
 			Source: m.source.id, Target: m.target.id, ID: m.id, Submitter: m.submitter, Counter: m.counter,
-			Created: s.createdEvent(c, u.offset, f.reassignments, witnesses, true),
+			Created: v.createdEvent(c, u.offsets[v.index], f.reassignments, witnesses, true),
 		}}
 	}
 
 	return &updateJSON{Reassignment: &wrapped[reassignmentJSON]{reassignmentJSON{
-		UpdateID: u.id, Offset: u.offset, Events: []obj{event}, Trace: traceOf(u),
+		UpdateID: u.id, Offset: u.offsets[v.index], Events: []obj{event}, Trace: traceOf(u),
 		RecordTime: instant(u.recordTime), SynchronizerID: u.synchronizer.id,
 	}}}
 }
 
-func (s *Sandbox) unassigned(c *contract, m *move, offset ident.Offset, witnesses []ident.Party) unassignedJSON {
+func (v *Validator) unassigned(c *contract, m *move, offset ident.Offset, witnesses []ident.Party) unassignedJSON {
 	return unassignedJSON{
 		ID: m.id, Contract: c.id, Template: c.template.String(), Source: m.source.id, Target: m.target.id,
 		Submitter: m.submitter, Counter: m.counter, Witnesses: witnesses, PackageName: c.packageName, Offset: offset,

@@ -23,7 +23,7 @@ func (s *Sandbox) Reassign(id ident.ContractID) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("contract %.150q: %w", string(id), ErrUnknown)
 	case len(s.synchronizers) < 2:
 		return Receipt{}, fmt.Errorf("reassign %s: there is one synchronizer: %w", id, ErrConflict)
-	case c.archivedAt != 0:
+	case !c.active():
 		return Receipt{}, fmt.Errorf("reassign %s: %w", id, ErrInactive)
 	case c.anywhere:
 		return Receipt{}, fmt.Errorf("reassign %s: it belongs to the network: %w", id, ErrInvalid)
@@ -42,8 +42,8 @@ func (s *Sandbox) reassign(c *contract) (Receipt, error) {
 		target = s.synchronizers[1]
 	}
 
-	if len(s.history)+2 > s.cfg.MaxUpdates {
-		return Receipt{}, fmt.Errorf("history holds %d updates, prune first: %w", len(s.history), ErrFull)
+	if err := s.room(2); err != nil {
+		return Receipt{}, err
 	}
 
 	m := &move{
@@ -61,13 +61,13 @@ func (s *Sandbox) reassign(c *contract) (Receipt, error) {
 		return Receipt{}, err
 	}
 
-	m.unassigned, m.assigned = out.offset, in.offset
+	m.unassigned, m.assigned = out.offsets, in.offsets
 	c.moves = append(c.moves, m)
 	c.home = target
 	s.publish()
 
 	return Receipt{
-		UpdateID: in.id, Offset: in.offset, RecordTime: in.recordTime,
+		UpdateID: in.id, Offset: in.offsets[0], RecordTime: in.recordTime,
 		Instructions: []ident.ContractID{}, Holdings: []ident.ContractID{c.id},
 	}, nil
 }

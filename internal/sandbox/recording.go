@@ -94,9 +94,9 @@ func (r *recording) create(u *update, e *recordedCreate) (*node, error) {
 	r.s.know(e.Witnesses...)
 
 	n := &node{kind: nodeCreate, id: e.NodeID, last: e.NodeID, contract: c, witnesses: union(e.Witnesses)}
-	c.node, c.offset, c.home = n, u.offset, u.synchronizer
+	c.node, c.created, c.home = n, u.offsets, u.synchronizer
 
-	if c.archivedAt == u.offset {
+	if c.archived == u.offsets {
 		n.transient, c.archivedBy.transient = true, true
 	}
 
@@ -162,15 +162,15 @@ func (r *recording) exercise(u *update, e *recordedExercise) (*node, error) {
 	// A recording may be a collection of unrelated cases, in which an older contract ends more than once: the
 	// first end counts. What the recording itself creates cannot.
 	switch {
-	case c.archivedAt == 0:
-		c.archivedAt, c.archivedBy = u.offset, n
+	case c.active():
+		c.archived, c.archivedBy = u.offsets, n
 	case c.node != nil:
 		return nil, fmt.Errorf("%w: contract %s is archived twice", errRecording, c.id)
 	default:
 		return n, nil
 	}
 
-	if c.node != nil && c.offset == u.offset {
+	if c.node != nil && c.created == u.offsets {
 		n.transient, c.node.transient = true, true
 	}
 

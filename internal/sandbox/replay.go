@@ -31,7 +31,7 @@ func NewReplay(updates []json.RawMessage, party ident.Party, cfg ReplayConfig) (
 	}
 
 	s.replay = true
-	s.participant = "participant::" + s.fingerprint()
+	s.addValidator()
 	s.know(party)
 
 	if len(updates) > s.cfg.MaxUpdates {
@@ -63,6 +63,8 @@ type recording struct {
 	shift ident.Offset
 }
 
+func (r *recording) v() *Validator { return r.s.first() }
+
 // errRecording is a recording that cannot be served as it is.
 var errRecording = errors.New("not a recording of transactions")
 
@@ -83,18 +85,18 @@ func (r *recording) add(raw json.RawMessage) error {
 
 	tx := item.Update.Transaction.Value
 
-	if len(r.s.history) == 0 && tx.Offset == ident.Begin {
+	if len(r.v().history) == 0 && tx.Offset == ident.Begin {
 		r.shift = 1
 	}
 
 	tx.Offset += r.shift
 
-	if tx.Offset <= r.s.end {
-		return fmt.Errorf("%w: offset %d after %d", errRecording, tx.Offset, r.s.end)
+	if tx.Offset <= r.v().end {
+		return fmt.Errorf("%w: offset %d after %d", errRecording, tx.Offset, r.v().end)
 	}
 
 	u := &update{
-		kind: updateTransaction, id: tx.UpdateID, offset: tx.Offset, commandID: tx.CommandID, workflowID: tx.WorkflowID,
+		kind: updateTransaction, id: tx.UpdateID, offsets: offsets{tx.Offset}, commandID: tx.CommandID, workflowID: tx.WorkflowID,
 		effectiveAt: tx.EffectiveAt, recordTime: tx.RecordTime, synchronizer: r.synchronizer(tx.SynchronizerID),
 		trafficCost: tx.TrafficCost,
 	}
@@ -111,8 +113,8 @@ func (r *recording) add(raw json.RawMessage) error {
 		u.nodes = append(u.nodes, n)
 	}
 
-	r.s.end = u.offset
-	r.s.history = append(r.s.history, u)
+	r.v().end = tx.Offset
+	r.v().history = append(r.v().history, u)
 
 	if u.recordTime.After(u.synchronizer.last) {
 		u.synchronizer.last = u.recordTime
@@ -162,7 +164,7 @@ func (r *recording) lookup(raw json.RawMessage) error {
 
 	c.learn(old)
 	c.node = &node{kind: nodeCreate, contract: c, id: answer.Created.Event.NodeID}
-	c.offset = max(answer.Created.Event.Offset+r.shift, ident.Begin+1)
+	c.created[0] = max(answer.Created.Event.Offset+r.shift, ident.Begin+1)
 	c.home = r.s.primary()
 
 	return nil
@@ -181,7 +183,7 @@ func (r *recording) finish(party ident.Party) {
 	}
 
 	// Recorded command ids are those that the recorded party saw.
-	for _, u := range r.s.history {
+	for _, u := range r.v().history {
 		u.submitter = party
 	}
 }
@@ -190,7 +192,7 @@ func (r *recording) finish(party ident.Party) {
 func (s *Sandbox) know(parties ...ident.Party) {
 	for _, party := range parties {
 		if _, ok := s.parties[party]; !ok {
-			s.parties[party] = &partyState{}
+			s.parties[party] = &partyState{hosted: [maxValidators]bool{true}}
 			s.partyOrder = append(s.partyOrder, party)
 		}
 	}

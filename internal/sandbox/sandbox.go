@@ -9,32 +9,26 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// Sandbox is one network with one validator node. All its methods may be called at once from anywhere.
+// Sandbox is one network with one validator node, or two. All its methods may be called at once from anywhere.
 type Sandbox struct {
 	cfg    Config
-	faults faults
 	known  map[string]map[string]bool
 
-	streams sync.WaitGroup
-	closed  chan struct{}
+	closed chan struct{}
 
 	mu            sync.Mutex
 	rng           *rand.Rand
 	replay        bool
 	stopped       bool
-	history       []*update
-	end           ident.Offset
-	prunedTo      ident.Offset
+	validators    []*Validator // fixed at the start
 	effective     time.Time // the last ledger effective time
 	synchronizers []*synchronizer
 	contracts     map[ident.ContractID]*contract
 	order         []*contract // by creation
 	parties       map[ident.Party]*partyState
 	partyOrder    []ident.Party
-	participant   string
 	changed       chan struct{} // closed, and replaced, whenever an update is appended
 	ticks         uint64        // counts calls of Tick
-	open          map[*openStream]struct{}
 
 	amulet amuletState
 	acme   acmeState
@@ -43,6 +37,7 @@ type Sandbox struct {
 
 // partyState is what the network knows about one party.
 type partyState struct {
+	hosted      [maxValidators]bool // by which validators
 	preapproval *contract
 	holdings    []*contract // live ones it owns, by creation
 	offers      []*contract // live instructions it sends or receives
@@ -59,7 +54,12 @@ func New(cfg Config) (*Sandbox, error) {
 	defer s.mu.Unlock()
 
 	fingerprint := s.fingerprint()
-	s.participant = "participant::" + s.fingerprint()
+	s.addValidator()
+
+	if s.cfg.TwoValidators {
+		s.addValidator()
+	}
+
 	s.connect("global", "global-domain::"+fingerprint, 0)
 
 	if s.cfg.TwoSynchronizers {
@@ -102,7 +102,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		cfg: cfg, known: knownPackages(cfg.EventsV2), closed: make(chan struct{}),
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
-		changed: make(chan struct{}), open: map[*openStream]struct{}{},
+		changed: make(chan struct{}),
 		books: newBooks(),
 	}, nil
 }
@@ -116,8 +116,10 @@ func (s *Sandbox) Close() {
 	}
 	s.mu.Unlock()
 
-	s.CutStreams()
-	s.streams.Wait()
+	for _, v := range s.validators {
+		v.CutStreams()
+		v.streams.Wait()
+	}
 }
 
 // DSO is the admin party of Canton Coin.
@@ -166,23 +168,39 @@ func (s *Sandbox) sequence(home *synchronizer) time.Time {
 // micros cuts to the ledger's resolution.
 func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// appendUpdate numbers u and adds it to the history. Offsets have gaps: a node counts more than updates.
-func (s *Sandbox) appendUpdate(u *update) error {
+// room reports whether the history of every node takes n more updates.
+func (s *Sandbox) room(n int) error {
 	switch {
 	case s.replay:
 		return ErrReplay
 	case s.stopped:
 		return ErrClosed
-	case len(s.history) >= s.cfg.MaxUpdates:
-		return fmt.Errorf("history holds %d updates, prune first: %w", len(s.history), ErrFull)
 	}
 
-	u.offset = s.end + 1 + ident.Offset(s.rng.Int64N(maxOffsetStep))
+	for _, v := range s.validators {
+		if len(v.history)+n > s.cfg.MaxUpdates {
+			return fmt.Errorf("history holds %d updates, prune first: %w", len(v.history), ErrFull)
+		}
+	}
+
+	return nil
+}
+
+// appendUpdate sequences u and adds it to the history of every node that it concerns.
+func (s *Sandbox) appendUpdate(u *update) error {
+	if err := s.room(1); err != nil {
+		return err
+	}
+
 	u.id = ident.UpdateID(s.fingerprint())
 	u.recordTime = s.sequence(u.synchronizer)
 	u.traceparent = "00-" + s.hexDigits(traceBytes) + "-" + s.hexDigits(spanBytes) + "-01"
-	s.end = u.offset
-	s.history = append(s.history, u)
+
+	for _, v := range s.validators {
+		if v.sees(u) {
+			v.record(u)
+		}
+	}
 
 	return nil
 }
@@ -191,12 +209,4 @@ func (s *Sandbox) appendUpdate(u *update) error {
 func (s *Sandbox) publish() {
 	close(s.changed)
 	s.changed = make(chan struct{})
-}
-
-// LedgerEnd is the offset of the last update.
-func (s *Sandbox) LedgerEnd() ident.Offset {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.end
 }

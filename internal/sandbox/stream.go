@@ -17,22 +17,22 @@ func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded)
 
 // serve runs one websocket: the client's first message is the request, everything it sends later is ignored,
 // and an error is one message before the end.
-func (s *Sandbox) serve(
+func (v *Validator) serve(
 	w http.ResponseWriter, r *http.Request, run func(ctx context.Context, request []byte, send sender) error,
 ) {
-	if !s.enter() {
-		s.fail(w, r, newError(http.StatusConflict, grpcResourceLimit, categoryContention,
+	if !v.enter() {
+		v.fail(w, r, newError(http.StatusConflict, grpcResourceLimit, categoryContention,
 			"MAXIMUM_NUMBER_OF_STREAMS", "The maximum number of streams is reached."))
 
 		return
 	}
-	defer s.streams.Done()
+	defer v.streams.Done()
 
 	w.Header().Set("Sec-WebSocket-Protocol", protocolLedger)
 
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolLedger}})
 	if err != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "accept websocket", slog.Any("error", err))
+		v.cfg.Logger.DebugContext(r.Context(), "accept websocket", slog.Any("error", err))
 
 		return
 	}
@@ -42,8 +42,8 @@ func (s *Sandbox) serve(
 	defer cancel()
 
 	stream := &openStream{cut: func() { cancel(); _ = conn.CloseNow() }}
-	s.register(stream)
-	defer s.unregister(stream)
+	v.register(stream)
+	defer v.unregister(stream)
 
 	conn.SetReadLimit(maxRequestBody)
 
@@ -61,7 +61,7 @@ func (s *Sandbox) serve(
 		drain(ctx, conn)
 	}()
 
-	err = s.conduct(ctx, r, request, conn, run)
+	err = v.conduct(ctx, r, request, conn, run)
 	if err == nil && ctx.Err() == nil {
 		_ = conn.Close(websocket.StatusNormalClosure, "")
 	}
@@ -72,7 +72,7 @@ func (s *Sandbox) serve(
 }
 
 // conduct runs the stream, and tells an error of the ledger API in a message of its own.
-func (s *Sandbox) conduct(
+func (v *Validator) conduct(
 	ctx context.Context, r *http.Request, request []byte, conn *websocket.Conn,
 	run func(ctx context.Context, request []byte, send sender) error,
 ) error {
@@ -82,11 +82,11 @@ func (s *Sandbox) conduct(
 			return err
 		}
 
-		return conn.Write(ctx, websocket.MessageText, s.faults.garbled(raw))
+		return conn.Write(ctx, websocket.MessageText, v.faults.garbled(raw))
 	}
 
 	err := error(errUnauthenticated())
-	if s.token(r) == tokenValid {
+	if v.token(r) == tokenValid {
 		err = run(ctx, request, send)
 	}
 
@@ -109,55 +109,55 @@ func drain(ctx context.Context, conn *websocket.Conn) {
 	}
 }
 
-func (s *Sandbox) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (v *Validator) enter() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
-	if s.stopped || len(s.open) >= maxStreams {
+	if v.stopped || len(v.open) >= maxStreams {
 		return false
 	}
 
-	s.streams.Add(1)
+	v.streams.Add(1)
 
 	return true
 }
 
 // register adds a stream to those that CutStreams cuts. One that comes while the sandbox closes is cut at once.
-func (s *Sandbox) register(stream *openStream) {
-	s.mu.Lock()
-	s.open[stream] = struct{}{}
-	stopped := s.stopped
-	s.mu.Unlock()
+func (v *Validator) register(stream *openStream) {
+	v.mu.Lock()
+	v.open[stream] = struct{}{}
+	stopped := v.stopped
+	v.mu.Unlock()
 
 	if stopped {
 		stream.cut()
 	}
 }
 
-func (s *Sandbox) unregister(stream *openStream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (v *Validator) unregister(stream *openStream) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
-	delete(s.open, stream)
+	delete(v.open, stream)
 }
 
 // OpenStreams is how many websockets are open.
-func (s *Sandbox) OpenStreams() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (v *Validator) OpenStreams() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
-	return len(s.open)
+	return len(v.open)
 }
 
-func (s *Sandbox) streamUpdates(trees bool) http.HandlerFunc {
+func (v *Validator) streamUpdates(trees bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s.serve(w, r, func(ctx context.Context, request []byte, send sender) error {
+		v.serve(w, r, func(ctx context.Context, request []byte, send sender) error {
 			var req updatesRequest
 			if err := json.Unmarshal(request, &req); err != nil {
 				return errArgument("the first message cannot be read as a request")
 			}
 
-			c, err := s.openCursor(&req, trees)
+			c, err := v.openCursor(&req, trees)
 			if err != nil {
 				return err
 			}
@@ -167,14 +167,14 @@ func (s *Sandbox) streamUpdates(trees bool) http.HandlerFunc {
 	}
 }
 
-func (s *Sandbox) streamContracts(w http.ResponseWriter, r *http.Request) {
-	s.serve(w, r, func(_ context.Context, request []byte, send sender) error {
+func (v *Validator) streamContracts(w http.ResponseWriter, r *http.Request) {
+	v.serve(w, r, func(_ context.Context, request []byte, send sender) error {
 		var req contractsRequest
 		if err := json.Unmarshal(request, &req); err != nil {
 			return errArgument("the first message cannot be read as a request")
 		}
 
-		items, err := s.snapshot(&req)
+		items, err := v.snapshot(&req)
 		if err != nil {
 			return err
 		}

@@ -127,7 +127,7 @@ func (t *transaction) exercise(spec exercise, body func() (any, error)) error {
 
 // use checks that a contract is there to be used, and marks it archived when n consumes it.
 func (t *transaction) use(c *contract, n *node) error {
-	if c.archivedAt != 0 || t.consumed[c] != nil {
+	if !c.active() || t.consumed[c] != nil {
 		return fmt.Errorf("contract %s: %w", c.id, ErrInactive)
 	}
 
@@ -173,7 +173,7 @@ func (t *transaction) commit() (*update, error) {
 	}
 
 	for _, c := range t.created {
-		c.offset = u.offset
+		c.created = u.offsets
 		t.s.contracts[c.id] = c
 		t.s.order = append(t.s.order, c)
 
@@ -183,7 +183,7 @@ func (t *transaction) commit() (*update, error) {
 	}
 
 	for c, n := range t.consumed {
-		c.archivedAt, c.archivedBy = u.offset, n
+		c.archived, c.archivedBy = u.offsets, n
 	}
 
 	t.s.indexPayloads(t)

@@ -70,7 +70,7 @@ func (s *Sandbox) act(
 		return Receipt{}, err
 	}
 
-	r := Receipt{UpdateID: u.id, Offset: u.offset, RecordTime: u.recordTime}
+	r := Receipt{UpdateID: u.id, Offset: u.offsets[0], RecordTime: u.recordTime}
 	r.Instructions, r.Holdings = []ident.ContractID{}, []ident.ContractID{}
 
 	for _, c := range t.created {
@@ -173,7 +173,7 @@ func (t *transaction) settle(record *Transfer) {
 	}
 
 	t.onCommit = append(t.onCommit, func(u *update) {
-		record.UpdateID, record.Offset = u.id, u.offset
+		record.UpdateID, record.Offset = u.id, u.offsets[0]
 		t.s.books.transfers = append(t.s.books.transfers, record)
 	})
 }

@@ -17,30 +17,30 @@ import (
 
 // walletRoutes are the customers' wallets and the operator's levers, a language of the sandbox's own. When the
 // node demands a token they do too.
-func (s *Sandbox) walletRoutes(r chi.Router) {
-	r.Use(s.authorizeWallet)
+func (v *Validator) walletRoutes(r chi.Router) {
+	r.Use(v.authorizeWallet)
 
-	r.Get("/parties", s.getParties)
-	r.Post("/parties", s.postParty)
-	r.Post("/wallets/{party}/tap", s.postTap)
-	r.Post("/wallets/{party}/transfers", s.postTransfer)
-	r.Get("/wallets/{party}/holdings", s.getHoldings)
-	r.Get("/wallets/{party}/offers", s.getOffers)
-	r.Post("/wallets/{party}/offers/{cid}/accept", s.postOffer(s.Accept))
-	r.Post("/wallets/{party}/offers/{cid}/reject", s.postOffer(s.Reject))
-	r.Post("/wallets/{party}/offers/{cid}/withdraw", s.postOffer(s.Withdraw))
-	r.Post("/wallets/{party}/preapproval", s.onWallet(s.Preapprove))
-	r.Delete("/wallets/{party}/preapproval", s.onWallet(s.CancelPreapproval))
-	r.Post("/admin/prune", s.postPrune)
-	r.Post("/admin/expire-offers", s.postExpire)
-	r.Post("/admin/faults", s.postFaults)
-	r.Get("/admin/ledger", s.getLedger)
+	r.Get("/parties", v.getParties)
+	r.Post("/parties", v.postParty)
+	r.Post("/wallets/{party}/tap", v.postTap)
+	r.Post("/wallets/{party}/transfers", v.postTransfer)
+	r.Get("/wallets/{party}/holdings", v.getHoldings)
+	r.Get("/wallets/{party}/offers", v.getOffers)
+	r.Post("/wallets/{party}/offers/{cid}/accept", v.postOffer(v.Accept))
+	r.Post("/wallets/{party}/offers/{cid}/reject", v.postOffer(v.Reject))
+	r.Post("/wallets/{party}/offers/{cid}/withdraw", v.postOffer(v.Withdraw))
+	r.Post("/wallets/{party}/preapproval", v.onWallet(v.Preapprove))
+	r.Delete("/wallets/{party}/preapproval", v.onWallet(v.CancelPreapproval))
+	r.Post("/admin/prune", v.postPrune)
+	r.Post("/admin/expire-offers", v.postExpire)
+	r.Post("/admin/faults", v.postFaults)
+	r.Get("/admin/ledger", v.getLedger)
 }
 
-func (s *Sandbox) authorizeWallet(next http.Handler) http.Handler {
+func (v *Validator) authorizeWallet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.cfg.Token.IsZero() && !s.sameToken(bearer(r)) {
-			s.reply(w, r, http.StatusUnauthorized, obj{"error": "send the sandbox's token as a bearer token"})
+		if !v.cfg.Token.IsZero() && !v.sameToken(bearer(r)) {
+			v.reply(w, r, http.StatusUnauthorized, obj{"error": "send the sandbox's token as a bearer token"})
 
 			return
 		}
@@ -50,12 +50,12 @@ func (s *Sandbox) authorizeWallet(next http.Handler) http.Handler {
 }
 
 // reply writes an answer of the wallets, which are never at fault.
-func (s *Sandbox) reply(w http.ResponseWriter, r *http.Request, status int, value any) {
-	s.write(w, r, status, value, func(raw []byte) []byte { return raw })
+func (v *Validator) reply(w http.ResponseWriter, r *http.Request, status int, value any) {
+	v.write(w, r, status, value, func(raw []byte) []byte { return raw })
 }
 
 // refuse answers an error of the wallets.
-func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (v *Validator) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusInternalServerError
 
 	switch {
@@ -70,17 +70,17 @@ func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusServiceUnavailable
 	}
 
-	s.reply(w, r, status, obj{"error": err.Error()})
+	v.reply(w, r, status, obj{"error": err.Error()})
 }
 
-func (s *Sandbox) receipt(w http.ResponseWriter, r *http.Request, value any, err error) {
+func (v *Validator) receipt(w http.ResponseWriter, r *http.Request, value any, err error) {
 	if err != nil {
-		s.refuse(w, r, err)
+		v.refuse(w, r, err)
 
 		return
 	}
 
-	s.reply(w, r, http.StatusOK, value)
+	v.reply(w, r, http.StatusOK, value)
 }
 
 // strict reads a body in which an unknown member is an error: a mistyped amount must not become a default.
@@ -109,7 +109,7 @@ func pathParty(r *http.Request, name string) (string, error) {
 }
 
 // wallet runs an action of the wallet named in the path.
-func (s *Sandbox) wallet(
+func (v *Validator) wallet(
 	w http.ResponseWriter, r *http.Request, body any, act func(ident.Party) (any, error),
 ) {
 	name, err := pathParty(r, "party")
@@ -118,24 +118,24 @@ func (s *Sandbox) wallet(
 	}
 
 	if err != nil {
-		s.refuse(w, r, err)
+		v.refuse(w, r, err)
 
 		return
 	}
 
 	value, err := act(ident.Party(name))
-	s.receipt(w, r, value, err)
+	v.receipt(w, r, value, err)
 }
 
-func (s *Sandbox) onWallet(act func(ident.Party) (Receipt, error)) http.HandlerFunc {
+func (v *Validator) onWallet(act func(ident.Party) (Receipt, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s.wallet(w, r, nil, func(p ident.Party) (any, error) { return act(p) })
+		v.wallet(w, r, nil, func(p ident.Party) (any, error) { return act(p) })
 	}
 }
 
-func (s *Sandbox) postOffer(act func(ident.Party, ident.ContractID) (Receipt, error)) http.HandlerFunc {
+func (v *Validator) postOffer(act func(ident.Party, ident.ContractID) (Receipt, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s.wallet(w, r, nil, func(p ident.Party) (any, error) {
+		v.wallet(w, r, nil, func(p ident.Party) (any, error) {
 			cid, err := pathParty(r, "cid")
 			if err != nil {
 				return nil, err
@@ -146,47 +146,47 @@ func (s *Sandbox) postOffer(act func(ident.Party, ident.ContractID) (Receipt, er
 	}
 }
 
-func (s *Sandbox) getParties(w http.ResponseWriter, r *http.Request) {
-	s.reply(w, r, http.StatusOK, obj{"parties": s.Parties()})
+func (v *Validator) getParties(w http.ResponseWriter, r *http.Request) {
+	v.reply(w, r, http.StatusOK, obj{"parties": v.Parties()})
 }
 
-func (s *Sandbox) postParty(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postParty(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Hint string `json:"hint"`
 	}
 
 	if err := strict(r, &body); err != nil {
-		s.refuse(w, r, err)
+		v.refuse(w, r, err)
 
 		return
 	}
 
-	party, err := s.AllocateParty(body.Hint)
-	s.receipt(w, r, obj{"party": party}, err)
+	party, err := v.AllocateParty(body.Hint)
+	v.receipt(w, r, obj{"party": party}, err)
 }
 
 // postTap mints: Canton Coin unless another instrument is named.
-func (s *Sandbox) postTap(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postTap(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Amount     amount.Amount  `json:"amount"`
 		Instrument instrumentName `json:"instrument"`
 	}
 
-	s.wallet(w, r, &body, func(p ident.Party) (any, error) {
+	v.wallet(w, r, &body, func(p ident.Party) (any, error) {
 		if body.Instrument == (instrumentName{}) {
-			return s.Tap(p, body.Amount)
+			return v.Tap(p, body.Amount)
 		}
 
-		instrument, err := s.instrumentNamed(body.Instrument)
+		instrument, err := v.instrumentNamed(body.Instrument)
 		if err != nil {
 			return nil, err
 		}
 
-		if instrument == s.Amulet() {
-			return s.Tap(p, body.Amount)
+		if instrument == v.Amulet() {
+			return v.Tap(p, body.Amount)
 		}
 
-		return s.Mint(p, instrument, body.Amount)
+		return v.Mint(p, instrument, body.Amount)
 	})
 }
 
@@ -213,7 +213,7 @@ func (n *instrumentName) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-func (s *Sandbox) instrumentNamed(n instrumentName) (ident.Instrument, error) {
+func (v *Validator) instrumentNamed(n instrumentName) (ident.Instrument, error) {
 	switch n.short {
 	case "":
 		if n.full.ID == "" {
@@ -221,16 +221,16 @@ func (s *Sandbox) instrumentNamed(n instrumentName) (ident.Instrument, error) {
 		}
 
 		return n.full, nil
-	case s.Amulet().ID:
-		return s.Amulet(), nil
-	case s.AcmeToken().ID:
-		return s.AcmeToken(), nil
+	case v.Amulet().ID:
+		return v.Amulet(), nil
+	case v.AcmeToken().ID:
+		return v.AcmeToken(), nil
 	default:
 		return ident.Instrument{}, fmt.Errorf("instrument %.80q: %w", n.short, ErrUnknown)
 	}
 }
 
-func (s *Sandbox) postTransfer(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postTransfer(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Receiver      ident.Party    `json:"receiver"`
 		Amount        amount.Amount  `json:"amount"`
@@ -239,56 +239,56 @@ func (s *Sandbox) postTransfer(w http.ResponseWriter, r *http.Request) {
 		ExecuteBefore time.Time      `json:"executeBefore"`
 	}
 
-	s.wallet(w, r, &body, func(p ident.Party) (any, error) {
-		instrument, err := s.instrumentNamed(body.Instrument)
+	v.wallet(w, r, &body, func(p ident.Party) (any, error) {
+		instrument, err := v.instrumentNamed(body.Instrument)
 		if err != nil {
 			return nil, err
 		}
 
-		return s.Transfer(TransferRequest{
+		return v.Transfer(TransferRequest{
 			Sender: p, Receiver: body.Receiver, Instrument: instrument, Amount: body.Amount, Memo: body.Memo,
 			ExecuteBefore: body.ExecuteBefore,
 		})
 	})
 }
 
-func (s *Sandbox) getHoldings(w http.ResponseWriter, r *http.Request) {
-	s.wallet(w, r, nil, func(p ident.Party) (any, error) {
-		list, err := s.Holdings(p)
+func (v *Validator) getHoldings(w http.ResponseWriter, r *http.Request) {
+	v.wallet(w, r, nil, func(p ident.Party) (any, error) {
+		list, err := v.Holdings(p)
 
 		return obj{"holdings": list}, err
 	})
 }
 
-func (s *Sandbox) getOffers(w http.ResponseWriter, r *http.Request) {
-	s.wallet(w, r, nil, func(p ident.Party) (any, error) {
-		list, err := s.Offers(p)
+func (v *Validator) getOffers(w http.ResponseWriter, r *http.Request) {
+	v.wallet(w, r, nil, func(p ident.Party) (any, error) {
+		list, err := v.Offers(p)
 
 		return obj{"offers": list}, err
 	})
 }
 
-func (s *Sandbox) postPrune(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postPrune(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Offset ident.Offset `json:"offset"`
 	}
 
 	err := strict(r, &body)
 	if err == nil {
-		err = s.Prune(body.Offset)
+		err = v.Prune(body.Offset)
 	}
 
-	s.receipt(w, r, obj{"offset": body.Offset}, err)
+	v.receipt(w, r, obj{"offset": body.Offset}, err)
 }
 
-func (s *Sandbox) postExpire(w http.ResponseWriter, r *http.Request) {
-	made, err := s.ExpireOffers()
-	s.receipt(w, r, obj{"updates": made}, err)
+func (v *Validator) postExpire(w http.ResponseWriter, r *http.Request) {
+	made, err := v.ExpireOffers()
+	v.receipt(w, r, obj{"updates": made}, err)
 }
 
 // postFaults makes the node fail as asked. What lasts (down, rejectTokens) lasts until it is set to false; a
 // member that is left out changes nothing.
-func (s *Sandbox) postFaults(w http.ResponseWriter, r *http.Request) {
+func (v *Validator) postFaults(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		CutStreams   bool  `json:"cutStreams"`
 		GarbleNext   bool  `json:"garbleNext"`
@@ -297,31 +297,31 @@ func (s *Sandbox) postFaults(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if err := strict(r, &body); err != nil {
-		s.refuse(w, r, err)
+		v.refuse(w, r, err)
 
 		return
 	}
 
 	if body.Down != nil {
-		s.SetDown(*body.Down)
+		v.SetDown(*body.Down)
 	}
 
 	if body.RejectTokens != nil {
-		s.RejectTokens(*body.RejectTokens)
+		v.RejectTokens(*body.RejectTokens)
 	}
 
 	if body.CutStreams {
-		s.CutStreams()
+		v.CutStreams()
 	}
 
 	if body.GarbleNext {
-		s.GarbleNext()
+		v.GarbleNext()
 	}
 
-	s.reply(w, r, http.StatusOK, obj{"openStreams": s.OpenStreams()})
+	v.reply(w, r, http.StatusOK, obj{"openStreams": v.OpenStreams()})
 }
 
-func (s *Sandbox) getLedger(w http.ResponseWriter, r *http.Request) {
-	oracle, err := s.Oracle()
-	s.receipt(w, r, oracle, err)
+func (v *Validator) getLedger(w http.ResponseWriter, r *http.Request) {
+	oracle, err := v.Oracle()
+	v.receipt(w, r, oracle, err)
 }

@@ -99,7 +99,7 @@ func (s *Sandbox) instruction(id ident.ContractID) (*contract, error) {
 		return nil, fmt.Errorf("instruction %.150q: %w", string(id), ErrUnknown)
 	}
 
-	if c.archivedAt != 0 {
+	if !c.active() {
 		return nil, fmt.Errorf("instruction %s: %w", id, ErrInactive)
 	}
 

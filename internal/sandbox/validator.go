@@ -1,0 +1,180 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sort"
+	"strconv"
+	"sync"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// maxValidators is how many nodes one sandbox can play: enough for a party on two of them.
+const maxValidators = 2
+
+// offsets are the positions of one update on each validator. An offset means nothing on another node.
+type offsets [maxValidators]ident.Offset
+
+// unseen is the offset of an update on a validator that hosts nobody whom it concerns. Streams begin after it.
+const unseen = ident.Begin
+
+// Validator is one node of the network: the parties it hosts, the updates it saw, and its JSON Ledger API. Nodes share
+// the ledger; each numbers, prunes, answers and fails on its own.
+type Validator struct {
+	*Sandbox
+
+	index       int
+	participant string
+	faults      faults
+
+	streams sync.WaitGroup
+
+	// Guarded by Sandbox.mu.
+	history  []*update // what it saw, ascending offsets
+	end      ident.Offset
+	prunedTo ident.Offset
+	open     map[*openStream]struct{}
+}
+
+func (s *Sandbox) addValidator() *Validator {
+	v := &Validator{Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{}}
+	v.participant = "participant"
+
+	if v.index > 0 {
+		v.participant += strconv.Itoa(v.index + 1)
+	}
+
+	v.participant += "::" + s.fingerprint()
+	s.validators = append(s.validators, v)
+
+	return v
+}
+
+// Validators are the network's nodes; the first hosts the network's own parties.
+func (s *Sandbox) Validators() []*Validator { return slices.Clone(s.validators) }
+
+// first is the node that hosts the network's own parties and, where nothing else is said, everybody.
+func (s *Sandbox) first() *Validator { return s.validators[0] }
+
+// hosts reports whether a party lives on this node.
+func (v *Validator) hosts(party ident.Party) bool {
+	state, ok := v.parties[party]
+
+	return ok && state.hosted[v.index]
+}
+
+// sees reports whether an update concerns anybody on this node.
+func (v *Validator) sees(u *update) bool {
+	switch {
+	case len(v.validators) == 1:
+		return true
+	case u.kind == updateTopology:
+		return v.hosts(u.party)
+	case u.moved != nil:
+		return slices.ContainsFunc(u.moved.stakeholders(), v.hosts)
+	}
+
+	return slices.ContainsFunc(u.nodes, func(n *node) bool { return slices.ContainsFunc(n.witnesses, v.hosts) })
+}
+
+// nextOffset is the offset of the node's next update. Offsets have gaps: a node counts more than updates.
+func (v *Validator) nextOffset() ident.Offset {
+	v.end += 1 + ident.Offset(v.rng.Int64N(maxOffsetStep))
+
+	return v.end
+}
+
+// record adds an update to the node's history.
+func (v *Validator) record(u *update) {
+	u.offsets[v.index] = v.nextOffset()
+	v.history = append(v.history, u)
+}
+
+// after is the index of the first update of the node's history past offset.
+func (v *Validator) after(offset ident.Offset) int {
+	return sort.Search(len(v.history), func(i int) bool { return v.history[i].offsets[v.index] > offset })
+}
+
+// LedgerEnd is the offset of the node's last update.
+func (v *Validator) LedgerEnd() ident.Offset {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	return v.end
+}
+
+// LedgerEnd is the offset of the last update on the first validator.
+func (s *Sandbox) LedgerEnd() ident.Offset { return s.first().LedgerEnd() }
+
+// Prune makes the node forget every update up to and including offset, and every contract archived by then. Streams
+// that are still behind it end with PARTICIPANT_PRUNED_DATA_ACCESSED.
+func (v *Validator) Prune(offset ident.Offset) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	if offset <= v.prunedTo || offset > v.end {
+		return fmt.Errorf("%w: prune up to %d: want more than %d and at most %d",
+			ErrInvalid, offset, v.prunedTo, v.end)
+	}
+
+	kept := v.history[v.after(offset):]
+	v.history = append(make([]*update, 0, len(kept)), kept...)
+	v.prunedTo = offset
+	v.forget()
+	v.publish()
+
+	return nil
+}
+
+// forget drops the contracts whose end every node that saw them has pruned.
+func (s *Sandbox) forget() {
+	live := make([]*contract, 0, len(s.order))
+
+	for _, c := range s.order {
+		if c.active() || !s.prunedEverywhere(c) {
+			live = append(live, c)
+		} else {
+			delete(s.contracts, c.id)
+		}
+	}
+
+	s.order = live
+}
+
+func (s *Sandbox) prunedEverywhere(c *contract) bool {
+	return !slices.ContainsFunc(s.validators, func(v *Validator) bool { return c.archived[v.index] > v.prunedTo })
+}
+
+// PrunedUpTo is the offset up to which the node's history is gone; 0 when it was never pruned.
+func (v *Validator) PrunedUpTo() ident.Offset {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	return v.prunedTo
+}
+
+// Handler serves the first validator's APIs; see Validator.Handler.
+func (s *Sandbox) Handler() http.Handler { return s.first().Handler() }
+
+// CutStreams breaks every open stream of the first validator; see Validator.CutStreams.
+func (s *Sandbox) CutStreams() { s.first().CutStreams() }
+
+// SetDown makes the first validator unreachable; see Validator.SetDown.
+func (s *Sandbox) SetDown(down bool) { s.first().SetDown(down) }
+
+// GarbleNext damages the first validator's next answer; see Validator.GarbleNext.
+func (s *Sandbox) GarbleNext() { s.first().GarbleNext() }
+
+// RejectTokens makes the first validator refuse every token; see Validator.RejectTokens.
+func (s *Sandbox) RejectTokens(reject bool) { s.first().RejectTokens(reject) }
+
+// OpenStreams is how many websockets are open on the first validator.
+func (s *Sandbox) OpenStreams() int { return s.first().OpenStreams() }
+
+// Prune prunes the first validator.
+func (s *Sandbox) Prune(offset ident.Offset) error { return s.first().Prune(offset) }
+
+// PrunedUpTo is the offset up to which the first validator's history is gone.
+func (s *Sandbox) PrunedUpTo() ident.Offset { return s.first().PrunedUpTo() }
