@@ -32,7 +32,7 @@ func (s *Sandbox) openRegistry(admin ident.Party) error {
 		return nil
 	}
 
-	t := s.begin(admin, s.primary())
+	t := s.begin(s.primary(), admin)
 	views := s.factoryViews(admin)
 	views[ifaceBurnMint()] = obj{"admin": admin, "meta": meta()}
 
@@ -157,7 +157,11 @@ func (t *transaction) offerAcme(p *plan) (any, error) {
 
 func (t *transaction) createAcmeInstruction(o *offer) (*contract, error) {
 	status := variant{"TransferPendingReceiverAcceptance", obj{}}
+	signatories := []ident.Party{o.transfer.Instrument.Admin, o.transfer.Sender}
+
+	// Once accepted it carries the receiver's agreement, without which its registrar could not complete it.
 	if o.waiting {
+		signatories = append(signatories, o.transfer.Receiver)
 		status = variant{"TransferPendingInternalWorkflow", obj{
 			"pendingActions": [][]string{{string(o.transfer.Instrument.Admin), "approve"}},
 		}}
@@ -173,7 +177,7 @@ func (t *transaction) createAcmeInstruction(o *offer) (*contract, error) {
 		argument: obj{
 			"original": original, "transfer": o.transfer, "lockedHolding": o.locked.id, "status": status,
 		},
-		signatories: []ident.Party{o.transfer.Instrument.Admin, o.transfer.Sender},
+		signatories: union(signatories),
 		observers:   []ident.Party{o.transfer.Receiver},
 		views: map[ident.Name]any{ifaceInstruction(): instructionView{
 			Original: original, Transfer: o.transfer, Status: status, Meta: meta(),

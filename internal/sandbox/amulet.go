@@ -46,7 +46,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 
 	s.amulet.provider = provider
 
-	t := s.begin(s.amulet.dso, s.primary())
+	t := s.begin(s.primary(), s.amulet.dso)
 	record := func(module, entity string, argument any, views map[ident.Name]any) *contract {
 		if err != nil {
 			return nil
@@ -160,9 +160,9 @@ func (t *transaction) amuletContext(extra obj) extraArgs {
 
 	if t.s.cfg.Shape == ShapeRecorded {
 		context["amulet-rules"] = avContract(t.s.amulet.rules.id)
-		context["open-round"] = avContract(t.s.amulet.round.id)
+		context["open-round"] = avContract(t.round.id)
 	} else {
-		context["external-party-config-state"] = avContract(t.s.amulet.config.id)
+		context["external-party-config-state"] = avContract(t.config.id)
 	}
 
 	maps.Copy(context, extra)

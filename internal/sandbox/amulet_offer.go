@@ -14,7 +14,7 @@ func (t *transaction) offerAmulet(p *plan) (any, error) {
 		return t.offerAmuletRecorded(p)
 	}
 
-	t.fetch(t.s.amulet.config)
+	t.fetch(t.config)
 	t.fetchAll(p.inputs)
 
 	if err := t.spend(p.inputs); err != nil {

@@ -46,7 +46,7 @@ func (t *transaction) rulesTransfer(p *plan, o output, acting []ident.Party) (*s
 			"context": t.paymentContext(), "expectedDso": t.s.amulet.dso,
 		},
 	}, func() (any, error) {
-		t.fetch(t.s.amulet.round)
+		t.fetch(t.round)
 
 		if err := t.spend(p.inputs); err != nil {
 			return nil, err
@@ -224,7 +224,7 @@ func (t *transaction) offerAmuletRecorded(p *plan) (any, error) {
 			}},
 		},
 	}, func() (any, error) {
-		t.fetch(t.s.amulet.round)
+		t.fetch(t.round)
 
 		return obj{"fees": []amount.Amount{expected}}, nil
 	})
@@ -240,7 +240,7 @@ func (t *transaction) offerAmuletRecorded(p *plan) (any, error) {
 	}
 
 	t.fetchAll(p.inputs)
-	t.fetch(t.s.amulet.round)
+	t.fetch(t.round)
 
 	own := output{receiver: p.sender(), amount: locked, lock: p}
 

@@ -69,7 +69,7 @@ func (t *transaction) acceptPreapproval(proposal *contract, receiver ident.Party
 				"expiresAt": damlTime(expiresAt), "expectedDso": dso,
 			},
 		}, func() (any, error) {
-			t.fetch(t.s.amulet.round)
+			t.fetch(t.round)
 
 			var err error
 
@@ -101,7 +101,7 @@ func (t *transaction) acceptPreapproval(proposal *contract, receiver ident.Party
 
 func (t *transaction) paymentContext() obj {
 	return obj{
-		"openMiningRound": t.s.amulet.round.id, "issuingMiningRounds": []string{}, "validatorRights": []string{},
+		"openMiningRound": t.round.id, "issuingMiningRounds": []string{}, "validatorRights": []string{},
 		"featuredAppRight": nil,
 	}
 }
@@ -112,7 +112,7 @@ func (t *transaction) tapAmulet(receiver ident.Party, value amount.Amount) error
 		return fmt.Errorf("%w: tap %s: want more than 0 and at most %d", ErrInvalid, value.Short(), maxTap)
 	}
 
-	rules, round := t.s.amulet.rules, t.s.amulet.round
+	rules, round := t.s.amulet.rules, t.round
 	argument := obj{"receiver": receiver, "amount": value, "openRound": round.id}
 	reason := tapReason
 
@@ -157,7 +157,7 @@ func (t *transaction) burnAmulet(owner ident.Party, value amount.Amount, inputs 
 			"trafficAmount": "200000", "expectedDso": t.s.amulet.dso,
 		},
 	}, func() (any, error) {
-		t.fetch(t.s.amulet.round)
+		t.fetch(t.round)
 
 		if err := t.spend(inputs); err != nil {
 			return nil, err
@@ -190,10 +190,10 @@ func (t *transaction) expireDust(c *contract) error {
 	h := holdingOf(c)
 
 	return t.exercise(exercise{
-		on: c, choice: t.choiceName("Amulet_Expire"), argument: obj{"roundCid": t.s.amulet.round.id},
+		on: c, choice: t.choiceName("Amulet_Expire"), argument: obj{"roundCid": t.round.id},
 		acting: []ident.Party{t.s.amulet.dso}, consuming: true,
 	}, func() (any, error) {
-		t.fetch(t.s.amulet.round)
+		t.fetch(t.round)
 
 		if err := t.logBurn(t.s.amulet.externalRules, h.owner, h.amount, []*contract{c}, nil); err != nil {
 			return nil, err

@@ -74,7 +74,7 @@ func (t *transaction) sendAmulet(p *plan, approval *contract) (any, error) {
 		return t.sendAmuletRecorded(p, approval)
 	}
 
-	t.fetch(t.s.amulet.config)
+	t.fetch(t.config)
 	t.fetchAll(p.inputs)
 	t.fetch(approval, p.sender())
 
@@ -85,12 +85,12 @@ func (t *transaction) sendAmulet(p *plan, approval *contract) (any, error) {
 	err := t.exercise(exercise{
 		on: approval, choice: "TransferPreapproval_SendV2", acting: []ident.Party{p.sender()},
 		argument: obj{
-			"context": obj{"externalPartyConfigState": t.s.amulet.config.id, "featuredAppRight": nil},
+			"context": obj{"externalPartyConfigState": t.config.id, "featuredAppRight": nil},
 			"inputs":  inputsOf(p.inputs), "amount": p.transfer.Amount, "sender": p.sender(),
 			"description": description(p), "meta": p.transfer.Meta,
 		},
 	}, func() (any, error) {
-		t.fetch(t.s.amulet.config)
+		t.fetch(t.config)
 
 		var err error
 		if received, change, err = t.settleAmulet(p); err != nil {
@@ -167,7 +167,7 @@ func (t *transaction) mergeAmulet(p *plan) (any, error) {
 		return t.mergeAmuletRecorded(p)
 	}
 
-	t.fetch(t.s.amulet.config)
+	t.fetch(t.config)
 
 	locked, opened, err := t.openExpired(p)
 	if err != nil {
@@ -228,15 +228,15 @@ func (t *transaction) unlock(c *contract, choice string, acting []ident.Party, r
 	argument := obj{}
 
 	if recorded {
-		argument["openRoundCid"] = t.s.amulet.round.id
+		argument["openRoundCid"] = t.round.id
 	}
 
 	err := t.exercise(exercise{on: c, choice: choice, argument: argument, acting: acting, consuming: true},
 		func() (any, error) {
 			if recorded {
-				t.fetch(t.s.amulet.round)
+				t.fetch(t.round)
 			} else {
-				t.fetch(t.s.amulet.config)
+				t.fetch(t.config)
 			}
 
 			var err error

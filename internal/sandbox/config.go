@@ -157,6 +157,8 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrUnknown: no such party, contract or instrument here.
 	ErrUnknown = errors.New("unknown")
+	// ErrUnauthorized: a party that would have to agree has not.
+	ErrUnauthorized = errors.New("not authorized")
 	// ErrInactive: the contract is archived already.
 	ErrInactive = errors.New("contract is not active")
 	// ErrFunds: the wallet's unlocked holdings do not cover the amount (and fees).

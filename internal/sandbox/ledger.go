@@ -85,6 +85,7 @@ type node struct {
 	argument  json.RawMessage
 	result    json.RawMessage
 	acting    []ident.Party
+	authority []ident.Party // of a fetch: who had agreed where it was made
 	informed  []ident.Party // choice observers
 	consuming bool
 	transient bool // creates or archives a contract that lives only inside this transaction
@@ -119,12 +120,14 @@ type update struct {
 	offsets      offsets
 	commandID    string
 	workflowID   string
-	submitter    ident.Party
+	submitters   []ident.Party
 	effectiveAt  time.Time
 	recordTime   time.Time
 	synchronizer *synchronizer
 	traceparent  string
 	trafficCost  int64
+	signed       bool // by external parties; externalHash is what they signed
+	externalHash [32]byte
 	nodes        []*node // in pre-order, node ids ascending
 
 	moved *contract // for reassignments
@@ -181,4 +184,3 @@ func union(groups ...[]ident.Party) []ident.Party {
 
 	return slices.Compact(all)
 }
-

@@ -97,7 +97,7 @@ func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	}
 
 	// The command and its cost are the submitting party's own business.
-	if own := f.transactions.witnessed([]ident.Party{u.submitter}); len(own) > 0 {
+	if own := f.transactions.witnessed(u.submitters); len(own) > 0 {
 		head.CommandID = u.commandID
 	}
 

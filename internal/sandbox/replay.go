@@ -184,7 +184,7 @@ func (r *recording) finish(party ident.Party) {
 
 	// Recorded command ids are those that the recorded party saw.
 	for _, u := range r.v().history {
-		u.submitter = party
+		u.submitters = []ident.Party{party}
 	}
 }
 

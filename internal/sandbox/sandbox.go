@@ -11,8 +11,8 @@ import (
 
 // Sandbox is one network with one validator node, or two. All its methods may be called at once from anywhere.
 type Sandbox struct {
-	cfg    Config
-	known  map[string]map[string]bool
+	cfg   Config
+	known map[string]map[string]bool
 
 	closed chan struct{}
 
@@ -21,7 +21,7 @@ type Sandbox struct {
 	replay        bool
 	stopped       bool
 	validators    []*Validator // fixed at the start
-	effective     time.Time // the last ledger effective time
+	effective     time.Time    // the last ledger effective time
 	synchronizers []*synchronizer
 	contracts     map[ident.ContractID]*contract
 	order         []*contract // by creation
@@ -103,7 +103,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
 		changed: make(chan struct{}),
-		books: newBooks(),
+		books:   newBooks(),
 	}, nil
 }
 

@@ -6,31 +6,73 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// contractIDInfix separates the discriminator of a contract id from its suffix (contract id version 1).
-const contractIDInfix = "ca111220"
-
 // transaction is a transaction under construction. Nothing of it reaches the ledger before commit, so a
 // transaction that fails half way is simply dropped. It is used under Sandbox.mu.
 type transaction struct {
-	s         *Sandbox
-	home      *synchronizer
-	submitter ident.Party
-	at        time.Time // ledger effective time: what the token logic calls now
-	roots     []*node
-	parent    *node
-	created   []*contract
-	consumed  map[*contract]*node
-	onCommit  []func(*update)
+	s          *Sandbox
+	home       *synchronizer
+	submitters []ident.Party
+	at         time.Time // ledger effective time: what the token logic calls now
+	seed       seed
+	made       uint64 // contract ids made from the seed so far
+	roots      []*node
+	parent     *node
+	authority  []ident.Party // of the action under construction: who has agreed to what it does
+	reach      reach
+	created    []*contract
+	consumed   map[*contract]*node
+	inputs     map[*contract]struct{} // used and not made here
+	bounds     bounds
+	nodes      []*node // once it is complete, in pre-order
+	failed     error   // see fail
+	onCommit   []func(*update)
+
+	// The network's contracts that this transaction goes by.
+	config *contract // ExternalPartyConfigState
+	round  *contract // OpenMiningRound
 }
 
-func (s *Sandbox) begin(submitter ident.Party, home *synchronizer) *transaction {
+// reach is which contracts a submission may use: those that its parties see, and those disclosed to it. The zero value
+// reaches everything, as the network's own wallets do.
+type reach struct {
+	limited   bool
+	parties   []ident.Party // sorted
+	disclosed map[*contract]struct{}
+}
+
+func (r reach) includes(c *contract) bool {
+	if !r.limited {
+		return true
+	}
+
+	if _, ok := r.disclosed[c]; ok {
+		return true
+	}
+
+	return slices.ContainsFunc(r.parties, func(p ident.Party) bool {
+		return slices.Contains(c.signatories, p) || slices.Contains(c.observers, p)
+	})
+}
+
+func (s *Sandbox) begin(home *synchronizer, submitters ...ident.Party) *transaction {
+	return s.beginAt(home, s.ledgerTime(), s.newSeed(), submitters)
+}
+
+// beginAt begins a transaction that is a function of its seed, of the time and of the ledger: the same three give the
+// same transaction again.
+func (s *Sandbox) beginAt(home *synchronizer, at time.Time, from seed, submitters []ident.Party) *transaction {
+	parties := union(submitters)
+
 	return &transaction{
-		s: s, home: home, submitter: submitter, at: s.ledgerTime(), consumed: map[*contract]*node{},
+		s: s, home: home, submitters: parties, authority: parties, at: at, seed: from,
+		consumed: map[*contract]*node{}, inputs: map[*contract]struct{}{},
+		config: s.amulet.config, round: s.amulet.round,
 	}
 }
 
@@ -54,13 +96,17 @@ func (t *transaction) add(n *node) {
 }
 
 func (t *transaction) create(spec creation) (*contract, error) {
+	if missing := lacking(t.authority, spec.signatories); missing != "" {
+		return nil, fmt.Errorf("create %s without the authority of %s: %w", spec.template.Entity, missing, ErrUnauthorized)
+	}
+
 	argument, err := encodeValue(spec.argument)
 	if err != nil {
 		return nil, err
 	}
 
 	c := &contract{
-		id: t.s.newContractID(), template: spec.template, packageName: spec.packageName, argument: argument,
+		id: t.newContractID(), template: spec.template, packageName: spec.packageName, argument: argument,
 		signatories: spec.signatories, observers: spec.observers, createdAt: t.at, payload: spec.payload, home: t.home,
 	}
 
@@ -105,16 +151,24 @@ func (t *transaction) exercise(spec exercise, body func() (any, error)) error {
 		acting: spec.acting, informed: spec.observers, consuming: spec.consuming,
 	}
 
+	if missing := lacking(t.authority, spec.acting); missing != "" {
+		return fmt.Errorf("exercise %s without the authority of %s: %w", spec.choice, missing, ErrUnauthorized)
+	}
+
 	if err := t.use(spec.on, n); err != nil {
 		return err
 	}
 
 	t.add(n)
 
-	outer := t.parent
-	t.parent = n
+	outer, before := t.parent, t.authority
+	t.parent, t.authority = n, union(spec.on.signatories, spec.acting)
 	result, err := body()
-	t.parent = outer
+	t.parent, t.authority = outer, before
+
+	if err == nil {
+		err = t.failed
+	}
 
 	if err != nil {
 		return err
@@ -127,8 +181,8 @@ func (t *transaction) exercise(spec exercise, body func() (any, error)) error {
 
 // use checks that a contract is there to be used, and marks it archived when n consumes it.
 func (t *transaction) use(c *contract, n *node) error {
-	if !c.active() || t.consumed[c] != nil {
-		return fmt.Errorf("contract %s: %w", c.id, ErrInactive)
+	if err := t.look(c); err != nil {
+		return err
 	}
 
 	if c.home != t.home && !c.anywhere {
@@ -142,15 +196,54 @@ func (t *transaction) use(c *contract, n *node) error {
 	return nil
 }
 
-// fetch adds a node without an event.
+// look checks that a contract is there to be looked at, and remembers it as one that the transaction depends on.
+func (t *transaction) look(c *contract) error {
+	switch {
+	case c == nil || !t.reach.includes(c) && !t.makes(c):
+		return fmt.Errorf("contract %s: %w", nameOf(c), ErrUnknown)
+	case !c.active() || t.consumed[c] != nil:
+		return fmt.Errorf("contract %s: %w", c.id, ErrInactive)
+	}
+
+	if !t.makes(c) {
+		t.inputs[c] = struct{}{}
+	}
+
+	return nil
+}
+
+func (t *transaction) makes(c *contract) bool { return slices.Contains(t.created, c) }
+
+func nameOf(c *contract) ident.ContractID {
+	if c == nil {
+		return "(none)"
+	}
+
+	return c.id
+}
+
+// fetch adds a node without an event. A contract that cannot be looked at fails the choice that is being exercised.
 func (t *transaction) fetch(c *contract, acting ...ident.Party) {
-	t.add(&node{kind: nodeFetch, contract: c, acting: acting, last: 0})
+	if err := t.look(c); err != nil {
+		t.fail(err)
+
+		return
+	}
+
+	t.add(&node{kind: nodeFetch, contract: c, acting: acting, authority: t.authority})
 }
 
 // fetchAll looks at every input, as the choices of Canton Coin do before they spend any.
 func (t *transaction) fetchAll(inputs []*contract) {
 	for _, c := range inputs {
 		t.fetch(c)
+	}
+}
+
+// fail makes the transaction one that cannot be committed; the first reason counts.
+func (t *transaction) fail(err error) {
+	if t.failed == nil {
+		t.failed = err
 	}
 }
 
@@ -163,9 +256,27 @@ func (t *transaction) archive(c *contract) error {
 
 // commit puts the transaction on the ledger, all of it at once.
 func (t *transaction) commit() (*update, error) {
-	u := &update{
-		kind: updateTransaction, submitter: t.submitter, effectiveAt: t.at, synchronizer: t.home,
-		nodes: number(t.roots), commandID: t.s.newCommandID(), trafficCost: t.s.trafficCost(),
+	return t.commitAs(&update{effectiveAt: t.at, commandID: t.s.newCommandID()})
+}
+
+// finish numbers the nodes; after it nothing can be added.
+func (t *transaction) finish() []*node {
+	if t.nodes == nil {
+		t.nodes = number(t.roots)
+	}
+
+	return t.nodes
+}
+
+// commitAs puts the transaction on the ledger under what u says of its submission.
+func (t *transaction) commitAs(u *update) (*update, error) {
+	if t.failed != nil {
+		return nil, t.failed
+	}
+
+	u.kind, u.submitters, u.synchronizer, u.nodes = updateTransaction, t.submitters, t.home, t.finish()
+	if u.trafficCost == 0 {
+		u.trafficCost = t.trafficCost()
 	}
 
 	if err := t.s.appendUpdate(u); err != nil {
@@ -215,10 +326,6 @@ func encodeValue(value any) (json.RawMessage, error) {
 	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
-func (s *Sandbox) newContractID() ident.ContractID {
-	return ident.ContractID("00" + s.hexDigits(hashBytes) + contractIDInfix + s.hexDigits(hashBytes))
-}
-
 // hexDigits returns n random bytes in hex.
 func (s *Sandbox) hexDigits(n int) string {
 	raw := make([]byte, n)
@@ -235,9 +342,10 @@ func (s *Sandbox) newCommandID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// trafficCost is what a submission cost in bytes of traffic; real ones are near 20 kB (node operations guide).
-func (s *Sandbox) trafficCost() int64 {
-	const least, spread = 12_000, 12_000
+// trafficCost is what a submission costs in bytes of traffic: real ones are near 20 kB (node operations guide), more
+// for larger transactions.
+func (t *transaction) trafficCost() int64 {
+	const base, each = 8_000, 900
 
-	return least + s.rng.Int64N(spread)
+	return base + each*int64(len(t.finish()))
 }

@@ -52,15 +52,24 @@ func Memo(text string) *string { return new(text) }
 func (s *Sandbox) act(
 	submitter ident.Party, home *synchronizer, build func(*transaction) error,
 ) (Receipt, error) {
+	return s.actTogether([]ident.Party{submitter}, home, build)
+}
+
+// actTogether runs build in a transaction that several parties submit, and commits it.
+func (s *Sandbox) actTogether(
+	submitters []ident.Party, home *synchronizer, build func(*transaction) error,
+) (Receipt, error) {
 	if s.replay {
 		return Receipt{}, ErrReplay
 	}
 
-	if _, err := s.party(submitter); err != nil {
-		return Receipt{}, err
+	for _, submitter := range submitters {
+		if _, err := s.party(submitter); err != nil {
+			return Receipt{}, err
+		}
 	}
 
-	t := s.begin(submitter, home)
+	t := s.begin(home, submitters...)
 	if err := build(t); err != nil {
 		return Receipt{}, err
 	}

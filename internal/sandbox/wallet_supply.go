@@ -92,7 +92,7 @@ func (s *Sandbox) Mint(owner ident.Party, instrument ident.Instrument, value amo
 		return Receipt{}, err
 	}
 
-	return s.act(instrument.Admin, s.primary(), func(t *transaction) error {
+	return s.actTogether([]ident.Party{instrument.Admin, owner}, s.primary(), func(t *transaction) error {
 		t.onCommit = append(t.onCommit, func(*update) { count(s.books.minted, instrument, value) })
 
 		return t.mintAcme(instrument, owner, value)
@@ -108,7 +108,12 @@ func (s *Sandbox) Burn(owner ident.Party, instrument ident.Instrument, value amo
 		return Receipt{}, fmt.Errorf("%w: burn %s", ErrInvalid, value.Short())
 	}
 
-	return s.act(owner, s.home(owner, instrument), func(t *transaction) error {
+	submitters := []ident.Party{owner}
+	if instrument != s.Amulet() {
+		submitters = append(submitters, instrument.Admin) // burning takes the registry's agreement too
+	}
+
+	return s.actTogether(submitters, s.home(owner, instrument), func(t *transaction) error {
 		inputs, total, err := t.selectInputs(owner, instrument, value)
 		if err != nil {
 			return err
