@@ -72,8 +72,8 @@ type Rules struct {
 type Rounds struct {
 	Open    []Contract
 	Issuing []Contract
-	// Newest is the number of the last of Open, Earliest that of the first.
-	Newest, Earliest int64
+	// Earliest is the number of the first of Open.
+	Earliest int64
 	// Fresh is how long clients may keep the answer.
 	Fresh time.Duration
 }
