@@ -21,7 +21,13 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.SetOutput(output)
 	set.StringVar(&o.listen, "listen", "127.0.0.1:7575", "`address` to serve on")
 	set.Uint64Var(&o.seed, "seed", 1, "decides every random choice")
-	set.StringVar(&o.version, "version", string(sandbox.V35), "node version to play: 3.4.12, 3.5.1 or 3.6.0")
+	o.version = string(sandbox.V35)
+	set.Func("canton", "node `release` to play: 3.3, 3.4, 3.5 or 3.6 (default 3.5)", func(release string) error {
+		version, err := sandbox.ParseVersion(release)
+		o.version = string(version)
+
+		return err
+	})
 	set.StringVar(&o.shape, "shape", string(sandbox.ShapeCurrent), "Canton Coin transactions: current or recorded")
 	set.BoolVar(&o.eventsV2, "events-v2", false, "add token standard V2 events and views")
 	set.StringVar(&o.workflow, "acme-workflow", string(sandbox.AcmeDirect), "AcmeToken accepts: direct or pending")

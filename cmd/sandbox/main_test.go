@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/canton-exchange/suite/internal/sandbox"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +49,7 @@ func TestBadFlags(t *testing.T) {
 
 	for _, args := range [][]string{
 		{"-nonsense"}, {"extra"}, {"-traffic", "-1"}, {"-traffic", "1", "-treasury", ""},
-		{"-traffic", "1", "-replay", "file"}, {"-seed", "x"},
+		{"-traffic", "1", "-replay", "file"}, {"-seed", "x"}, {"-canton", "3.2"}, {"-canton", "3.4.12"}, {"-version", "3.5"},
 	} {
 		_, err := parse(args, env(), io.Discard)
 		require.Error(t, err, args)
@@ -55,6 +57,26 @@ func TestBadFlags(t *testing.T) {
 
 	_, err := parse(nil, env("SANDBOX_TRAFFIC", "many"), io.Discard)
 	require.ErrorIs(t, err, errUsage)
+}
+
+func TestReleaseOfTheNode(t *testing.T) {
+	t.Parallel()
+
+	o, err := parse(nil, env(), io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, string(sandbox.V35), o.version)
+
+	for release, version := range map[string]sandbox.Version{
+		"3.3": sandbox.V33, "3.4": sandbox.V34, "3.5": sandbox.V35, "3.6": sandbox.V36,
+	} {
+		o, err := parse([]string{"-canton", release}, env(), io.Discard)
+		require.NoError(t, err)
+		require.Equal(t, string(version), o.version)
+
+		o, err = parse(nil, env("SANDBOX_CANTON", release), io.Discard)
+		require.NoError(t, err)
+		require.Equal(t, string(version), o.version)
+	}
 }
 
 // lines collects log output and tells when the address is known.

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
@@ -13,17 +16,36 @@ import (
 // Version is the release of the node that the sandbox plays; it decides which endpoints and fields exist.
 type Version string
 
-// Versions that the sandbox can play.
+// Versions that the sandbox can play, as a node tells them.
 const (
+	// V33 tells neither acsDelta nor traffic costs, and calls a reassignment unassignId.
+	V33 Version = "3.3.0"
 	V34 Version = "3.4.12"
+	// V35 reads in pages, and starts a stream with a checkpoint.
 	V35 Version = "3.5.1"
-	// V36 has no /v2/updates/trees any more.
+	// V36 has neither /v2/updates/trees nor /v2/updates/flats any more, and finds an update by its signed hash.
 	V36 Version = "3.6.0"
 )
 
-func (v Version) atLeast35() bool { return v != V34 }
+// ParseVersion finds the version of a release that is named as people name it: 3.3, 3.4, 3.5 or 3.6.
+func ParseVersion(release string) (Version, error) {
+	for _, v := range []Version{V33, V34, V35, V36} {
+		if release == v.release() {
+			return v, nil
+		}
+	}
 
-func (v Version) hasTrees() bool { return v != V36 }
+	return "", fmt.Errorf("%w: unknown node version %.20q: want 3.3, 3.4, 3.5 or 3.6", ErrInvalid, release)
+}
+
+// release is the version without its patch level.
+func (v Version) release() string { return string(v[:strings.LastIndexByte(string(v), '.')]) }
+
+// atLeast compares two of the versions above, whose texts order as they do.
+func (v Version) atLeast(other Version) bool { return v >= other }
+
+// hasTrees reports whether the older shapes, and the look-ups that answer them, are still there.
+func (v Version) hasTrees() bool { return !v.atLeast(V36) }
 
 // AmuletShape is which generation of Canton Coin the ledger runs.
 type AmuletShape string
@@ -77,6 +99,8 @@ type Config struct {
 	EventsV2 bool
 	// Workflow of AcmeToken, AcmeDirect when empty.
 	Workflow AcmeWorkflow
+	// AcmePermissioned lets only parties on its permission list (Permit) send and receive AcmeToken.
+	AcmePermissioned bool
 	// OwnNodeIDs numbers the events of a transaction among those that the asking parties see, as a node that hosts
 	// nobody else does (recorded offers, whose sender lives elsewhere, are their receiver's node 0). Otherwise ids are
 	// those of the whole transaction, as on a node that hosts everybody (recorded one-step deposits begin at node 4).
@@ -93,6 +117,10 @@ type Config struct {
 	// MaxUpdates bounds the history kept (prune to make room) and MaxParties the parties.
 	MaxUpdates int
 	MaxParties int
+	// Inspect, when set, is shown every answer of the node's APIs as it is before any fault damages it, and every
+	// message of a websocket, with status 101 and no header. It is called from many goroutines at once, must not keep
+	// or change what it is given, and must not call the sandbox.
+	Inspect func(method, path string, status int, header http.Header, body []byte)
 	// Logger for what goes wrong on open connections; discarded when nil.
 	Logger *slog.Logger
 }
@@ -123,7 +151,7 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: list limit, list wait, updates and parties must be positive", ErrInvalid)
 	}
 
-	if c.Version != V34 && c.Version != V35 && c.Version != V36 {
+	if !slices.Contains([]Version{V33, V34, V35, V36}, c.Version) {
 		return fmt.Errorf("%w: unknown node version %q", ErrInvalid, c.Version)
 	}
 
@@ -159,6 +187,8 @@ var (
 	ErrUnknown = errors.New("unknown")
 	// ErrUnauthorized: a party that would have to agree has not.
 	ErrUnauthorized = errors.New("not authorized")
+	// ErrForbidden: the registry does not let this party hold its token.
+	ErrForbidden = errors.New("not permitted by the registry")
 	// ErrInactive: the contract is archived already.
 	ErrInactive = errors.New("contract is not active")
 	// ErrFunds: the wallet's unlocked holdings do not cover the amount (and fees).

@@ -32,7 +32,7 @@ func (c *cursor) run(ctx context.Context, out emit) error {
 		return c.runBackwards(out)
 	}
 
-	if !c.bounded && c.v.cfg.Version.atLeast35() {
+	if !c.bounded && c.v.cfg.Version.atLeast(V35) {
 		if more, err := out(c.v.checkpointAt(c.at)); err != nil || !more {
 			return err
 		}

@@ -230,7 +230,7 @@ func (v *Validator) createdEvent(
 		e.NodeID = v.nodeID(c.node, f)
 	}
 
-	if v.cfg.Version.atLeast35() {
+	if v.cfg.Version.atLeast(V35) {
 		e.KeyHash = new(string)
 	}
 
@@ -240,7 +240,7 @@ func (v *Validator) createdEvent(
 		}
 
 		view := viewJSON{InterfaceID: shown.iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: shown.value}
-		if v.cfg.Version.atLeast35() {
+		if v.cfg.Version.atLeast(V35) {
 			view.Implementation = &c.template.Package
 		}
 

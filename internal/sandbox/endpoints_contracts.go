@@ -71,7 +71,7 @@ func (v *Validator) snapshot(req *contractsRequest) ([]activeJSON, error) {
 // active writes one contract of a snapshot, which may be under way between synchronizers.
 func (v *Validator) active(c *contract, at ident.Offset, f *format, witnesses []ident.Party) activeJSON {
 	item := activeJSON{}
-	if v.cfg.Version.atLeast35() {
+	if v.cfg.Version.atLeast(V35) {
 		item.Token = new(string)
 	}
 

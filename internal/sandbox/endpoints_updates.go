@@ -91,7 +91,7 @@ func (v *Validator) openCursor(req *updatesRequest, trees bool) (*cursor, error)
 		return nil, errAfterEnd("Begin", req.Begin, v.end)
 	case req.Begin < v.prunedTo:
 		return nil, errPruned("Transactions request", req.Begin, v.prunedTo)
-	case req.Descending && !v.cfg.Version.atLeast35():
+	case req.Descending && !v.cfg.Version.atLeast(V35):
 		c.descending = false // an unknown member is ignored
 	}
 

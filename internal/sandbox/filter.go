@@ -211,7 +211,7 @@ func (v *Validator) resolveName(text string) (ident.Name, error) {
 
 	pkg, byName := strings.CutPrefix(name.Package, "#")
 	if !byName {
-		if v.cfg.Version.atLeast35() {
+		if v.cfg.Version.atLeast(V35) {
 			return name, errField("expected a package name, got package id %.80q", pkg)
 		}
 
