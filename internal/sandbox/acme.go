@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type acmeState struct {
 	registrar  ident.Party
 	registries map[ident.Party]*contract // by admin
+	permits    map[ident.Party]*contract // AcmePermission by holder, where AcmeToken is permissioned
 }
 
 func (s *Sandbox) startAcme() error {
@@ -21,7 +23,9 @@ func (s *Sandbox) startAcme() error {
 		return err
 	}
 
-	s.acme = acmeState{registrar: registrar, registries: map[ident.Party]*contract{}}
+	s.acme = acmeState{
+		registrar: registrar, registries: map[ident.Party]*contract{}, permits: map[ident.Party]*contract{},
+	}
 
 	return s.openRegistry(registrar)
 }
@@ -76,10 +80,21 @@ func (t *transaction) transferAcme(p *plan) error {
 		return fmt.Errorf("registry of %s: %w", admin, ErrUnknown)
 	}
 
+	if !t.inTime(p) {
+		return fmt.Errorf("transfer requested at %s, to be executed before %s: %w",
+			time.Time(p.transfer.RequestedAt), p.before, ErrExpired)
+	}
+
+	own := obj{"expectedAdmin": admin, "transfer": p.transfer, "extraArgs": choiceArgs(t.permissions(p))}
+
 	return t.exercise(exercise{
 		on: registry, iface: ifaceFactory(), choice: "TransferFactory_Transfer", acting: []ident.Party{p.sender()},
-		argument: obj{"expectedAdmin": admin, "transfer": p.transfer, "extraArgs": choiceArgs(nil)},
+		argument: orOwn(p.arguments, own),
 	}, func() (any, error) {
+		if err := t.permitted(p); err != nil {
+			return nil, err
+		}
+
 		if p.sender() == p.receiver() {
 			received, change, err := t.settleAcme(p)
 			if err != nil {
@@ -186,16 +201,18 @@ func (t *transaction) createAcmeInstruction(o *offer) (*contract, error) {
 	})
 }
 
-// acceptAcme completes the transfer, or hands it to the registrar's own workflow first.
-func (t *transaction) acceptAcme(c *contract) error {
+// acceptAcme completes the transfer, or hands it to the registrar's own workflow first. args are the choice's own
+// arguments as a client gave them, or nil.
+func (t *transaction) acceptAcme(c *contract, args json.RawMessage) error {
 	o := offerOf(c)
-	if !t.at.Before(time.Time(o.transfer.ExecuteBefore)) {
+	if !t.isBefore(time.Time(o.transfer.ExecuteBefore)) {
 		return fmt.Errorf("accept %s: %w", c.id, ErrExpired)
 	}
 
-	args := obj{"extraArgs": choiceArgs(nil)}
+	receiver := []ident.Party{o.transfer.Receiver}
+	own := obj{"extraArgs": choiceArgs(nil)}
 
-	return t.instructionChoice(c, "Accept", []ident.Party{o.transfer.Receiver}, args, func() (any, error) {
+	return t.instructionChoice(c, "Accept", receiver, orOwn(args, own), func() (any, error) {
 		if t.s.cfg.Workflow == AcmeDirect {
 			return t.completeAcme(o)
 		}
@@ -223,16 +240,17 @@ func (t *transaction) completeAcme(o *offer) (any, error) {
 		t.logTransfer(p, received, change)
 }
 
-// endAcmeOffer gives the locked money back: Reject, Withdraw or Update.
-func (t *transaction) endAcmeOffer(c *contract, choice string, actor ident.Party) error {
+// endAcmeOffer gives the locked money back: Reject, Withdraw or Update. args are the choice's own arguments as a client
+// gave them, or nil.
+func (t *transaction) endAcmeOffer(c *contract, choice string, actor ident.Party, args json.RawMessage) error {
 	o := offerOf(c)
-	args := obj{"extraArgs": choiceArgs(nil)}
+	own := obj{"extraArgs": choiceArgs(nil)}
 
 	if choice == choiceUpdate {
-		args["extraActors"] = []ident.Party{}
+		own["extraActors"] = []ident.Party{}
 	}
 
-	return t.instructionChoice(c, choice, []ident.Party{actor}, args, func() (any, error) {
+	return t.instructionChoice(c, choice, []ident.Party{actor}, orOwn(args, own), func() (any, error) {
 		t.fetch(o.locked)
 
 		if err := t.archive(o.locked); err != nil {
@@ -254,12 +272,12 @@ func (t *transaction) endAcmeOffer(c *contract, choice string, actor ident.Party
 }
 
 // approveAcme is the registrar's Update that completes a transfer in its internal workflow.
-func (t *transaction) approveAcme(c *contract) error {
+func (t *transaction) approveAcme(c *contract, args json.RawMessage) error {
 	o := offerOf(c)
-	args := obj{"extraArgs": choiceArgs(nil), "extraActors": []ident.Party{}}
+	own := obj{"extraArgs": choiceArgs(nil), "extraActors": []ident.Party{}}
 	admin := []ident.Party{o.transfer.Instrument.Admin}
 
-	return t.instructionChoice(c, choiceUpdate, admin, args, func() (any, error) { return t.completeAcme(o) })
+	return t.instructionChoice(c, choiceUpdate, admin, orOwn(args, own), func() (any, error) { return t.completeAcme(o) })
 }
 
 // mintAcme creates a holding out of nothing, through the registry.

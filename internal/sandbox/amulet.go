@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -15,14 +14,17 @@ type amuletState struct {
 	dso           ident.Party
 	provider      ident.Party // the validator operator: provider of every preapproval
 	startedAt     time.Time
-	rules         *contract // AmuletRules
-	externalRules *contract // ExternalPartyAmuletRules: the transfer factory
-	config        *contract // ExternalPartyConfigState (current shape)
-	round         *contract // OpenMiningRound (recorded shape)
+	rules         *contract   // AmuletRules
+	externalRules *contract   // ExternalPartyAmuletRules: the transfer factory
+	config        *contract   // the newest ExternalPartyConfigState
+	round         *contract   // the newest OpenMiningRound
+	configs       []*contract // all active ones, oldest first
+	rounds        []*contract
+	nextConfig    time.Time
+	nextRound     time.Time
 }
 
 const (
-	roundLength   = 10 * time.Minute
 	ratePerRound  = "0.0038051800" // the recorded holding fee per round
 	rateShort     = "0.00380518"
 	keyCreatedIn  = "amulet.splice.lfdecentralizedtrust.org/created-in-round"
@@ -68,16 +70,16 @@ func (s *Sandbox) startAmulet(dso string) error {
 	dsoOnly := obj{"dso": dso}
 	s.amulet.rules = record(modAmuletRules, "AmuletRules", dsoOnly, nil)
 	s.amulet.externalRules = record(modExternalRules, "ExternalPartyAmuletRules", dsoOnly, s.factoryViews(s.amulet.dso))
-	s.amulet.config = record(modExternalCfg, "ExternalPartyConfigState", dsoOnly, nil)
-	s.amulet.round = record(modRound, "OpenMiningRound", obj{"dso": dso, "round": obj{"number": "1"}}, nil)
 
 	if err != nil {
 		return err
 	}
 
-	_, err = t.commit()
+	if _, err = t.commit(); err != nil {
+		return err
+	}
 
-	return err
+	return s.rotate()
 }
 
 // factoryViews are the views of a contract that is a registry's transfer factory.
@@ -88,11 +90,6 @@ func (s *Sandbox) factoryViews(admin ident.Party) map[ident.Name]any {
 	}
 
 	return views
-}
-
-// roundNumber is the mining round that is open now.
-func (t *transaction) roundNumber() string {
-	return fmt.Sprint(1 + int64(t.at.Sub(t.s.amulet.startedAt)/roundLength))
 }
 
 // amuletValue is the record Amulet, as an argument and inside LockedAmulet.
@@ -159,10 +156,10 @@ func (t *transaction) amuletContext(extra obj) extraArgs {
 	context := obj{}
 
 	if t.s.cfg.Shape == ShapeRecorded {
-		context["amulet-rules"] = avContract(t.s.amulet.rules.id)
-		context["open-round"] = avContract(t.round.id)
+		context[contextRules] = avContract(t.s.amulet.rules.id)
+		context[contextRound] = avContract(t.round.id)
 	} else {
-		context["external-party-config-state"] = avContract(t.config.id)
+		context[contextConfig] = avContract(t.config.id)
 	}
 
 	maps.Copy(context, extra)

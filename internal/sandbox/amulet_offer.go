@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -67,6 +68,15 @@ func (t *transaction) createAmuletInstruction(p *plan, locked *contract) (*contr
 	return c, err
 }
 
+// base is the contract of the DSO that a choice on an offer looks at first.
+func (t *transaction) base() *contract {
+	if t.s.cfg.Shape == ShapeRecorded {
+		return t.s.amulet.rules
+	}
+
+	return t.config
+}
+
 // instructionChoice exercises a choice of an instruction.
 func (t *transaction) instructionChoice(
 	c *contract, choice string, acting []ident.Party, argument any, body func() (any, error),
@@ -83,10 +93,11 @@ func (t *transaction) stillLocked(o *offer) bool {
 	return o.locked.active() && t.consumed[o.locked] == nil
 }
 
-// acceptAmulet is the second step: unlock to the sender, and on to the receiver at once.
-func (t *transaction) acceptAmulet(c *contract) error {
+// acceptAmulet is the second step: unlock to the sender, and on to the receiver at once. args are the choice's own
+// arguments as a client gave them, or nil.
+func (t *transaction) acceptAmulet(c *contract, args json.RawMessage) error {
 	o := offerOf(c)
-	if !t.at.Before(time.Time(o.transfer.ExecuteBefore)) {
+	if !t.isBefore(time.Time(o.transfer.ExecuteBefore)) {
 		return fmt.Errorf("accept %s: %w", c.id, ErrExpired)
 	}
 
@@ -94,11 +105,11 @@ func (t *transaction) acceptAmulet(c *contract) error {
 		return fmt.Errorf("accept %s: its locked holding is gone: %w", c.id, ErrConflict)
 	}
 
-	args := obj{"extraArgs": t.amuletContext(obj{"expire-lock": variant{"AV_Bool", true}})}
 	receiver := []ident.Party{o.transfer.Receiver}
+	own := obj{"extraArgs": t.amuletContext(obj{contextExpireLock: avBool(true)})}
 
-	return t.instructionChoice(c, "Accept", receiver, args, func() (any, error) {
-		t.fetch(t.s.amulet.rules)
+	return t.instructionChoice(c, "Accept", receiver, orOwn(args, own), func() (any, error) {
+		t.fetch(t.base())
 
 		free, err := t.releaseLock(o)
 		if err != nil {
@@ -133,26 +144,27 @@ func (t *transaction) releaseLock(o *offer) (*contract, error) {
 	return t.unlock(o.locked, t.choiceName("LockedAmulet_Unlock"), holders, "holders released lock")
 }
 
-// endAmuletOffer ends an offer without a transfer: Reject, Withdraw or, after the deadline, Update.
-func (t *transaction) endAmuletOffer(c *contract, choice string, actor ident.Party) error {
+// endAmuletOffer ends an offer without a transfer: Reject, Withdraw or, after the deadline, Update. args are the
+// choice's own arguments as a client gave them, or nil.
+func (t *transaction) endAmuletOffer(c *contract, choice string, actor ident.Party, args json.RawMessage) error {
 	o := offerOf(c)
 	locked := t.stillLocked(o)
-	args := obj{"extraArgs": choiceArgs(obj{"expire-lock": variant{"AV_Bool", false}})}
+	own := obj{"extraArgs": choiceArgs(obj{contextExpireLock: avBool(false)})}
 
 	if locked {
-		args["extraArgs"] = t.amuletContext(obj{"expire-lock": variant{"AV_Bool", true}})
+		own["extraArgs"] = t.amuletContext(obj{contextExpireLock: avBool(true)})
 	}
 
 	if choice == choiceUpdate {
-		args["extraActors"] = []ident.Party{}
+		own["extraActors"] = []ident.Party{}
 	}
 
-	return t.instructionChoice(c, choice, []ident.Party{actor}, args, func() (any, error) {
+	return t.instructionChoice(c, choice, []ident.Party{actor}, orOwn(args, own), func() (any, error) {
 		if !locked {
 			return failed(nil), nil
 		}
 
-		t.fetch(t.s.amulet.rules)
+		t.fetch(t.base())
 
 		free, err := t.releaseLock(o)
 		if err != nil {
@@ -178,7 +190,7 @@ func (t *transaction) expireAmuletOffers(offers []*contract) error {
 		argument: obj{"instructionCids": ids(offers)},
 	}, func() (any, error) {
 		for _, c := range offers {
-			if err := t.endAmuletOffer(c, choiceUpdate, dso); err != nil {
+			if err := t.endAmuletOffer(c, choiceUpdate, dso, nil); err != nil {
 				return nil, err
 			}
 		}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,10 @@ type plan struct {
 	before   time.Time
 	inputs   []*contract
 	total    amount.Amount
+	permits  [2]*contract // of sender and receiver, where the token asks for them
+	approval *contract    // of a receiver who has agreed beforehand; nil makes the transfer an offer
+	// arguments of the factory's choice as a client gave them; nil when the wallet leaves them to the registry.
+	arguments json.RawMessage
 }
 
 func (p *plan) sender() ident.Party { return p.transfer.Sender }
@@ -42,29 +47,47 @@ func (t *transaction) transferAmulet(p *plan) error {
 		return fmt.Errorf("%w: Canton Coin transfers may stand for 90 days at most", ErrInvalid)
 	}
 
-	approval := t.s.livePreapproval(p.receiver(), t.at)
-	extra := obj{}
+	if !t.inTime(p) {
+		return fmt.Errorf("transfer requested at %s, to be executed before %s: %w",
+			time.Time(p.transfer.RequestedAt), p.before, ErrExpired)
+	}
 
-	if approval != nil && p.sender() != p.receiver() {
-		extra["transfer-preapproval"] = avContract(approval.id)
+	var argument any = p.arguments
+	if p.arguments == nil {
+		argument = t.amuletArguments(p)
 	}
 
 	return t.exercise(exercise{
 		on: t.s.amulet.externalRules, iface: ifaceFactory(), choice: "TransferFactory_Transfer",
-		argument: obj{
-			"expectedAdmin": t.s.amulet.dso, "transfer": p.transfer, "extraArgs": t.amuletContext(extra),
-		},
-		acting: []ident.Party{p.sender()},
+		argument: argument, acting: []ident.Party{p.sender()},
 	}, func() (any, error) {
 		switch {
 		case p.sender() == p.receiver():
 			return t.mergeAmulet(p)
-		case approval != nil:
-			return t.sendAmulet(p, approval)
+		case p.approval != nil:
+			return t.sendAmulet(p, p.approval)
 		default:
 			return t.offerAmulet(p)
 		}
 	})
+}
+
+// amuletArguments are the factory's arguments with the context that the registry gives.
+func (t *transaction) amuletArguments(p *plan) any {
+	extra := obj{}
+
+	if p.sender() != p.receiver() {
+		if p.approval = t.s.livePreapproval(p.receiver(), t.at); p.approval != nil {
+			extra[contextPreapproval] = avContract(p.approval.id)
+		}
+	}
+
+	return obj{"expectedAdmin": t.s.amulet.dso, "transfer": p.transfer, "extraArgs": t.amuletContext(extra)}
+}
+
+// inTime reports whether now is within the transfer's time window.
+func (t *transaction) inTime(p *plan) bool {
+	return t.isFrom(time.Time(p.transfer.RequestedAt)) && t.isBefore(p.before)
 }
 
 // sendAmulet is the one-step transfer. The receiver is a stakeholder of the preapproval, so it sees this

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"encoding/json"
+	"fmt"
 	"sort"
 	"time"
 
@@ -48,6 +50,17 @@ type damlTime time.Time
 
 func (t damlTime) MarshalText() ([]byte, error) {
 	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.999999Z")), nil
+}
+
+func (t *damlTime) UnmarshalText(text []byte) error {
+	parsed, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		return fmt.Errorf("time: %w", err)
+	}
+
+	*t = damlTime(micros(parsed))
+
+	return nil
 }
 
 func optionalTime(t time.Time) *damlTime {
@@ -125,6 +138,17 @@ type variant struct {
 }
 
 func avContract(id ident.ContractID) variant { return variant{Tag: "AV_ContractId", Value: id} }
+
+func avBool(b bool) variant { return variant{Tag: "AV_Bool", Value: b} }
+
+// orOwn are a choice's arguments: those that a client gave, or the network's own.
+func orOwn(given json.RawMessage, own any) any {
+	if given != nil {
+		return given
+	}
+
+	return own
+}
 
 // extraArgs is the standard's ExtraArgs.
 type extraArgs struct {

@@ -36,6 +36,8 @@ type transaction struct {
 	// The network's contracts that this transaction goes by.
 	config *contract // ExternalPartyConfigState
 	round  *contract // OpenMiningRound
+	// byRound: coins count from the mining round even where the configuration state has taken its place.
+	byRound bool
 }
 
 // reach is which contracts a submission may use: those that its parties see, and those disclosed to it. The zero value

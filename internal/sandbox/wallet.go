@@ -69,6 +69,10 @@ func (s *Sandbox) actTogether(
 		}
 	}
 
+	if err := s.rotate(); err != nil {
+		return Receipt{}, err
+	}
+
 	t := s.begin(home, submitters...)
 	if err := build(t); err != nil {
 		return Receipt{}, err

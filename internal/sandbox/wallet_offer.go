@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -14,21 +15,26 @@ const choiceUpdate = "Update"
 // Accept takes an offer as its receiver. With AcmePending an AcmeToken offer then waits for CompleteWorkflow.
 func (s *Sandbox) Accept(receiver ident.Party, instruction ident.ContractID) (Receipt, error) {
 	return s.onOffer(receiver, instruction, func(t *transaction, c *contract) (TransferState, error) {
-		o := offerOf(c)
-		if o.transfer.Receiver != receiver || o.waiting {
+		if offerOf(c).transfer.Receiver != receiver {
 			return "", fmt.Errorf("accept %s as %s: %w", c.id, receiver, ErrConflict)
 		}
 
-		if o.instrument() == s.Amulet() {
-			return TransferCompleted, t.acceptAmulet(c)
-		}
-
-		if s.cfg.Workflow == AcmePending {
-			return TransferPending, t.acceptAcme(c)
-		}
-
-		return TransferCompleted, t.acceptAcme(c)
+		return t.acceptOffer(c, nil)
 	})
+}
+
+// acceptOffer is the receiver's Accept; args are as a client gave them, or nil.
+func (t *transaction) acceptOffer(c *contract, args json.RawMessage) (TransferState, error) {
+	switch o := offerOf(c); {
+	case o.waiting:
+		return "", fmt.Errorf("accept %s: it waits for its registry: %w", c.id, ErrConflict)
+	case o.instrument() == t.s.Amulet():
+		return TransferCompleted, t.acceptAmulet(c, args)
+	case t.s.cfg.Workflow == AcmePending:
+		return TransferPending, t.acceptAcme(c, args)
+	default:
+		return TransferCompleted, t.acceptAcme(c, args)
+	}
 }
 
 // Reject refuses an offer as its receiver; the money goes back to the sender.
@@ -38,7 +44,7 @@ func (s *Sandbox) Reject(receiver ident.Party, instruction ident.ContractID) (Re
 			return "", fmt.Errorf("reject %s as %s: %w", c.id, receiver, ErrConflict)
 		}
 
-		return TransferRejected, t.endOffer(c, "Reject", receiver)
+		return TransferRejected, t.endOffer(c, "Reject", receiver, nil)
 	})
 }
 
@@ -49,21 +55,21 @@ func (s *Sandbox) Withdraw(sender ident.Party, instruction ident.ContractID) (Re
 			return "", fmt.Errorf("withdraw %s as %s: %w", c.id, sender, ErrConflict)
 		}
 
-		return TransferWithdrawn, t.endOffer(c, "Withdraw", sender)
+		return TransferWithdrawn, t.endOffer(c, "Withdraw", sender, nil)
 	})
 }
 
 // CompleteWorkflow lets the registrar approve an accepted AcmeToken offer; FailWorkflow lets it refuse.
 func (s *Sandbox) CompleteWorkflow(instruction ident.ContractID) (Receipt, error) {
 	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
-		return TransferCompleted, t.approveAcme(c)
+		return TransferCompleted, t.approveAcme(c, nil)
 	})
 }
 
 // FailWorkflow lets the registrar refuse an accepted AcmeToken offer: the money goes back to the sender.
 func (s *Sandbox) FailWorkflow(instruction ident.ContractID) (Receipt, error) {
 	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
-		return TransferFailed, t.endOffer(c, choiceUpdate, offerOf(c).transfer.Instrument.Admin)
+		return TransferFailed, t.endOffer(c, choiceUpdate, offerOf(c).transfer.Instrument.Admin, nil)
 	})
 }
 
@@ -85,12 +91,12 @@ func (s *Sandbox) onWorkflow(
 	return s.onOffer(offerOf(c).transfer.Instrument.Admin, instruction, build)
 }
 
-func (t *transaction) endOffer(c *contract, choice string, actor ident.Party) error {
+func (t *transaction) endOffer(c *contract, choice string, actor ident.Party, args json.RawMessage) error {
 	if offerOf(c).instrument() == t.s.Amulet() {
-		return t.endAmuletOffer(c, choice, actor)
+		return t.endAmuletOffer(c, choice, actor, args)
 	}
 
-	return t.endAcmeOffer(c, choice, actor)
+	return t.endAcmeOffer(c, choice, actor, args)
 }
 
 func (s *Sandbox) instruction(id ident.ContractID) (*contract, error) {
@@ -156,7 +162,7 @@ func (s *Sandbox) Expire(instruction ident.ContractID) (Receipt, error) {
 			return "", fmt.Errorf("expire %s before its deadline: %w", c.id, ErrConflict)
 		}
 
-		return TransferExpired, t.endOffer(c, choiceUpdate, admin)
+		return TransferExpired, t.endOffer(c, choiceUpdate, admin, nil)
 	})
 }
 
@@ -198,7 +204,7 @@ func (s *Sandbox) expireOn(home *synchronizer) ([]Receipt, error) {
 		r, err := s.act(admin, home, func(t *transaction) error {
 			t.conclude(offerOf(c).record, TransferExpired)
 
-			return t.endOffer(c, choiceUpdate, admin)
+			return t.endOffer(c, choiceUpdate, admin, nil)
 		})
 		if err != nil {
 			return receipts, err
