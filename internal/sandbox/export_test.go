@@ -23,7 +23,7 @@ func Seen(s *Sandbox, party ident.Party) []SeenTransaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	f := &format{byParty: map[ident.Party]*filter{party: {wildcard: true}}}
+	f := &format{byParty: map[ident.Party]*filter{party: {selection: selection{wildcard: true}}}}
 
 	var list []SeenTransaction
 

@@ -41,30 +41,6 @@ const (
 	shapeEffects = "TRANSACTION_SHAPE_LEDGER_EFFECTS"
 )
 
-// filter is what one party (or anybody) asked to see: the union of its parts.
-type filter struct {
-	wildcard   bool
-	templates  []ident.Name
-	interfaces []ident.Name // whose events are selected
-	views      []ident.Name // whose views are wanted too
-}
-
-// format is a resolved event format.
-type format struct {
-	byParty map[ident.Party]*filter
-	any     *filter
-}
-
-// updateFormat is a resolved update format.
-type updateFormat struct {
-	transactions  *format
-	effects       bool // LEDGER_EFFECTS rather than ACS_DELTA
-	trees         bool // the older eventsById shape
-	reassignments *format
-	topology      bool
-	parties       []ident.Party // of topology events; all when empty
-}
-
 func (v *Validator) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, error) {
 	out := &updateFormat{}
 
@@ -111,6 +87,9 @@ func (v *Validator) resolveFormat(in *eventFormatJSON) (*format, error) {
 	}
 
 	out := &format{byParty: make(map[ident.Party]*filter, len(in.ByParty))}
+	if len(v.validators) > 1 {
+		out.local = map[ident.Party]bool{}
+	}
 
 	for party, filters := range in.ByParty {
 		if _, err := ident.ParseParty(string(party)); err != nil {
@@ -136,7 +115,7 @@ func (v *Validator) resolveFormat(in *eventFormatJSON) (*format, error) {
 }
 
 func (v *Validator) resolveFilters(in *filtersJSON) (*filter, error) {
-	out := &filter{wildcard: len(in.Cumulative) == 0}
+	out := &filter{selection: selection{wildcard: len(in.Cumulative) == 0}}
 
 	if len(in.Cumulative) > maxFilters {
 		return nil, errArgument("%d filters, at most %d", len(in.Cumulative), maxFilters)
@@ -163,6 +142,7 @@ func (v *Validator) resolveFilter(out *filter, kind string, body json.RawMessage
 			Template  string `json:"templateId"`
 			Interface string `json:"interfaceId"`
 			View      bool   `json:"includeInterfaceView"`
+			Blob      bool   `json:"includeCreatedEventBlob"`
 		} `json:"value"`
 	}
 
@@ -170,9 +150,11 @@ func (v *Validator) resolveFilter(out *filter, kind string, body json.RawMessage
 		return errArgument("identifierFilter %.60q cannot be read", kind)
 	}
 
+	var chosen selection
+
 	switch kind {
 	case "WildcardFilter":
-		out.wildcard = true
+		chosen.wildcard = true
 	case "Empty":
 	case "TemplateFilter":
 		name, err := v.resolveName(wrapped.Value.Template)
@@ -180,19 +162,25 @@ func (v *Validator) resolveFilter(out *filter, kind string, body json.RawMessage
 			return err
 		}
 
-		out.templates = append(out.templates, name)
+		chosen.templates = []ident.Name{name}
 	case "InterfaceFilter":
 		name, err := v.resolveName(wrapped.Value.Interface)
 		if err != nil {
 			return err
 		}
 
-		out.interfaces = append(out.interfaces, name)
+		chosen.interfaces = []ident.Name{name}
 		if wrapped.Value.View {
 			out.views = append(out.views, name)
 		}
 	default:
 		return errArgument("unknown identifierFilter %.60q", kind)
+	}
+
+	out.add(chosen)
+
+	if wrapped.Value.Blob {
+		out.blobs.add(chosen)
 	}
 
 	return nil
@@ -229,53 +217,4 @@ func (v *Validator) resolveName(text string) (ident.Name, error) {
 	}
 
 	return name, nil
-}
-
-// selects reports whether the filter wants events of a contract.
-func (f *filter) selects(c *contract) bool {
-	return f.wildcard || slices.ContainsFunc(f.templates, c.template.Is) ||
-		slices.ContainsFunc(f.interfaces, c.implements)
-}
-
-// witnessed is which of the asking parties see an event: those of parties whom the format is about.
-func (f *format) witnessed(parties []ident.Party) []ident.Party {
-	if f.any != nil {
-		return parties
-	}
-
-	seen := make([]ident.Party, 0, 1)
-
-	for _, party := range parties {
-		if f.byParty[party] != nil {
-			seen = append(seen, party)
-		}
-	}
-
-	return seen
-}
-
-// selects reports whether any of the witnesses asked for events of this contract.
-func (f *format) selects(c *contract, witnesses []ident.Party) bool {
-	if f.any != nil && f.any.selects(c) {
-		return true
-	}
-
-	return slices.ContainsFunc(witnesses, func(p ident.Party) bool {
-		own := f.byParty[p]
-
-		return own != nil && own.selects(c)
-	})
-}
-
-// wantsView reports whether any of the witnesses asked for the view of an interface.
-func (f *format) wantsView(name ident.Name, witnesses []ident.Party) bool {
-	if f.any != nil && slices.ContainsFunc(f.any.views, name.Is) {
-		return true
-	}
-
-	return slices.ContainsFunc(witnesses, func(p ident.Party) bool {
-		own := f.byParty[p]
-
-		return own != nil && slices.ContainsFunc(own.views, name.Is)
-	})
 }
