@@ -89,5 +89,6 @@ type Factory struct {
 // TransferFactory is a factory for a transfer that will go as Kind says.
 type TransferFactory struct {
 	Factory
+
 	Kind Kind
 }
