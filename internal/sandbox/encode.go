@@ -2,14 +2,35 @@ package sandbox
 
 import (
 	"encoding/json"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-const permissionSubmission = "PARTICIPANT_PERMISSION_SUBMISSION"
+// permission is what a node may do for a party that it hosts (ParticipantPermission), by its number in the protocol.
+type permission int
+
+const (
+	permissionUnspecified permission = iota
+	permissionSubmission
+	permissionConfirmation
+	permissionObservation
+)
+
+// String is the permission as JSON spells it, except in topology events of 3.3, which have the number.
+func (p permission) String() string {
+	switch p {
+	case permissionSubmission:
+		return "PARTICIPANT_PERMISSION_SUBMISSION"
+	case permissionConfirmation:
+		return "PARTICIPANT_PERMISSION_CONFIRMATION"
+	case permissionObservation:
+		return "PARTICIPANT_PERMISSION_OBSERVATION"
+	case permissionUnspecified:
+	}
+
+	return "PARTICIPANT_PERMISSION_UNSPECIFIED"
+}
 
 // instant is a time stamp of the envelope: UTC with 0, 3 or 6 fraction digits, as Java prints an Instant.
 type instant time.Time
@@ -75,8 +96,10 @@ type transactionHead struct {
 type transactionJSON struct {
 	transactionHead
 
-	Events      []eventJSON `json:"events"`
-	TrafficCost *int64      `json:"paidTrafficCost,omitempty"`
+	Events       []eventJSON `json:"events"`
+	ExternalHash string      `json:"externalTransactionHash,omitempty"` // 3.4+
+	Hash         string      `json:"transactionHash,omitempty"`         // 3.6+, the same
+	TrafficCost  *int64      `json:"paidTrafficCost,omitempty"`         // 3.4+
 }
 
 type treeJSON struct {
@@ -111,8 +134,8 @@ type createdJSON struct {
 	Observers      []ident.Party    `json:"observers"`
 	CreatedAt      instant          `json:"createdAt"`
 	PackageName    string           `json:"packageName"`
-	Representative string           `json:"representativePackageId"`
-	Delta          bool             `json:"acsDelta"`
+	Representative string           `json:"representativePackageId,omitempty"` // 3.4+
+	Delta          *bool            `json:"acsDelta,omitempty"`                // 3.4+
 }
 
 type viewJSON struct {
@@ -143,7 +166,7 @@ type exercisedJSON struct {
 	Result      json.RawMessage  `json:"exerciseResult"`
 	PackageName string           `json:"packageName"`
 	Interfaces  []string         `json:"implementedInterfaces"`
-	Delta       bool             `json:"acsDelta"`
+	Delta       *bool            `json:"acsDelta,omitempty"` // 3.4+
 }
 
 type archivedJSON struct {
@@ -164,20 +187,28 @@ type reassignmentJSON struct {
 	Events         []obj                `json:"events"`
 	Trace          *traceJSON           `json:"traceContext"`
 	RecordTime     instant              `json:"recordTime"`
-	SynchronizerID ident.SynchronizerID `json:"synchronizerId"`
+	SynchronizerID ident.SynchronizerID `json:"synchronizerId,omitempty"` // 3.4+
+}
+
+// reassignmentID is the id under the name that the node's version has for it.
+type reassignmentID struct {
+	ID       string `json:"reassignmentId,omitempty"`
+	Unassign string `json:"unassignId,omitempty"` // 3.3
 }
 
 type assignedJSON struct {
+	reassignmentID
+
 	Source    ident.SynchronizerID `json:"source"`
 	Target    ident.SynchronizerID `json:"target"`
-	ID        string               `json:"reassignmentId"`
 	Submitter ident.Party          `json:"submitter"`
 	Counter   int64                `json:"reassignmentCounter"`
 	Created   *createdJSON         `json:"createdEvent"`
 }
 
 type unassignedJSON struct {
-	ID          string               `json:"reassignmentId"`
+	reassignmentID
+
 	Contract    ident.ContractID     `json:"contractId"`
 	Template    string               `json:"templateId"`
 	Source      ident.SynchronizerID `json:"source"`
@@ -197,13 +228,7 @@ type topologyJSON struct {
 	SynchronizerID ident.SynchronizerID `json:"synchronizerId"`
 	RecordTime     instant              `json:"recordTime"`
 	Events         []obj                `json:"events"`
-	Trace          *traceJSON           `json:"traceContext"`
-}
-
-type authorizationJSON struct {
-	Party       ident.Party `json:"partyId"`
-	Participant string      `json:"participantId"`
-	Permission  string      `json:"participantPermission"`
+	Trace          *traceJSON           `json:"traceContext,omitempty"` // 3.4+
 }
 
 type checkpointJSON struct {
@@ -214,106 +239,4 @@ type checkpointJSON struct {
 type synchronizerTimeJSON struct {
 	SynchronizerID ident.SynchronizerID `json:"synchronizerId"`
 	RecordTime     instant              `json:"recordTime"`
-}
-
-// createdEvent writes a create; offset is that of the update it is shown in.
-func (v *Validator) createdEvent(
-	c *contract, offset ident.Offset, f *format, witnesses []ident.Party, delta bool,
-) *createdJSON {
-	e := &createdJSON{
-		Offset: offset, ContractID: c.id, TemplateID: c.template.String(), Argument: c.argument,
-		Views: []viewJSON{}, Witnesses: witnesses, Signatories: c.signatories, Observers: nonNil(c.observers),
-		CreatedAt: instant(c.createdAt), PackageName: c.packageName, Representative: c.template.Package, Delta: delta,
-	}
-
-	if offset == c.created[v.index] || c.created[v.index] == unseen {
-		e.NodeID = v.nodeID(c.node, f)
-	}
-
-	if v.cfg.Version.atLeast(V35) {
-		e.KeyHash = new(string)
-	}
-
-	for _, shown := range c.views {
-		if !f.wantsView(shown.iface, witnesses) {
-			continue
-		}
-
-		view := viewJSON{InterfaceID: shown.iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: shown.value}
-		if v.cfg.Version.atLeast(V35) {
-			view.Implementation = &c.template.Package
-		}
-
-		e.Views = append(e.Views, view)
-	}
-
-	return e
-}
-
-func (v *Validator) exercisedEvent(offset ident.Offset, f *format, seen seen) *exercisedJSON {
-	n := seen.node
-	e := &exercisedJSON{
-		Offset: offset, NodeID: v.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
-		Choice: n.choice, Argument: n.argument, Acting: nonNil(n.acting), Consuming: n.consuming,
-		Witnesses: seen.witnesses, Last: v.lastDescendant(n, f), Result: n.result, PackageName: n.contract.packageName,
-		Interfaces: []string{}, Delta: seen.delta,
-	}
-
-	if !n.iface.IsZero() {
-		name := n.iface.String()
-		e.InterfaceID = &name
-	}
-
-	if n.consuming {
-		e.Interfaces = implemented(n.contract, f, seen.witnesses)
-	}
-
-	return e
-}
-
-func (v *Validator) archivedEvent(
-	n *node, offset ident.Offset, f *format, witnesses []ident.Party,
-) *archivedJSON {
-	return &archivedJSON{
-		Offset: offset, NodeID: v.nodeID(n, f), ContractID: n.contract.id, TemplateID: n.contract.template.String(),
-		Witnesses: witnesses, PackageName: n.contract.packageName, Interfaces: implemented(n.contract, f, witnesses),
-	}
-}
-
-// implemented names the interfaces of a contract that the request asked views of.
-func implemented(c *contract, f *format, witnesses []ident.Party) []string {
-	names := []string{}
-
-	for _, v := range c.views {
-		if f.wantsView(v.iface, witnesses) {
-			names = append(names, v.iface.String())
-		}
-	}
-
-	return names
-}
-
-func (v *Validator) treeEvents(u *update, f *format, events []seen) map[string]treeEventJSON {
-	byID := make(map[string]treeEventJSON, len(events))
-
-	for _, e := range events {
-		event := v.eventOf(u.offsets[v.index], f, e, true)
-		id := strconv.FormatInt(int64(v.nodeID(e.node, f)), 10)
-
-		if event.Created != nil {
-			byID[id] = treeEventJSON{Created: &wrapped[*createdJSON]{event.Created}}
-		} else {
-			byID[id] = treeEventJSON{Exercised: &wrapped[*exercisedJSON]{event.Exercised}}
-		}
-	}
-
-	return byID
-}
-
-func nonNil(parties []ident.Party) []ident.Party {
-	if parties == nil {
-		return []ident.Party{}
-	}
-
-	return slices.Clip(parties)
 }

@@ -60,7 +60,7 @@ func (v *Validator) getSynchronizers(w http.ResponseWriter, r *http.Request) {
 	if known || !r.URL.Query().Has("party") {
 		for _, home := range v.synchronizers {
 			list = append(list, obj{
-				"synchronizerAlias": home.alias, "synchronizerId": home.id, "permission": permissionSubmission,
+				"synchronizerAlias": home.alias, "synchronizerId": home.id, "permission": permissionSubmission.String(),
 			})
 		}
 	}

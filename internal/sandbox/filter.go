@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/canton-exchange/suite/internal/ident"

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/hex"
 	"slices"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -82,39 +83,97 @@ func (v *Validator) render(u *update, f *updateFormat) *updateJSON {
 }
 
 func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
-	if f.transactions == nil {
+	if f.trees {
+		tree := v.treeOf(u, f)
+		if tree == nil {
+			return nil
+		}
+
+		return &updateJSON{TransactionTree: &wrapped[treeJSON]{*tree}}
+	}
+
+	tx := v.transactionOf(u, f)
+	if tx == nil {
+		return nil
+	}
+
+	return &updateJSON{Transaction: &wrapped[transactionJSON]{*tx}}
+}
+
+// transactionOf writes a transaction in the shape of the format; nil when the format shows nothing of it.
+func (v *Validator) transactionOf(u *update, f *updateFormat) *transactionJSON {
+	if u.kind != updateTransaction || f.transactions == nil {
 		return nil
 	}
 
 	events := project(u, f.transactions, f.effects)
-	if len(events) == 0 {
+	if len(events) == 0 && !v.showsEmpty(u, f) {
 		return nil
 	}
 
-	head := transactionHead{
-		UpdateID: u.id, WorkflowID: u.workflowID, EffectiveAt: instant(u.effectiveAt), Offset: u.offsets[v.index],
-		SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime), Trace: traceOf(u),
-	}
-
-	// The command and its cost are the submitting party's own business.
-	if own := f.transactions.witnessed(u.submitters); len(own) > 0 {
-		head.CommandID = u.commandID
-	}
-
-	if f.trees {
-		return &updateJSON{TransactionTree: &wrapped[treeJSON]{treeJSON{head, v.treeEvents(u, f.transactions, events)}}}
-	}
-
-	tx := transactionJSON{transactionHead: head, Events: make([]eventJSON, 0, len(events))}
-	if head.CommandID != "" && u.trafficCost > 0 {
-		tx.TrafficCost = &u.trafficCost
-	}
+	tx := &transactionJSON{transactionHead: v.headOf(u, f.transactions), Events: make([]eventJSON, 0, len(events))}
 
 	for _, e := range events {
 		tx.Events = append(tx.Events, v.eventOf(u.offsets[v.index], f.transactions, e, f.effects))
 	}
 
-	return &updateJSON{Transaction: &wrapped[transactionJSON]{tx}}
+	if !v.cfg.Version.atLeast(V34) {
+		return tx
+	}
+
+	if tx.CommandID != "" && u.trafficCost > 0 {
+		tx.TrafficCost = &u.trafficCost
+	}
+
+	if u.signed {
+		tx.ExternalHash = hex.EncodeToString(u.externalHash[:])
+	}
+
+	if v.cfg.Version.atLeast(V36) {
+		tx.Hash = tx.ExternalHash
+	}
+
+	return tx
+}
+
+// showsEmpty reports whether a transaction is told though its changes of active contracts cancel out, as 3.3 does.
+func (v *Validator) showsEmpty(u *update, f *updateFormat) bool {
+	if f.effects || v.cfg.Version.atLeast(V34) {
+		return false
+	}
+
+	return slices.ContainsFunc(u.nodes, func(n *node) bool {
+		return n.transient && f.transactions.concerns(n.contract) &&
+			f.transactions.selects(n.contract, f.transactions.witnessed(n.contract.stakeholders()))
+	})
+}
+
+// treeOf writes a transaction in the older shape; nil when the format shows nothing of it.
+func (v *Validator) treeOf(u *update, f *updateFormat) *treeJSON {
+	if u.kind != updateTransaction || f.transactions == nil {
+		return nil
+	}
+
+	events := project(u, f.transactions, true)
+	if len(events) == 0 {
+		return nil
+	}
+
+	return &treeJSON{v.headOf(u, f.transactions), v.treeEvents(u, f.transactions, events)}
+}
+
+func (v *Validator) headOf(u *update, f *format) transactionHead {
+	head := transactionHead{
+		UpdateID: u.id, WorkflowID: u.workflowID, EffectiveAt: instant(u.effectiveAt), Offset: u.offsets[v.index],
+		SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime), Trace: traceOf(u),
+	}
+
+	// The command, and what it cost, are its submitters' own business.
+	if own := f.witnessed(u.submitters); len(own) > 0 {
+		head.CommandID = u.commandID
+	}
+
+	return head
 }
 
 func (v *Validator) eventOf(offset ident.Offset, f *format, e seen, effects bool) eventJSON {
@@ -133,12 +192,21 @@ func (v *Validator) renderTopology(u *update, f *updateFormat) *updateJSON {
 		return nil
 	}
 
-	added := authorizationJSON{Party: u.party, Participant: v.participant, Permission: permissionSubmission}
-
-	return &updateJSON{Topology: &wrapped[topologyJSON]{topologyJSON{
+	added := obj{"partyId": u.party, "participantId": v.participant}
+	told := &topologyJSON{
 		UpdateID: u.id, Offset: u.offsets[v.index], SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime),
-		Trace: traceOf(u), Events: []obj{{"event": obj{"ParticipantAuthorizationAdded": obj{"value": added}}}},
-	}}}
+	}
+
+	if v.cfg.Version.atLeast(V34) {
+		added["participantPermission"] = permissionSubmission.String()
+		told.Events = []obj{{"event": obj{"ParticipantAuthorizationAdded": obj{"value": added}}}}
+		told.Trace = traceOf(u)
+	} else {
+		added["participantPermission"] = permissionSubmission
+		told.Events = []obj{{"ParticipantAuthorizationAdded": added}}
+	}
+
+	return &updateJSON{Topology: &wrapped[topologyJSON]{*told}}
 }
 
 func (v *Validator) renderReassignment(u *update, f *updateFormat) *updateJSON {
@@ -158,20 +226,35 @@ func (v *Validator) renderReassignment(u *update, f *updateFormat) *updateJSON {
 		event = obj{"JsUnassignedEvent": obj{"value": v.unassigned(c, m, u.offsets[v.index], witnesses)}}
 	} else {
 		event = obj{"JsAssignmentEvent": assignedJSON{
-			Source: m.source.id, Target: m.target.id, ID: m.id, Submitter: m.submitter, Counter: m.counter,
+			reassignmentID: v.reassignmentID(m), Source: m.source.id, Target: m.target.id,
+			Submitter: m.submitter, Counter: m.counter,
 			Created: v.createdEvent(c, u.offsets[v.index], f.reassignments, witnesses, true),
 		}}
 	}
 
-	return &updateJSON{Reassignment: &wrapped[reassignmentJSON]{reassignmentJSON{
+	told := reassignmentJSON{
 		UpdateID: u.id, Offset: u.offsets[v.index], Events: []obj{event}, Trace: traceOf(u),
-		RecordTime: instant(u.recordTime), SynchronizerID: u.synchronizer.id,
-	}}}
+		RecordTime: instant(u.recordTime),
+	}
+	if v.cfg.Version.atLeast(V34) {
+		told.SynchronizerID = u.synchronizer.id
+	}
+
+	return &updateJSON{Reassignment: &wrapped[reassignmentJSON]{told}}
+}
+
+func (v *Validator) reassignmentID(m *move) reassignmentID {
+	if !v.cfg.Version.atLeast(V34) {
+		return reassignmentID{Unassign: m.id}
+	}
+
+	return reassignmentID{ID: m.id}
 }
 
 func (v *Validator) unassigned(c *contract, m *move, offset ident.Offset, witnesses []ident.Party) unassignedJSON {
 	return unassignedJSON{
-		ID: m.id, Contract: c.id, Template: c.template.String(), Source: m.source.id, Target: m.target.id,
-		Submitter: m.submitter, Counter: m.counter, Witnesses: witnesses, PackageName: c.packageName, Offset: offset,
+		reassignmentID: v.reassignmentID(m), Contract: c.id, Template: c.template.String(),
+		Source: m.source.id, Target: m.target.id, Submitter: m.submitter, Counter: m.counter,
+		Witnesses: witnesses, PackageName: c.packageName, Offset: offset,
 	}
 }
