@@ -35,6 +35,7 @@ type Validator struct {
 	history  []*update // what it saw, ascending offsets
 	end      ident.Offset
 	prunedTo ident.Offset
+	lookups  updateIndex // of the history
 	open     map[*openStream]struct{}
 }
 
@@ -122,6 +123,7 @@ func (v *Validator) Prune(offset ident.Offset) error {
 	kept := v.history[v.after(offset):]
 	v.history = append(make([]*update, 0, len(kept)), kept...)
 	v.prunedTo = offset
+	v.lookups = updateIndex{}
 	v.forget()
 	v.publish()
 
