@@ -164,6 +164,9 @@ func TestDue(t *testing.T) {
 		require.Equal(t, step.due, due, "%v: %s", now.Now().Sub(start), step.why)
 	}
 
+	_, err := p.Add(fault.Rule{Kind: fault.ReplyLost})
+	require.NoError(t, err)
+
 	_, hit := p.Take(fault.NodeDown, fault.Chance{})
 	require.False(t, hit, "a rule that strikes by time does not strike by chance")
 }

@@ -97,10 +97,16 @@ func TestParseRefuses(t *testing.T) {
 
 func long(n int) string { return strings.Repeat("x", n) }
 
-func TestZeroProbabilityWithHitsIsRefused(t *testing.T) {
+func TestCheckRefusesWhatTextCannotSay(t *testing.T) {
 	t.Parallel()
 
-	require.ErrorIs(t, fault.Rule{Kind: fault.Prune, Probability: fault.Probability{Hits: 1}}.Check(), fault.ErrInvalid)
+	for name, r := range map[string]fault.Rule{
+		"hits in nothing":  {Kind: fault.LieMemo, Probability: fault.Probability{Hits: 1}},
+		"a comma in path":  {Kind: fault.LieMemo, Match: fault.Match{Path: "/a,times=1"}},
+		"a comma in party": {Kind: fault.LieMemo, Match: fault.Match{Party: "a,times=1"}},
+	} {
+		require.ErrorIs(t, r.Check(), fault.ErrInvalid, name)
+	}
 }
 
 func TestCatalogue(t *testing.T) {
