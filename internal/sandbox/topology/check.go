@@ -100,17 +100,3 @@ func keySet(keys []signing.TopologyKey, threshold uint32) (KeySet, error) {
 
 	return out, nil
 }
-
-// checkParty checks that a party's id is one of this namespace, with a name that Generate could have given.
-func checkParty(party ident.Party, namespace signing.PublicKey) error {
-	hint, fingerprint := cutParty(party)
-	if err := CheckHint(hint); err != nil {
-		return err
-	}
-
-	if fingerprint != namespace.Fingerprint() {
-		return fmt.Errorf("%w: party %.80q is not of the namespace %s", ErrInvalid, party, namespace.Fingerprint())
-	}
-
-	return nil
-}

@@ -97,8 +97,6 @@ func (w *writer) bytes(num protowire.Number, b []byte) {
 	}
 }
 
-func (w *writer) text(num protowire.Number, s string) { w.bytes(num, []byte(s)) }
-
 func (w *writer) varint(num protowire.Number, n uint64) {
 	if n != 0 {
 		w.buf = protowire.AppendTag(w.buf, num, protowire.VarintType)
@@ -107,7 +105,7 @@ func (w *writer) varint(num protowire.Number, n uint64) {
 }
 
 func (w *writer) mapping(m signing.TopologyMapping) {
-	switch m := m.(type) {
+	switch m := m.(type) { //nolint:exhaustive // mappings are values
 	case signing.NamespaceDelegation:
 		w.message(mappingNamespaceDelegation, func() { w.namespaceDelegation(m) })
 	case signing.PartyToParticipant:
@@ -118,19 +116,19 @@ func (w *writer) mapping(m signing.TopologyMapping) {
 }
 
 func (w *writer) namespaceDelegation(n signing.NamespaceDelegation) {
-	w.text(delegationNamespace, string(n.Namespace))
+	w.bytes(delegationNamespace, []byte(n.Namespace))
 	w.message(delegationTarget, func() { w.key(n.Target) })
 	w.varint(delegationRoot, protowire.EncodeBool(n.Root))
 	w.mark(delegationSignsAll, n.SignsAll)
 }
 
 func (w *writer) partyToParticipant(p signing.PartyToParticipant) {
-	w.text(hostingParty, string(p.Party))
+	w.bytes(hostingParty, []byte(p.Party))
 	w.varint(hostingThreshold, uint64(p.Threshold))
 
 	for _, host := range p.Participants {
 		w.message(hostingParticipants, func() {
-			w.text(participantUID, string(host.Participant))
+			w.bytes(participantUID, []byte(host.Participant))
 			w.varint(participantPermission, uint64(host.Permission))
 			w.mark(participantOnboarding, host.Onboarding)
 		})
@@ -147,7 +145,7 @@ func (w *writer) partyToParticipant(p signing.PartyToParticipant) {
 }
 
 func (w *writer) partyToKeys(p signing.PartyToKeys) {
-	w.text(partyKeysParty, string(p.Party))
+	w.bytes(partyKeysParty, []byte(p.Party))
 	w.varint(partyKeysThreshold, uint64(p.Threshold))
 	w.keys(partyKeysKeys, p.Keys)
 }

@@ -191,7 +191,7 @@ func TestGenerateSignVerify(t *testing.T) {
 			most--
 		}
 
-		r.Threshold = uint32(rapid.IntRange(0, most).Draw(t, "threshold")) //nolint:gosec // at most six
+		r.Threshold = uint32(rapid.IntRange(0, most).Draw(t, "threshold"))
 
 		g := generate(t, r)
 		raw := rapid.Permutation(g.Transactions).Draw(t, "order")
@@ -204,7 +204,7 @@ func TestGenerateSignVerify(t *testing.T) {
 
 		want := r.Threshold
 		if want == 0 {
-			want = uint32(most) //nolint:gosec // at most six
+			want = uint32(most)
 		}
 
 		require.Equal(t, want, o.Threshold)

@@ -88,7 +88,7 @@ func (m *mappings) add(i int, t signing.TopologyTransaction) error {
 
 	known := false
 
-	switch mapping := t.Mapping.(type) {
+	switch mapping := t.Mapping.(type) { //nolint:exhaustive // mappings are values
 	case signing.NamespaceDelegation:
 		known, m.delegation = m.delegation != nil, &mapping
 	case signing.PartyToParticipant:
@@ -132,7 +132,9 @@ func (m *mappings) onboarding() (Onboarding, error) {
 		return Onboarding{}, err
 	}
 
-	if err := checkParty(out.Party, out.namespace); err != nil {
+	// Of the namespace it is, or namespace had found no key.
+	hint, _ := cutParty(out.Party)
+	if err := CheckHint(hint); err != nil {
 		return Onboarding{}, err
 	}
 
