@@ -43,6 +43,7 @@ func newFake() *fake {
 		}},
 		acme: {
 			{ID: "z/100%25 ünd", Name: "Z", Symbol: "Z"},
+			{ID: "50%41", Name: "Half", Symbol: "H"},
 			{ID: "AcmeToken", Name: "Acme", Symbol: "ACME", Decimals: 6},
 		},
 	}}

@@ -97,7 +97,7 @@ func TestAnswersConformToThePublishedDocuments(t *testing.T) {
 
 			f := newFake()
 			server := f.serve(t)
-			seen := map[string]bool{}
+			asked, published := map[string]bool{}, map[string]bool{}
 
 			for _, c := range calls() {
 				doc := offledgertest.Document(t, c.document)
@@ -105,15 +105,13 @@ func TestAnswersConformToThePublishedDocuments(t *testing.T) {
 				require.Equal(t, c.status, answer.Status, "%s: %s", c.path, answer.Raw)
 				offledgertest.Conforms(t, doc, c.method, c.spec, answer)
 
-				seen[c.spec] = true
+				asked[c.spec] = true
 				for path := range doc.Paths.Map() {
-					seen[path] = seen[path] || false
+					published[path] = true
 				}
 			}
 
-			for path, asked := range seen {
-				require.True(t, asked, "%s is in a document and was not asked", path)
-			}
+			require.Equal(t, published, asked)
 
 			require.Equal(t, []string{
 				"instruction accept", "instruction reject", "instruction withdraw",
@@ -147,12 +145,13 @@ func TestARegistrarServesItsOwnTokens(t *testing.T) {
 	for _, admin := range []string{string(acme), offledgertest.Escaped(string(acme))} {
 		root := "/api/token-standard/v0/registrars/" + admin
 		require.Equal(t, string(acme), server.Object(server.Ask(get, root+"/registry/metadata/v1/info", nil))["adminId"])
-		require.Len(t, server.Object(server.Ask(get, root+instruments, nil))["instruments"], 2)
+		require.Len(t, server.Object(server.Ask(get, root+instruments, nil))["instruments"], 3)
 		server.Refused(404, server.Ask(get, root+instruments+"/Amulet", nil))
 
 		// An id may hold what paths escape.
 		found := server.Object(server.Ask(get, root+instruments+"/"+offledgertest.Escaped("z/100%25 ünd"), nil))
 		require.Equal(t, "z/100%25 ünd", found["id"])
+		require.Equal(t, "50%41", server.Object(server.Ask(get, root+instruments+"/50%2541", nil))["id"])
 	}
 
 	root := "/api/token-standard/v0/registrars/" + string(nobody)
@@ -188,7 +187,8 @@ func TestFactoryAndContextGoThroughUnchanged(t *testing.T) {
 		answer := server.Ask(post, transferFactory, request)
 		require.JSONEq(t, `{"factoryId":"00fa","transferKind":"offer","choiceContext":`+choiceContext(shown)+`}`,
 			string(answer.Raw))
-		require.Equal(t, arguments, string(f.arguments), "a number must not be rounded on the way")
+		require.Contains(t, string(f.arguments), "12345678901234567890", "a number must not be rounded on the way")
+		require.JSONEq(t, arguments, string(f.arguments))
 
 		answer = server.Ask(post, allocationFactory, request)
 		require.JSONEq(t, `{"factoryId":"00fa","choiceContext":`+choiceContext(shown)+`}`, string(answer.Raw))
@@ -243,13 +243,12 @@ func TestRefusalsHaveTheirStatus(t *testing.T) {
 
 	for status, err := range map[int]error{
 		400: offledger.ErrInvalid, 404: offledger.ErrUnknown, 409: offledger.ErrConflict,
-		503: offledger.ErrUnavailable, 500: errors.New("something\xffelse " + strings.Repeat("é", 1000)),
+		503: offledger.ErrUnavailable, 500: errors.New("something else"),
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
 
 			f := newFake()
-			f.err = fmt.Errorf("the fault: %w", err)
 			server := f.serve(t)
 
 			for _, c := range calls() {
@@ -257,9 +256,13 @@ func TestRefusalsHaveTheirStatus(t *testing.T) {
 					continue
 				}
 
-				text := server.Refused(status, server.Ask(c.method, c.path, c.body))
-				require.Contains(t, text, "the fault")
-				require.Less(t, len(text), 600)
+				// What strangers wrote into an error must neither break the answer nor make it long.
+				for _, quoted := range []string{"", "\xff", strings.Repeat("é", 1000), "x" + strings.Repeat("é", 1000)} {
+					f.err = fmt.Errorf("the fault %s: %w", quoted, err)
+					text := server.Refused(status, server.Ask(c.method, c.path, c.body))
+					require.Contains(t, text, "the fault")
+					require.Less(t, len(text), 600)
+				}
 			}
 		})
 	}
@@ -297,6 +300,8 @@ func TestPagesHoldEveryInstrumentOnce(t *testing.T) {
 			query := fmt.Sprintf("?pageSize=%d&pageToken=%s", size, offledgertest.Escaped(token))
 			require.NoError(rt, json.Unmarshal(server.Ask(get, instruments+query, nil).Raw, &page))
 			require.LessOrEqual(rt, len(page.Instruments), size)
+
+			require.True(rt, len(page.Instruments) > 0 || len(names) == 0, "an empty page at the end")
 
 			for _, i := range page.Instruments {
 				seen = append(seen, i.ID)
