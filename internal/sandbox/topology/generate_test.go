@@ -121,6 +121,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"no hint":                   func(r *topology.Request) { r.Hint = "" },
 		"hint too long":             func(r *topology.Request) { r.Hint = strings.Repeat("a", 186) },
 		"hint with a separator":     func(r *topology.Request) { r.Hint = "a::b" },
+		"hint with a colon":         func(r *topology.Request) { r.Hint = "a:b" },
 		"hint with a space":         func(r *topology.Request) { r.Hint = "a b" },
 		"hint beyond ASCII":         func(r *topology.Request) { r.Hint = "trésor" },
 		"no key":                    func(r *topology.Request) { r.Key = signing.PublicKey{} },

@@ -78,10 +78,6 @@ func ParseGenerate(body []byte) (GenerateRequest, error) {
 		return GenerateRequest{}, fmt.Errorf("%w: synchronizer: %w", ErrInvalid, err)
 	}
 
-	if n := len(r.OtherConfirmingParticipantUIDs) + len(r.ObservingParticipantUIDs); n >= maxHosts {
-		return GenerateRequest{}, fmt.Errorf("%w: %d other nodes, fewer than %d are taken", ErrInvalid, n, maxHosts)
-	}
-
 	if r.ConfirmationThreshold < 0 {
 		return GenerateRequest{}, fmt.Errorf("%w: confirmation threshold %d", ErrInvalid, r.ConfirmationThreshold)
 	}
