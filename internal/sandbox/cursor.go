@@ -15,12 +15,13 @@ const takeSize = 256
 type cursor struct {
 	v          *Validator
 	format     *updateFormat
-	at         ident.Offset // everything up to here was considered
+	at         ident.Offset // everything up to here was considered; descending, the lower bound
 	end        ident.Offset
 	bounded    bool
 	descending bool
 	idle       time.Duration // ends the list when nothing came for so long; 0 never
 	tick       uint64
+	last       ident.Offset // of the update that is being sent
 }
 
 // emit takes one item; it reports whether it wants more.
@@ -29,7 +30,7 @@ type emit func(*updateJSON) (bool, error)
 // run emits until the end offset, until nobody wants more, until ctx ends, or until the idle time has passed.
 func (c *cursor) run(ctx context.Context, out emit) error {
 	if c.descending {
-		return c.runBackwards(out)
+		return c.runBackwards(ctx, out)
 	}
 
 	if !c.bounded && c.v.cfg.Version.atLeast(V35) {
@@ -56,7 +57,9 @@ func (c *cursor) run(ctx context.Context, out emit) error {
 			wait.reset()
 		}
 
-		if len(batch.updates) > 0 {
+		if n := len(batch.updates); n > 0 {
+			c.at = batch.updates[n-1].offsets[c.v.index]
+
 			continue
 		}
 
@@ -116,14 +119,22 @@ func (c *cursor) take() (batch, error) {
 		stop = min(stop, c.v.after(c.end))
 	}
 
-	return batch{
-		updates: slices.Clone(c.v.history[start:max(start, stop)]), changed: c.v.changed, tick: c.v.ticks,
-	}, nil
+	return batch{updates: c.copy(start, stop), changed: c.v.changed, tick: c.v.ticks}, nil
+}
+
+// copy takes a part of the history out, and admits whom it concerns. It is called under Sandbox.mu.
+func (c *cursor) copy(start, stop int) []*update {
+	updates := slices.Clone(c.v.history[start:max(start, stop)])
+	for _, u := range updates {
+		c.v.admitUpdate(c.format, u)
+	}
+
+	return updates
 }
 
 func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) {
 	for _, u := range updates {
-		c.at = u.offsets[c.v.index]
+		c.last = u.offsets[c.v.index]
 
 		item := c.v.render(u, c.format)
 		if item == nil {
@@ -139,17 +150,37 @@ func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) 
 	return true, sent, nil
 }
 
-func (c *cursor) runBackwards(out emit) error {
-	c.v.mu.Lock()
-	start, stop := c.v.after(c.at), c.v.after(c.end)
-	updates := slices.Clone(c.v.history[start:max(start, stop)])
-	c.v.mu.Unlock()
+func (c *cursor) runBackwards(ctx context.Context, out emit) error {
+	for ctx.Err() == nil {
+		updates, err := c.takeBack()
+		if err != nil || len(updates) == 0 {
+			return err
+		}
 
+		if more, _, err := c.send(updates, out); err != nil || !more {
+			return err
+		}
+
+		c.end = updates[len(updates)-1].offsets[c.v.index] - 1
+	}
+
+	return nil
+}
+
+// takeBack takes the newest part of what is left, newest first.
+func (c *cursor) takeBack() ([]*update, error) {
+	c.v.mu.Lock()
+	defer c.v.mu.Unlock()
+
+	if c.at < c.v.prunedTo {
+		return nil, errPruned("Update stream", c.at, c.v.prunedTo)
+	}
+
+	stop := c.v.after(c.end)
+	updates := c.copy(max(c.v.after(c.at), stop-takeSize), stop)
 	slices.Reverse(updates)
 
-	_, _, err := c.send(updates, out)
-
-	return err
+	return updates, nil
 }
 
 // waiter waits for the next reason to go on. It uses real timers: they only pace, they decide nothing.

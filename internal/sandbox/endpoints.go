@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,46 +21,80 @@ const requestTimeout = 20 * time.Second
 // Handler serves the node's JSON Ledger API under /v2, its health, and the wallets under /sandbox/v1.
 func (v *Validator) Handler() http.Handler {
 	r := chi.NewRouter()
-
-	r.Group(func(r chi.Router) {
-		r.Use(v.whenUp)
-
-		// An invalid token is refused everywhere; a missing one only where the answer is not public.
-		r.With(v.refuseInvalid).Get("/livez", v.getLive)
-		r.With(v.refuseInvalid).Get("/readyz", v.getReady)
-		r.With(v.refuseInvalid).Get("/v2/version", v.getVersion)
-
-		r.With(v.authorize).Group(v.readRoutes)
-
-		// A websocket without a token opens, and then says so in its first message.
-		r.With(v.refuseInvalid).Get("/v2/updates", v.streamUpdates(false))
-		r.With(v.refuseInvalid).Get("/v2/state/active-contracts", v.streamContracts)
-
-		if v.cfg.Version.hasTrees() {
-			r.With(v.refuseInvalid).Get("/v2/updates/trees", v.streamUpdates(true))
-		}
-	})
-
+	r.Mount("/", v.node())
 	r.Route("/sandbox/v1", v.walletRoutes)
 
 	return r
 }
 
+// node serves what a validator serves. All of it fails when the node is at fault.
+func (v *Validator) node() http.Handler {
+	r := chi.NewRouter()
+	r.Use(v.whenUp, v.damage, v.inspect)
+	r.NotFound(v.unknownPath)
+
+	// An invalid token is refused everywhere; a missing one only where the answer is not public.
+	r.With(v.refuseInvalid).Get("/livez", v.getLive)
+	r.With(v.refuseInvalid).Get("/readyz", v.getReady)
+	r.With(v.refuseInvalid).Get("/v2/version", v.getVersion)
+
+	r.With(v.authorize).Group(v.readRoutes)
+
+	// A websocket without a token opens, and then says so in its first message.
+	r.With(v.refuseInvalid).Group(v.streamRoutes)
+
+	return r
+}
+
+// readRoutes are those of the questions about what is on the ledger, as far as the node's version has them.
 func (v *Validator) readRoutes(r chi.Router) {
 	r.Get("/v2/state/ledger-end", v.getLedgerEnd)
 	r.Get("/v2/state/latest-pruned-offsets", v.getPruned)
 	r.Get("/v2/state/connected-synchronizers", v.getSynchronizers)
+	r.Get("/v2/parties", v.listParties)
 	r.Get("/v2/parties/participant-id", v.getParticipant)
 	r.Get("/v2/parties/{party}", v.getParty)
 	r.Post("/v2/state/active-contracts", v.postContracts)
-	r.Post("/v2/updates", v.postUpdates(false))
+	r.Post("/v2/updates", v.postUpdates(channelUpdates))
 	r.Post("/v2/updates/update-by-id", v.postUpdateByID)
 	r.Post("/v2/updates/update-by-offset", v.postUpdateByOffset)
 	r.Post("/v2/events/events-by-contract-id", v.postEventsByContract)
 
-	if v.cfg.Version.hasTrees() {
-		r.Post("/v2/updates/trees", v.postUpdates(true))
+	if v.cfg.Version.atLeast(V34) {
+		r.Post("/v2/contracts/contract-by-id", v.postContract)
 	}
+
+	if v.cfg.Version.atLeast(V35) {
+		r.Post("/v2/updates/get-updates-page", v.postUpdatesPage)
+		// A GET with a body in 3.5.1; a POST too from 3.5.14 on.
+		r.Get("/v2/state/active-contracts-page", v.postContractsPage)
+		r.Post("/v2/state/active-contracts-page", v.postContractsPage)
+	}
+
+	if v.cfg.Version.atLeast(V36) {
+		r.Post("/v2/updates/update-by-hash", v.postUpdateByHash)
+	}
+
+	if v.cfg.Version.hasTrees() {
+		v.olderRoutes(r)
+	}
+}
+
+func (v *Validator) streamRoutes(r chi.Router) {
+	r.Get("/v2/updates", v.streamUpdates(channelUpdates))
+	r.Get("/v2/state/active-contracts", v.streamContracts)
+
+	if v.cfg.Version.hasTrees() {
+		r.Get("/v2/updates/flats", v.streamUpdates(channelFlats))
+		r.Get("/v2/updates/trees", v.streamUpdates(channelTrees))
+	}
+}
+
+// unknownPath answers as a node does, which is not the way it tells other errors.
+func (v *Validator) unknownPath(w http.ResponseWriter, r *http.Request) {
+	v.answer(w, r, http.StatusNotFound, obj{
+		"errors": []string{fmt.Sprintf("no resource at %s %.200s", r.Method, r.URL.Path)}, "status": http.StatusNotFound,
+	})
 }
 
 // tokenState is what a request's credentials are worth.
@@ -152,9 +187,9 @@ func encodeJSON(value any) ([]byte, error) {
 	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
-// answer writes an answer of the node's API, which may be damaged on request.
+// answer writes an answer of the node's API.
 func (v *Validator) answer(w http.ResponseWriter, r *http.Request, status int, value any) {
-	v.write(w, r, status, value, v.faults.garbled)
+	v.write(w, r, status, value, func(raw []byte) []byte { return raw })
 }
 
 func (v *Validator) write(

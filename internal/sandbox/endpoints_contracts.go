@@ -20,89 +20,28 @@ type activeJSON struct {
 	Token      *string `json:"streamContinuationToken,omitempty"` // 3.5+
 }
 
-// snapshot lists the active contracts that a format shows, as of an offset, in order of creation.
-func (v *Validator) snapshot(req *contractsRequest) ([]activeJSON, error) {
-	in := req.Format
-
+// contractsFormat resolves whichever style the request uses.
+func (v *Validator) contractsFormat(req *contractsRequest) (*format, error) {
 	switch {
-	case in != nil && (req.Filter != nil || req.Verbose):
+	case req.Format != nil && (req.Filter != nil || req.Verbose):
 		return nil, errArgument("Both eventFormat and filter or verbose are set")
-	case in == nil && req.Filter == nil:
+	case req.Format == nil && req.Filter == nil:
 		return nil, errArgument("Either filter and verbose or eventFormat is required.")
-	case in == nil:
-		in = req.Filter
+	case req.Format == nil:
+		return v.resolveFormat(req.Filter)
 	}
 
-	f, err := v.resolveFormat(in)
+	return v.resolveFormat(req.Format)
+}
+
+// contractsAt opens the snapshot that a request asks for.
+func (v *Validator) contractsAt(req *contractsRequest) (*snapshot, error) {
+	f, err := v.contractsFormat(req)
 	if err != nil {
 		return nil, err
 	}
 
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
-	switch {
-	case req.At < 0:
-		return nil, errNegative("active_at_offset", req.At)
-	case req.At > v.end:
-		return nil, errAfterEnd("Active at", req.At, v.end)
-	case req.At < v.prunedTo:
-		return nil, errPruned("Active contracts request", req.At, v.prunedTo)
-	}
-
-	items := []activeJSON{}
-
-	for _, c := range v.order {
-		if !c.activeAt(v.index, req.At) {
-			continue
-		}
-
-		witnesses := f.witnessed(c.stakeholders())
-		if len(witnesses) == 0 || !f.selects(c, witnesses) {
-			continue
-		}
-
-		items = append(items, v.active(c, req.At, f, witnesses))
-	}
-
-	return items, nil
-}
-
-// active writes one contract of a snapshot, which may be under way between synchronizers.
-func (v *Validator) active(c *contract, at ident.Offset, f *format, witnesses []ident.Party) activeJSON {
-	item := activeJSON{}
-	if v.cfg.Version.atLeast(V35) {
-		item.Token = new(string)
-	}
-
-	offset, home, counter := c.created[v.index], c.home, int64(0)
-	if len(c.moves) > 0 {
-		home = c.moves[0].source
-	}
-
-	for _, m := range c.moves {
-		if m.unassigned[v.index] > at {
-			break
-		}
-
-		if m.assigned[v.index] > at {
-			item.Entry = obj{"JsIncompleteUnassigned": obj{
-				"createdEvent":    v.createdEvent(c, offset, f, witnesses, true),
-				"unassignedEvent": v.unassigned(c, m, m.unassigned[v.index], witnesses),
-			}}
-
-			return item
-		}
-
-		offset, home, counter = m.assigned[v.index], m.target, m.counter
-	}
-
-	item.Entry = obj{"JsActiveContract": obj{
-		"createdEvent":   v.createdEvent(c, offset, f, witnesses, true),
-		"synchronizerId": home.id, "reassignmentCounter": counter,
-	}}
-
-	return item
+	return v.openSnapshot(f, req.At, false)
 }
 
 func (v *Validator) postContracts(w http.ResponseWriter, r *http.Request) {
@@ -118,21 +57,40 @@ func (v *Validator) postContracts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	items, err := v.snapshot(&req)
-
-	switch {
-	case err != nil:
+	s, err := v.contractsAt(&req)
+	if err != nil {
 		v.fail(w, r, err)
-	case len(items) > l.max && l.want > l.max:
-		v.fail(w, r, errListLimit(l.max))
-	default:
-		v.answer(w, r, http.StatusOK, items[:min(len(items), l.want)])
+
+		return
 	}
+
+	items := []activeJSON{}
+	if l.want > 0 {
+		err = s.run(r.Context(), func(item activeJSON, _ int) (bool, error) {
+			items = append(items, item)
+
+			return len(items) < l.want, nil
+		})
+	}
+
+	answerList(v, w, r, items, l, err)
 }
 
 type eventsRequest struct {
 	ContractID ident.ContractID `json:"contractId"`
 	Format     *eventFormatJSON `json:"eventFormat"`
+	Parties    []ident.Party    `json:"requestingParties"` // until 3.3
+}
+
+func (v *Validator) eventsFormat(req *eventsRequest) (*format, error) {
+	switch {
+	case req.Format != nil:
+		return v.resolveFormat(req.Format)
+	case len(req.Parties) > 0 && !v.cfg.Version.atLeast(V34):
+		return v.formatFor(req.Parties)
+	}
+
+	return nil, errMissing("event_format")
 }
 
 // postEventsByContract answers the create and the archive of a contract, to its stakeholders only.
@@ -142,14 +100,7 @@ func (v *Validator) postEventsByContract(w http.ResponseWriter, r *http.Request)
 		return
 	}
 
-	if req.Format == nil {
-		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
-			"The submitted command is missing a mandatory field: event_format"))
-
-		return
-	}
-
-	f, err := v.resolveFormat(req.Format)
+	f, err := v.eventsFormat(&req)
 	if err != nil {
 		v.fail(w, r, err)
 
@@ -176,19 +127,20 @@ func (v *Validator) eventsOf(id ident.ContractID, f *format) obj {
 		return nil
 	}
 
+	v.admit(f, c.signatories...)
+	v.admit(f, c.observers...)
+
 	witnesses := f.witnessed(c.stakeholders())
-	if len(witnesses) == 0 || !f.selects(c, witnesses) {
+	if c.created[v.index] == unseen || len(witnesses) == 0 || !f.selects(c, witnesses) {
 		return nil
 	}
 
 	delta := c.archivedBy == nil || !c.archivedBy.transient
 
-	home := c.home
-	if len(c.moves) > 0 {
-		home = c.moves[0].source
+	created := obj{
+		"createdEvent":   v.createdEvent(c, c.created[v.index], f, witnesses, delta),
+		"synchronizerId": c.origin().id,
 	}
-
-	created := obj{"createdEvent": v.createdEvent(c, c.created[v.index], f, witnesses, delta), "synchronizerId": home.id}
 	answer := obj{"created": created, "archived": nil}
 
 	if c.archived[v.index] != unseen {
@@ -197,4 +149,50 @@ func (v *Validator) eventsOf(id ident.ContractID, f *format) obj {
 	}
 
 	return answer
+}
+
+type contractRequest struct {
+	ContractID ident.ContractID `json:"contractId"`
+	Parties    []ident.Party    `json:"queryingParties"`
+}
+
+// postContract answers what a contract says, to its stakeholders, or to anybody when no party asks. Where and how it was
+// created is not part of it.
+func (v *Validator) postContract(w http.ResponseWriter, r *http.Request) {
+	var req contractRequest
+	if !v.read(w, r, &req) {
+		return
+	}
+
+	f := &format{byParty: map[ident.Party]*filter{}}
+
+	if len(req.Parties) > 0 {
+		var err error
+		if f, err = v.formatFor(req.Parties); err != nil {
+			v.fail(w, r, err)
+
+			return
+		}
+	}
+
+	v.mu.Lock()
+
+	c, known := v.contracts[req.ContractID]
+	if known && c.node != nil && c.created[v.index] != unseen {
+		v.admit(f, c.signatories...)
+		v.admit(f, c.observers...)
+	} else {
+		c = nil
+	}
+	v.mu.Unlock()
+
+	if c == nil || (len(req.Parties) > 0 && !f.concerns(c)) {
+		v.fail(w, r, errNotFound("CONTRACT_PAYLOAD_NOT_FOUND", "Contract payload not found, or not visible."))
+
+		return
+	}
+
+	v.answer(w, r, http.StatusOK, obj{
+		"createdEvent": v.createdEvent(c, ident.Begin, f, f.witnessed(c.stakeholders()), false),
+	})
 }

@@ -3,10 +3,7 @@ package sandbox
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
@@ -28,20 +25,29 @@ func (v *Validator) getVersion(w http.ResponseWriter, r *http.Request) {
 	pace := max(v.cfg.CheckpointInterval, 0)
 	delay := obj{"seconds": int64(pace / time.Second), "nanos": int64(pace % time.Second)}
 
-	v.answer(w, r, http.StatusOK, obj{
-		"version": v.cfg.Version,
-		"features": obj{
-			"experimental":     obj{"staticTime": supported, "commandInspectionService": supported},
-			"userManagement":   obj{"supported": false, "maxRightsPerUser": 0, "maxUsersPageSize": 0},
-			"partyManagement":  obj{"maxPartiesPageSize": v.cfg.MaxParties},
-			"offsetCheckpoint": obj{"maxOffsetCheckpointEmissionDelay": delay},
-			"packageFeature":   obj{"maxVettedPackagesPageSize": 0},
-		},
-	})
+	features := obj{
+		"experimental":     obj{"staticTime": supported, "commandInspectionService": supported},
+		"userManagement":   obj{"supported": false, "maxRightsPerUser": 0, "maxUsersPageSize": 0},
+		"partyManagement":  obj{"maxPartiesPageSize": v.cfg.MaxParties},
+		"offsetCheckpoint": obj{"maxOffsetCheckpointEmissionDelay": delay},
+	}
+	if v.cfg.Version.atLeast(V34) {
+		features["packageFeature"] = obj{"maxVettedPackagesPageSize": 0}
+	}
+
+	v.answer(w, r, http.StatusOK, obj{"version": v.cfg.Version, "features": features})
 }
 
 func (v *Validator) getLedgerEnd(w http.ResponseWriter, r *http.Request) {
-	v.answer(w, r, http.StatusOK, obj{"offset": v.LedgerEnd()})
+	v.mu.Lock()
+	answer := obj{"offset": v.end}
+
+	if v.cfg.Version.atLeast(V36) {
+		answer["synchronizerTimes"] = v.advance()
+	}
+	v.mu.Unlock()
+
+	v.answer(w, r, http.StatusOK, answer)
 }
 
 func (v *Validator) getPruned(w http.ResponseWriter, r *http.Request) {
@@ -51,16 +57,24 @@ func (v *Validator) getPruned(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// getSynchronizers lists where the node is connected; asked for a party, where the node hosts it, and how.
 func (v *Validator) getSynchronizers(w http.ResponseWriter, r *http.Request) {
-	list := []obj{}
+	query := r.URL.Query()
+	party, asked := ident.Party(query.Get("party")), query.Get("party") != ""
 
 	v.mu.Lock()
-	_, known := v.parties[ident.Party(r.URL.Query().Get("party"))]
+	host := v.participantOf(query.Get("participantId"))
+	list := []obj{}
 
-	if known || !r.URL.Query().Has("party") {
+	if host != nil && (!asked || host.hosts(party)) {
+		how := permissionUnspecified
+		if asked {
+			how = host.permission(party)
+		}
+
 		for _, home := range v.synchronizers {
 			list = append(list, obj{
-				"synchronizerAlias": home.alias, "synchronizerId": home.id, "permission": permissionSubmission.String(),
+				"synchronizerAlias": home.alias, "synchronizerId": home.id, "permission": how.String(),
 			})
 		}
 	}
@@ -69,30 +83,30 @@ func (v *Validator) getSynchronizers(w http.ResponseWriter, r *http.Request) {
 	v.answer(w, r, http.StatusOK, obj{"connectedSynchronizers": list})
 }
 
-func (v *Validator) getParticipant(w http.ResponseWriter, r *http.Request) {
-	v.answer(w, r, http.StatusOK, obj{"participantId": v.participant})
-}
-
-func (v *Validator) getParty(w http.ResponseWriter, r *http.Request) {
-	asked, err := url.PathUnescape(chi.URLParam(r, "party"))
-	if err != nil {
-		http.Error(w, "Invalid value for: path parameter party", http.StatusBadRequest)
-
-		return
+// participantOf is the node of that id, this one when none is given, nil when there is none.
+func (v *Validator) participantOf(id string) *Validator {
+	if id == "" {
+		return v
 	}
 
-	details := []obj{}
-
-	v.mu.Lock()
-	for _, name := range append([]string{asked}, r.URL.Query()["parties"]...) {
-		if _, ok := v.parties[ident.Party(name)]; ok {
-			details = append(details, obj{
-				"party": name, "isLocal": true, "identityProviderId": "",
-				"localMetadata": obj{"resourceVersion": "0", "annotations": obj{}},
-			})
+	for _, other := range v.validators {
+		if other.participant == id {
+			return other
 		}
 	}
-	v.mu.Unlock()
 
-	v.answer(w, r, http.StatusOK, obj{"partyDetails": details})
+	return nil
+}
+
+// permission is what the node may do for a party that it hosts. It is called under Sandbox.mu.
+func (v *Validator) permission(party ident.Party) permission {
+	if !v.hosts(party) {
+		return permissionUnspecified
+	}
+
+	return permissionSubmission
+}
+
+func (v *Validator) getParticipant(w http.ResponseWriter, r *http.Request) {
+	v.answer(w, r, http.StatusOK, obj{"participantId": v.participant})
 }

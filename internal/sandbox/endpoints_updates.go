@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -20,8 +21,17 @@ type updatesRequest struct {
 	Descending bool              `json:"descendingOrder"`
 }
 
+// channel is which of the three ways to read updates a request takes.
+type channel int
+
+const (
+	channelUpdates channel = iota
+	channelFlats           // without topology
+	channelTrees           // transactions in the older shape, without topology
+)
+
 // format resolves whichever style the request uses.
-func (v *Validator) format(req *updatesRequest, trees bool) (*updateFormat, error) {
+func (v *Validator) format(req *updatesRequest, through channel) (*updateFormat, error) {
 	switch {
 	case req.Format != nil && (req.Filter != nil || req.Verbose):
 		return nil, errArgument("Both updateFormat and filter or verbose are set")
@@ -37,14 +47,18 @@ func (v *Validator) format(req *updatesRequest, trees bool) (*updateFormat, erro
 	if req.Format != nil {
 		f, err = v.resolveUpdateFormat(req.Format)
 	} else {
-		f, err = v.legacyFormat(req.Filter, trees)
+		f, err = v.legacyFormat(req.Filter, through == channelTrees)
 	}
 
 	if err != nil {
 		return nil, err
 	}
 
-	if trees {
+	if through != channelUpdates {
+		f.topology = false
+	}
+
+	if through == channelTrees {
 		f.trees, f.effects = true, true
 	}
 
@@ -73,8 +87,8 @@ func (v *Validator) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat
 }
 
 // open checks a request for updates and returns the cursor that serves it.
-func (v *Validator) openCursor(req *updatesRequest, trees bool) (*cursor, error) {
-	f, err := v.format(req, trees)
+func (v *Validator) openCursor(req *updatesRequest, through channel) (*cursor, error) {
+	f, err := v.format(req, through)
 	if err != nil {
 		return nil, err
 	}
@@ -82,41 +96,45 @@ func (v *Validator) openCursor(req *updatesRequest, trees bool) (*cursor, error)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 
-	c := &cursor{v: v, format: f, at: req.Begin, tick: v.ticks, descending: req.Descending}
-
-	switch {
-	case req.Begin < 0:
-		return nil, errNegative("begin_exclusive", req.Begin)
-	case req.Begin > v.end:
-		return nil, errAfterEnd("Begin", req.Begin, v.end)
-	case req.Begin < v.prunedTo:
-		return nil, errPruned("Transactions request", req.Begin, v.prunedTo)
-	case req.Descending && !v.cfg.Version.atLeast(V35):
-		c.descending = false // an unknown member is ignored
+	if err := v.checkRange(req.Begin, req.End); err != nil {
+		return nil, err
 	}
 
-	if req.End == nil {
-		if c.descending {
-			return nil, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid,
-				"DESCENDING_ORDER_MISSING_END", "descendingOrder requires endInclusive")
-		}
-
-		return c, nil
-	}
-
-	c.end, c.bounded = *req.End, true
+	c := &cursor{v: v, format: f, at: req.Begin, tick: v.ticks}
+	c.descending = req.Descending && v.cfg.Version.atLeast(V35) // an unknown member is ignored
 
 	switch {
-	case c.end < 0:
-		return nil, errNegative("end_inclusive", c.end)
-	case c.end > v.end:
-		return nil, errAfterEnd("End", c.end, v.end)
-	case c.end < c.at:
-		return nil, newError(http.StatusBadRequest, grpcOutOfRange, categorySeekAfter, "OFFSET_OUT_OF_RANGE",
-			fmt.Sprintf("end offset %d is before begin offset %d", c.end, c.at))
+	case req.End != nil:
+		c.end, c.bounded = *req.End, true
+	case c.descending:
+		return nil, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid,
+			"DESCENDING_ORDER_MISSING_END", "descendingOrder requires endInclusive")
 	}
 
 	return c, nil
+}
+
+// checkRange checks the section of the history that a request asks for. It is called under Sandbox.mu.
+func (v *Validator) checkRange(begin ident.Offset, end *ident.Offset) error {
+	switch {
+	case begin < 0:
+		return errNegative("begin_exclusive", begin)
+	case begin > v.end:
+		return errAfterEnd("Begin", begin, v.end)
+	case begin < v.prunedTo:
+		return errPruned("Transactions request", begin, v.prunedTo)
+	case end == nil:
+		return nil
+	case *end < 0:
+		return errNegative("end_inclusive", *end)
+	case *end > v.end:
+		return errAfterEnd("End", *end, v.end)
+	case *end < begin:
+		return newError(http.StatusBadRequest, grpcOutOfRange, categorySeekAfter, "OFFSET_OUT_OF_RANGE",
+			fmt.Sprintf("end offset %d is before begin offset %d", *end, begin))
+	}
+
+	return nil
 }
 
 // list is how the POST form of a stream is cut into an answer.
@@ -159,7 +177,7 @@ func (v *Validator) listOf(r *http.Request, bounded bool) (list, error) {
 	return l, nil
 }
 
-func (v *Validator) postUpdates(trees bool) http.HandlerFunc {
+func (v *Validator) postUpdates(through channel) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var req updatesRequest
 		if !v.read(w, r, &req) {
@@ -173,7 +191,7 @@ func (v *Validator) postUpdates(trees bool) http.HandlerFunc {
 			return
 		}
 
-		c, err := v.openCursor(&req, trees)
+		c, err := v.openCursor(&req, through)
 		if err != nil {
 			v.fail(w, r, err)
 
@@ -183,7 +201,7 @@ func (v *Validator) postUpdates(trees bool) http.HandlerFunc {
 		c.idle = l.idle
 
 		items, err := collect(r.Context(), c, l)
-		v.answerList(w, r, items, l, err)
+		answerList(v, w, r, items, l, err)
 	}
 }
 
@@ -208,7 +226,8 @@ func collect(ctx context.Context, c *cursor, l list) ([]itemJSON, error) {
 	return items, err
 }
 
-func (v *Validator) answerList(w http.ResponseWriter, r *http.Request, items []itemJSON, l list, err error) {
+// answerList answers what a list collected. Reading it may have failed, or may have found more than a list may have.
+func answerList[T any](v *Validator, w http.ResponseWriter, r *http.Request, items []T, l list, err error) {
 	switch {
 	case r.Context().Err() != nil: // nobody is there to answer
 	case err != nil && isTimeout(err):
@@ -228,6 +247,11 @@ type updateByIDRequest struct {
 	Format *updateFormatJSON `json:"updateFormat"`
 }
 
+type updateByHashRequest struct {
+	Hash   []byte            `json:"transactionHash"` // base64
+	Format *updateFormatJSON `json:"updateFormat"`
+}
+
 type updateByOffsetRequest struct {
 	Offset ident.Offset      `json:"offset"`
 	Format *updateFormatJSON `json:"updateFormat"`
@@ -236,7 +260,7 @@ type updateByOffsetRequest struct {
 func (v *Validator) postUpdateByID(w http.ResponseWriter, r *http.Request) {
 	var req updateByIDRequest
 	if v.read(w, r, &req) {
-		v.point(w, r, req.Format, func(u *update) bool { return u.id == req.ID })
+		v.point(w, r, req.Format, v.byID(req.ID))
 	}
 }
 
@@ -246,21 +270,45 @@ func (v *Validator) postUpdateByOffset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	if req.Offset <= 0 {
-		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "NON_POSITIVE_OFFSET",
-			fmt.Sprintf("Offset %d in offset is not a positive integer", req.Offset)))
+	if err := checkPosition(req.Offset); err != nil {
+		v.fail(w, r, err)
 
 		return
 	}
 
-	v.point(w, r, req.Format, func(u *update) bool { return u.offsets[v.index] == req.Offset })
+	v.point(w, r, req.Format, v.byOffset(req.Offset))
+}
+
+// postUpdateByHash finds the update of a transaction by the hash that its external parties signed.
+func (v *Validator) postUpdateByHash(w http.ResponseWriter, r *http.Request) {
+	var req updateByHashRequest
+	if !v.read(w, r, &req) {
+		return
+	}
+
+	if len(req.Hash) != sha256.Size {
+		v.fail(w, r, errField("transaction_hash: %d bytes, want %d", len(req.Hash), sha256.Size))
+
+		return
+	}
+
+	v.point(w, r, req.Format, v.byHash([sha256.Size]byte(req.Hash)))
+}
+
+// checkPosition checks the offset of one update.
+func checkPosition(offset ident.Offset) error {
+	if offset > 0 {
+		return nil
+	}
+
+	return newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "NON_POSITIVE_OFFSET",
+		fmt.Sprintf("Offset %d in offset is not a positive integer", offset))
 }
 
 // point answers one update.
-func (v *Validator) point(w http.ResponseWriter, r *http.Request, in *updateFormatJSON, is func(*update) bool) {
+func (v *Validator) point(w http.ResponseWriter, r *http.Request, in *updateFormatJSON, get lookup) {
 	if in == nil {
-		v.fail(w, r, newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
-			"The submitted command is missing a mandatory field: update_format"))
+		v.fail(w, r, errMissing("update_format"))
 
 		return
 	}
@@ -272,23 +320,20 @@ func (v *Validator) point(w http.ResponseWriter, r *http.Request, in *updateForm
 		return
 	}
 
-	var found *updateJSON
+	if u := v.find(f, get); u != nil {
+		if told := v.render(u, f); told != nil {
+			v.answer(w, r, http.StatusOK, itemJSON{Update: told})
 
-	v.mu.Lock()
-	for _, u := range v.history {
-		if is(u) {
-			found = v.render(u, f)
-
-			break
+			return
 		}
 	}
-	v.mu.Unlock()
 
-	if found == nil {
-		v.fail(w, r, errNotFound("UPDATE_NOT_FOUND", "Update not found, or not visible."))
+	v.fail(w, r, errNoUpdate())
+}
 
-		return
-	}
+func errNoUpdate() error { return errNotFound("UPDATE_NOT_FOUND", "Update not found, or not visible.") }
 
-	v.answer(w, r, http.StatusOK, itemJSON{Update: found})
+func errMissing(field string) error {
+	return newError(http.StatusBadRequest, grpcInvalidArgument, categoryInvalid, "MISSING_FIELD",
+		"The submitted command is missing a mandatory field: "+field)
 }

@@ -43,23 +43,14 @@ const (
 func (v *Validator) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, error) {
 	out := &updateFormat{}
 
-	var err error
-
 	if in.Transactions != nil {
-		switch in.Transactions.Shape {
-		case shapeEffects:
-			out.effects = true
-		case shapeDelta:
-		default:
-			return nil, errField("transactionShape %.60q: want %s or %s", in.Transactions.Shape, shapeDelta, shapeEffects)
-		}
-
-		if out.transactions, err = v.resolveFormat(&in.Transactions.Events); err != nil {
+		if err := v.resolveTransactions(in.Transactions, out); err != nil {
 			return nil, err
 		}
 	}
 
 	if in.Reassignments != nil {
+		var err error
 		if out.reassignments, err = v.resolveFormat(in.Reassignments); err != nil {
 			return nil, err
 		}
@@ -74,6 +65,31 @@ func (v *Validator) resolveUpdateFormat(in *updateFormatJSON) (*updateFormat, er
 	}
 
 	return out, nil
+}
+
+func (v *Validator) resolveTransactions(in *transactionFormatJSON, out *updateFormat) error {
+	switch in.Shape {
+	case shapeEffects:
+		out.effects = true
+	case shapeDelta:
+	default:
+		return errField("transactionShape %.60q: want %s or %s", in.Shape, shapeDelta, shapeEffects)
+	}
+
+	var err error
+	out.transactions, err = v.resolveFormat(&in.Events)
+
+	return err
+}
+
+// formatFor is everything that the given parties see, as the older requests that name parties alone mean it.
+func (v *Validator) formatFor(parties []ident.Party) (*format, error) {
+	in := eventFormatJSON{ByParty: make(map[ident.Party]filtersJSON, min(len(parties), maxFilters))}
+	for _, party := range parties {
+		in.ByParty[party] = filtersJSON{}
+	}
+
+	return v.resolveFormat(&in)
 }
 
 func (v *Validator) resolveFormat(in *eventFormatJSON) (*format, error) {

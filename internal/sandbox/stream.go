@@ -82,6 +82,8 @@ func (v *Validator) conduct(
 			return err
 		}
 
+		v.tell(r.Method, r.URL.EscapedPath(), http.StatusSwitchingProtocols, nil, raw)
+
 		return conn.Write(ctx, websocket.MessageText, v.faults.garbled(raw))
 	}
 
@@ -149,7 +151,7 @@ func (v *Validator) OpenStreams() int {
 	return len(v.open)
 }
 
-func (v *Validator) streamUpdates(trees bool) http.HandlerFunc {
+func (v *Validator) streamUpdates(through channel) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v.serve(w, r, func(ctx context.Context, request []byte, send sender) error {
 			var req updatesRequest
@@ -157,7 +159,7 @@ func (v *Validator) streamUpdates(trees bool) http.HandlerFunc {
 				return errArgument("the first message cannot be read as a request")
 			}
 
-			c, err := v.openCursor(&req, trees)
+			c, err := v.openCursor(&req, through)
 			if err != nil {
 				return err
 			}
@@ -168,23 +170,17 @@ func (v *Validator) streamUpdates(trees bool) http.HandlerFunc {
 }
 
 func (v *Validator) streamContracts(w http.ResponseWriter, r *http.Request) {
-	v.serve(w, r, func(_ context.Context, request []byte, send sender) error {
+	v.serve(w, r, func(ctx context.Context, request []byte, send sender) error {
 		var req contractsRequest
 		if err := json.Unmarshal(request, &req); err != nil {
 			return errArgument("the first message cannot be read as a request")
 		}
 
-		items, err := v.snapshot(&req)
+		s, err := v.contractsAt(&req)
 		if err != nil {
 			return err
 		}
 
-		for _, item := range items {
-			if err := send(item); err != nil {
-				return err
-			}
-		}
-
-		return nil
+		return s.run(ctx, func(item activeJSON, _ int) (bool, error) { return true, send(item) })
 	})
 }
