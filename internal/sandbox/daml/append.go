@@ -30,6 +30,7 @@ func AppendJSON(dst []byte, v signing.Value) ([]byte, error) {
 	return appendValue(dst, v, 1)
 }
 
+//nolint:exhaustive // leaves follow; a pointer is no value
 func appendValue(dst []byte, v signing.Value, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: nested deeper than %d", ErrUnprintable, maxDepth)
@@ -53,6 +54,7 @@ func appendValue(dst []byte, v signing.Value, depth int) ([]byte, error) {
 	}
 }
 
+//nolint:exhaustive // the rest is no leaf
 func appendLeaf(dst []byte, v signing.Value) ([]byte, error) {
 	switch v := v.(type) {
 	case signing.Unit:

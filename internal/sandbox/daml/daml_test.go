@@ -1,7 +1,6 @@
 package daml_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func TestEveryKindIsReadAndWritten(t *testing.T) {
 
 	raw, err := daml.JSON(v)
 	require.NoError(t, err)
-	require.Equal(t, everythingJSON, string(raw))
+	require.Equal(t, []byte(everythingJSON), raw) // the order of fields too
 }
 
 func TestAValueIsReadAsItWasWritten(t *testing.T) {
@@ -402,6 +401,15 @@ func requireSignable(t require.TestingT, v signing.Value) {
 	got, err := signing.Decode(signing.Encode(p))
 	require.NoError(t, err)
 	require.Equal(t, v, got.Transaction.Creates()[0].Argument)
+
+	for _, scheme := range []signing.Scheme{signing.V2, signing.V3} {
+		want, err := p.Hash(scheme)
+		require.NoError(t, err)
+
+		hash, err := got.Hash(scheme)
+		require.NoError(t, err)
+		require.Equal(t, want, hash)
+	}
 }
 
 func TestValuesCanBeSigned(t *testing.T) {
@@ -436,7 +444,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil {
 				var failed *daml.Error
 
-				require.True(t, errors.As(err, &failed))
+				require.ErrorAs(t, err, &failed)
 
 				continue
 			}

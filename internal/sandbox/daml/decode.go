@@ -34,7 +34,8 @@ func (d *decoder) value(t *Type, depth int) (signing.Value, *Error) {
 		return nil, problem("nested deeper than %d", maxDepth)
 	}
 
-	if d.values++; d.values > maxValues {
+	d.values++
+	if d.values > maxValues {
 		return nil, problem("more than %d values", maxValues)
 	}
 
@@ -163,7 +164,7 @@ func (d *decoder) genMap(t *Type, depth int) (signing.Value, *Error) {
 		keys map[string]struct{}
 	)
 
-	err := d.elements(func(i int) *Error {
+	err := d.elements(func(int) *Error {
 		entry, err := d.pair(t, depth)
 		if err != nil {
 			return err
@@ -286,55 +287,67 @@ func (d *decoder) ignore(label string, ignored *[]string) *Error {
 	return nil
 }
 
+// pending is a variant of which not all is read.
+type pending struct {
+	constructor int // -1 before the tag
+	value       signing.Value
+	early       int // where a value is that came before its tag, or -1
+}
+
 // variant reads {"tag", "value"}; the value may come first, and is then read once its type is known.
 func (d *decoder) variant(t *Type, depth int) (signing.Value, *Error) {
-	out := signing.Variant{ID: t.name}
-	constructor, early := -1, -1
+	p := pending{constructor: -1, early: -1}
 
-	err := d.members(func(label string) *Error {
-		var err *Error
-
-		switch {
-		case label == "tag" && constructor < 0:
-			constructor, err = d.constructor(t)
-		case label == "value" && out.Value == nil && early < 0 && constructor >= 0:
-			out.Value, err = d.value(t.fields[constructor].Type, depth+1)
-		case label == "value" && out.Value == nil && early < 0:
-			d.peek()
-			early = d.pos
-			err = d.skip(depth)
-		case label == "tag" || label == "value":
-			err = problem("a field that is there twice")
-		default:
-			err = &Error{Problem: "an unexpected field", Unexpected: true}
-		}
-
-		return err
-	})
+	if err := d.members(func(label string) *Error { return d.part(t, &p, label, depth) }); err != nil {
+		return nil, err
+	}
 
 	switch {
-	case err != nil:
-		return nil, err
-	case constructor < 0:
+	case p.constructor < 0:
 		return nil, problem("a required field is missing").in("tag")
-	case out.Value == nil && early < 0:
+	case p.value == nil && p.early < 0:
 		return nil, problem("a required field is missing").in("value")
-	}
+	case p.early >= 0:
+		var err *Error
 
-	if early >= 0 {
 		end := d.pos
-		d.pos = early
-		out.Value, err = d.value(t.fields[constructor].Type, depth+1)
+		d.pos = p.early
+		p.value, err = d.value(t.fields[p.constructor].Type, depth+1)
 		d.pos = end
+
+		if err != nil {
+			return nil, err.in("value")
+		}
 	}
 
-	if err != nil {
-		return nil, err.in("value")
+	return signing.Variant{ID: t.name, Constructor: t.fields[p.constructor].Label, Value: p.value}, nil
+}
+
+// part reads one member of a variant.
+func (d *decoder) part(t *Type, p *pending, label string, depth int) (err *Error) {
+	switch label {
+	case "tag":
+		if p.constructor >= 0 {
+			return problem("a field that is there twice")
+		}
+
+		p.constructor, err = d.constructor(t)
+	case "value":
+		switch {
+		case p.value != nil || p.early >= 0:
+			return problem("a field that is there twice")
+		case p.constructor < 0:
+			d.peek()
+			p.early = d.pos
+			err = d.skip(depth)
+		default:
+			p.value, err = d.value(t.fields[p.constructor].Type, depth+1)
+		}
+	default:
+		return &Error{Problem: "an unexpected field", Unexpected: true}
 	}
 
-	out.Constructor = t.fields[constructor].Label
-
-	return out, nil
+	return err
 }
 
 func (d *decoder) enum(t *Type) (signing.Value, *Error) {

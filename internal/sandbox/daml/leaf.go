@@ -245,18 +245,22 @@ func (d *decoder) date() (signing.Value, *Error) {
 }
 
 func parseTime(text string) (time.Time, bool) {
-	const toSecond, mostDigits = len("2006-01-02T15:04:05"), 9
+	const (
+		toSecond             = len("2006-01-02T15:04:05")
+		mostDigits           = 9
+		lastHour, lastMinute = 23, 59
+	)
 
 	if len(text) <= toSecond || text[len(text)-1] != 'Z' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
 		return time.Time{}, false
 	}
 
 	day, ok := parseDay(text[:10])
-	hour, ok1 := number(text[11:13], 23)
-	minute, ok2 := number(text[14:16], 59)
-	second, ok3 := number(text[17:toSecond], 59)
+	hour, ok1 := number(text[11:13])
+	minute, ok2 := number(text[14:16])
+	second, ok3 := number(text[17:toSecond])
 
-	if !ok || !ok1 || !ok2 || !ok3 {
+	if !ok || !ok1 || !ok2 || !ok3 || hour > lastHour || minute > lastMinute || second > lastMinute {
 		return time.Time{}, false
 	}
 
@@ -293,16 +297,17 @@ func parseDay(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 
-	year, ok1 := number(text[:4], 9999)
-	month, ok2 := number(text[5:7], 12)
-	day, ok3 := number(text[8:], 31)
+	year, ok1 := number(text[:4])
+	month, ok2 := number(text[5:7])
+	day, ok3 := number(text[8:])
 	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 
-	// A day that the month does not have becomes one of the next.
-	return t, ok1 && ok2 && ok3 && year > 0 && month > 0 && t.Day() == day
+	// A day that the month does not have becomes one of another, and so does a month that the year does not have.
+	return t, ok1 && ok2 && ok3 && year > 0 && t.Day() == day && t.Month() == time.Month(month)
 }
 
-func number(text string, most int) (int, bool) {
+// number is a short number without a sign.
+func number(text string) (int, bool) {
 	if !decimal(text) {
 		return 0, false
 	}
@@ -312,7 +317,7 @@ func number(text string, most int) (int, bool) {
 		n = 10*n + int(text[i]-'0')
 	}
 
-	return n, n <= most
+	return n, true
 }
 
 func (d *decoder) party() (signing.Value, *Error) {

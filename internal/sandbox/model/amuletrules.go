@@ -89,15 +89,14 @@ func (b *builder) rulesSupply(m module) []Choice {
 	}
 }
 
-// declareRounds: recorded rounds have transferConfigUsd and issuanceConfig too, which nothing here reads. All of
-// ExternalPartyConfigState but its name, its 24 hours and its 48 hours is a guess.
+// declareRounds: recorded rounds have issuingFor, transferConfigUsd and issuanceConfig too, which nothing here reads. All
+// of ExternalPartyConfigState but its name, its 24 hours and its 48 hours is a guess.
 func (b *builder) declareRounds() {
 	m := module{b.amulet.pkg, modRound}
 	round := m.record(
 		"OpenMiningRound", field("dso", daml.Party()), field("round", b.amulet.round),
 		field("amuletPrice", daml.Numeric()), field("opensAt", daml.Timestamp()),
-		field("targetClosesAt", daml.Timestamp()), field("issuingFor", b.stdlib.relTime),
-		field("tickDuration", b.stdlib.relTime),
+		field("targetClosesAt", daml.Timestamp()), field("tickDuration", b.stdlib.relTime),
 	)
 
 	b.template(m, round, nil, m.nonconsuming("OpenMiningRound_Fetch", round, field("p", daml.Party())))
