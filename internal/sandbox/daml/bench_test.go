@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/sandbox/daml"
-	"github.com/canton-exchange/suite/internal/signing"
 )
 
 // transferArgument has the shape of a transfer's choice argument, which is the bulk of what a node reads.
@@ -56,13 +55,10 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkAppendJSON(b *testing.B) {
-	v, err := transferArgument().Decode(transferJSON())
+	value, err := transferArgument().Decode(transferJSON())
 	require.NoError(b, err)
 
-	var (
-		value signing.Value = v
-		buf   []byte
-	)
+	var buf []byte
 
 	b.ReportAllocs()
 

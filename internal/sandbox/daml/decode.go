@@ -337,9 +337,7 @@ func (d *decoder) part(t *Type, p *pending, label string, depth int) (err *Error
 		case p.value != nil || p.early >= 0:
 			return problem("a field that is there twice")
 		case p.constructor < 0:
-			d.peek()
-			p.early = d.pos
-			err = d.skip(depth)
+			p.early, err = d.readLater(depth)
 		default:
 			p.value, err = d.value(t.fields[p.constructor].Type, depth+1)
 		}

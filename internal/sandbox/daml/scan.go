@@ -14,6 +14,8 @@ const (
 	maxDepth = 100
 	// maxValues bounds the values inside one value, and with them what reading it allocates.
 	maxValues = 1 << 16
+	// maxSkips bounds how often the whole text is read ahead, for variants whose tag comes late.
+	maxSkips = 10
 	// maxIgnored bounds the fields that a type does not have and that are null.
 	maxIgnored = 100
 	// maxShown bounds how much of a stranger's text is repeated in an error.
@@ -22,9 +24,10 @@ const (
 
 // decoder reads JSON from the front. Strings of the result share its text.
 type decoder struct {
-	text   string
-	pos    int
-	values int
+	text    string
+	pos     int
+	values  int
+	skipped int // bytes
 }
 
 // peek is the next byte that is not white space, or 0 at the end.
@@ -242,7 +245,21 @@ func (d *decoder) elements(visit func(index int) *Error) *Error {
 	}
 }
 
-// skip steps over any value, which is read later.
+// readLater steps over a value that is read later, and returns where it is.
+func (d *decoder) readLater(depth int) (int, *Error) {
+	d.peek()
+
+	start := d.pos
+	err := d.skip(depth)
+
+	d.skipped += d.pos - start
+	if err == nil && d.skipped > maxSkips*len(d.text) {
+		err = problem("too many variants with the value before the tag")
+	}
+
+	return start, err
+}
+
 func (d *decoder) skip(depth int) *Error {
 	if depth > 2*maxDepth { // an array pair or a variant's object is a level of JSON, but none of Daml
 		return problem("nested too deep")

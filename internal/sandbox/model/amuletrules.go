@@ -14,8 +14,8 @@ func (b *builder) declareRules() {
 	b.template(m, argument, nil, append(b.rulesTransfers(m), b.rulesSupply(m)...)...)
 }
 
-// configSchedule is the configuration in force and the changes to come. requiredSynchronizers is a guess in that it is a
-// Set, and tokenStandardMaxTTL in that it is optional: it was added in 0.1.21 and has a default.
+// configSchedule is the configuration in force and the changes to come. requiredSynchronizers is a guess in that it is
+// a Set, and tokenStandardMaxTTL in that it is optional: it was added in 0.1.21 and has a default.
 func (b *builder) configSchedule() *daml.Type {
 	m := module{b.amulet.pkg, modAmuletConfig}
 	config := m.record(
@@ -89,8 +89,8 @@ func (b *builder) rulesSupply(m module) []Choice {
 	}
 }
 
-// declareRounds: recorded rounds have issuingFor, transferConfigUsd and issuanceConfig too, which nothing here reads. All
-// of ExternalPartyConfigState but its name, its 24 hours and its 48 hours is a guess.
+// declareRounds: recorded rounds have issuingFor, transferConfigUsd and issuanceConfig too, which nothing here reads.
+// All of ExternalPartyConfigState but its name, its 24 hours and its 48 hours is a guess.
 func (b *builder) declareRounds() {
 	m := module{b.amulet.pkg, modRound}
 	round := m.record(

@@ -89,8 +89,8 @@ func (c *Catalog) Entities() []*Entity {
 	})
 }
 
-// Choice finds a choice that can be exercised on a contract of a template: with an interface named, that interface's, if
-// the template implements it; else the template's own.
+// Choice finds a choice that can be exercised on a contract of a template: with an interface named, that interface's,
+// if the template implements it; else the template's own.
 func (c *Catalog) Choice(template *Entity, iface ident.Name, choice string) (Choice, bool) {
 	if iface.IsZero() {
 		found, ok := template.Choices[choice]

@@ -243,7 +243,7 @@ type check struct {
 	seen    map[string]bool
 }
 
-func (c *check) fault(format string, args ...any) { c.faults[fmt.Sprintf(format, args...)] = true }
+func (c *check) faultf(format string, args ...any) { c.faults[fmt.Sprintf(format, args...)] = true }
 
 func (c *check) entity(id string) (*model.Entity, string) {
 	name, err := ident.ParseName(id)
@@ -253,13 +253,13 @@ func (c *check) entity(id string) (*model.Entity, string) {
 
 	e, ok := c.catalog.Lookup(name.Module, name.Entity)
 	if !ok {
-		c.fault("%s: not declared", short)
+		c.faultf("%s: not declared", short)
 
 		return nil, short
 	}
 
 	if e.Name != name {
-		c.fault("%s: declared with another package", short)
+		c.faultf("%s: declared with another package", short)
 	}
 
 	return e, short
@@ -271,7 +271,7 @@ func (c *check) value(where string, t *daml.Type, raw json.RawMessage) {
 
 	v, err := t.Decode(raw)
 	if err != nil {
-		c.fault("%s: %v", where, err)
+		c.faultf("%s: %v", where, err)
 
 		return
 	}
@@ -282,6 +282,8 @@ func (c *check) value(where string, t *daml.Type, raw json.RawMessage) {
 }
 
 func withoutNulls(t *testing.T, raw []byte) any {
+	t.Helper()
+
 	var v any
 
 	require.NoError(t, json.Unmarshal(raw, &v))
@@ -322,7 +324,7 @@ func (c *check) event(e event) {
 			}
 
 			if !slices.Contains(template.Implements, iface.Name) {
-				c.fault("%s: does not implement %s", short, name)
+				c.faultf("%s: does not implement %s", short, name)
 			}
 
 			c.value(short+" as "+name, iface.View, view.Value)
@@ -349,13 +351,13 @@ func (c *check) event(e event) {
 
 	choice, ok := c.catalog.Choice(template, iface, e.Exercised.Choice)
 	if !ok {
-		c.fault("%s: not declared", where)
+		c.faultf("%s: not declared", where)
 
 		return
 	}
 
 	if choice.Consuming != e.Exercised.Consuming {
-		c.fault("%s: consuming is %t", where, e.Exercised.Consuming)
+		c.faultf("%s: consuming is %t", where, e.Exercised.Consuming)
 	}
 
 	c.value(where, choice.Argument, e.Exercised.Argument)

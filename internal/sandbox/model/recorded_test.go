@@ -127,7 +127,7 @@ func TestRecordedTransactionsFitTheDeclarations(t *testing.T) {
 	t.Parallel()
 
 	catalog := model.New(false)
-	shortIDs := regexp.MustCompile(`"([0-9]|[0-9]{3})"`) // of a recording with its contract ids numbered
+	shortIDs := regexp.MustCompile(`"(\d|\d{3})"`) // of a recording with its contract ids numbered
 
 	for name, c := range map[string]struct {
 		normalized bool
