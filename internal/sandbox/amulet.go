@@ -20,6 +20,8 @@ type amuletState struct {
 	round         *contract   // the newest OpenMiningRound
 	configs       []*contract // all active ones, oldest first
 	rounds        []*contract
+	proposals     []*contract               // to the validator operator, waiting for its automation
+	featured      map[ident.Party]*contract // FeaturedAppRight by provider
 	nextConfig    time.Time
 	nextRound     time.Time
 }
@@ -36,6 +38,7 @@ const (
 func (s *Sandbox) startAmulet(dso string) error {
 	s.amulet.dso = ident.Party(dso)
 	s.amulet.startedAt = s.ledgerTime()
+	s.amulet.featured = map[ident.Party]*contract{}
 
 	if err := s.host(s.amulet.dso, [maxValidators]bool{true}); err != nil {
 		return err
@@ -84,7 +87,9 @@ func (s *Sandbox) startAmulet(dso string) error {
 
 // factoryViews are the views of a contract that is a registry's transfer factory.
 func (s *Sandbox) factoryViews(admin ident.Party) map[ident.Name]any {
-	views := map[ident.Name]any{ifaceFactory(): obj{"admin": admin, "meta": meta()}}
+	about := obj{"admin": admin, "meta": meta()}
+	views := map[ident.Name]any{ifaceFactory(): about, ifaceAllocationFactory(): about}
+
 	if s.cfg.EventsV2 {
 		views[ifaceEventLog()] = obj{"admin": admin, "meta": meta()}
 	}
@@ -117,16 +122,23 @@ func (t *transaction) createAmulet(owner ident.Party, value amount.Amount) (*con
 func (t *transaction) createLockedAmulet(
 	owner, receiver ident.Party, value amount.Amount, expiresAt time.Time,
 ) (*contract, error) {
-	dso := t.s.amulet.dso
 	reason := "transfer to " + memoDelimiter + string(receiver) + memoDelimiter
-	h := &holding{instrument: t.s.Amulet(), owner: owner, amount: value, locked: true, expiresAt: expiresAt}
-	l := &lock{Holders: []ident.Party{dso}, ExpiresAt: optionalTime(expiresAt), Context: &reason}
+
+	return t.lockAmulet(owner, value, &lock{
+		Holders: []ident.Party{t.s.amulet.dso}, ExpiresAt: optionalTime(expiresAt), Context: &reason,
+	}, expiresAt)
+}
+
+// lockAmulet creates a locked coin.
+func (t *transaction) lockAmulet(owner ident.Party, value amount.Amount, l *lock, until time.Time) (*contract, error) {
+	dso := t.s.amulet.dso
+	h := &holding{instrument: t.s.Amulet(), owner: owner, amount: value, locked: true, expiresAt: until}
 
 	return t.create(creation{
 		template: templateName(pkgAmulet, modAmulet, "LockedAmulet"), packageName: pkgAmulet,
 		argument: obj{
 			"amulet": t.amuletValue(owner, value),
-			"lock":   obj{"holders": l.Holders, "expiresAt": l.ExpiresAt, "optContext": reason},
+			"lock":   obj{"holders": l.Holders, "expiresAt": l.ExpiresAt, "optContext": l.Context},
 		},
 		signatories: []ident.Party{dso, owner}, views: t.amuletViews(h, l), payload: h,
 	})

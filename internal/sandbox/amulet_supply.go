@@ -1,8 +1,8 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
@@ -10,94 +10,11 @@ import (
 
 // Supply facts of Canton Coin.
 const (
-	maxTap             = 100_000_000         // per tap, since Splice 0.6.9
-	preapprovalLife    = 90 * 24 * time.Hour // default of a validator
-	tapReason          = "tapped DevNet faucet"
-	tapReasonRecorded  = "tapped faucet"
-	burnReason         = "buy member traffic"
-	preapprovalPackage = "TransferPreapproval"
+	maxTap            = 100_000_000 // per tap, since Splice 0.6.9
+	tapReason         = "tapped DevNet faucet"
+	tapReasonRecorded = "tapped faucet"
+	burnReason        = "buy member traffic"
 )
-
-// preapproval is what the token logic knows of a TransferPreapproval.
-type preapproval struct {
-	receiver  ident.Party
-	expiresAt time.Time
-}
-
-func (s *Sandbox) livePreapproval(receiver ident.Party, at time.Time) *contract {
-	state, ok := s.parties[receiver]
-	if !ok || state.preapproval == nil {
-		return nil
-	}
-
-	if p, _ := state.preapproval.payload.(*preapproval); !at.Before(p.expiresAt) {
-		return nil
-	}
-
-	return state.preapproval
-}
-
-// proposePreapproval is what the receiver submits; the validator operator then accepts it on its own.
-func (t *transaction) proposePreapproval(receiver ident.Party) (*contract, error) {
-	provider := t.s.amulet.provider
-
-	return t.create(creation{
-		template:    templateName(pkgWallet, modWalletApprove, "TransferPreapprovalProposal"),
-		packageName: pkgWallet,
-		argument:    obj{"receiver": receiver, "provider": provider, "expectedDso": t.s.amulet.dso},
-		signatories: []ident.Party{receiver}, observers: []ident.Party{provider},
-	})
-}
-
-// acceptPreapproval creates the preapproval. The first 90 days are free (CIP-0119), so nothing is burned.
-func (t *transaction) acceptPreapproval(proposal *contract, receiver ident.Party) error {
-	dso, provider := t.s.amulet.dso, t.s.amulet.provider
-	expiresAt := t.at.Add(preapprovalLife)
-	context := obj{"amuletRules": t.s.amulet.rules.id, "context": t.paymentContext()}
-
-	return t.exercise(exercise{
-		on: proposal, choice: "TransferPreapprovalProposal_Accept", acting: []ident.Party{provider}, consuming: true,
-		argument: obj{"context": context, "inputs": []variant{}, "expiresAt": damlTime(expiresAt)},
-	}, func() (any, error) {
-		var created *contract
-
-		err := t.exercise(exercise{
-			on: t.s.amulet.rules, choice: "AmuletRules_CreateTransferPreapproval",
-			acting: []ident.Party{provider, receiver},
-			argument: obj{
-				"context": context, "inputs": []variant{}, "receiver": receiver, "provider": provider,
-				"expiresAt": damlTime(expiresAt), "expectedDso": dso,
-			},
-		}, func() (any, error) {
-			t.fetch(t.round)
-
-			var err error
-
-			created, err = t.create(creation{
-				template:    templateName(pkgAmulet, modAmuletRules, preapprovalPackage),
-				packageName: pkgAmulet,
-				argument: obj{
-					"dso": dso, "receiver": receiver, "provider": provider, "validFrom": damlTime(t.at),
-					"lastRenewedAt": damlTime(t.at), "expiresAt": damlTime(expiresAt),
-				},
-				signatories: []ident.Party{dso, provider, receiver},
-				payload:     &preapproval{receiver: receiver, expiresAt: expiresAt},
-			})
-			if err != nil {
-				return nil, err
-			}
-
-			created.anywhere = true
-
-			return obj{"transferPreapprovalCid": created.id, "amuletPaid": amount.Zero(), "meta": meta()}, nil
-		})
-		if err != nil {
-			return nil, err
-		}
-
-		return obj{"transferPreapprovalCid": created.id, "amuletPaid": amount.Zero()}, nil
-	})
-}
 
 func (t *transaction) paymentContext() obj {
 	return obj{
@@ -106,13 +23,16 @@ func (t *transaction) paymentContext() obj {
 	}
 }
 
-// tapAmulet is the DevNet faucet.
-func (t *transaction) tapAmulet(receiver ident.Party, value amount.Amount) error {
+// tapAmulet is the DevNet faucet; args are the choice's own arguments as a client gave them, or nil.
+func (t *transaction) tapAmulet(
+	rules *contract, args json.RawMessage, receiver ident.Party, value amount.Amount,
+) error {
 	if value.Sign() <= 0 || value.Cmp(amount.FromInt(maxTap)) > 0 {
 		return fmt.Errorf("%w: tap %s: want more than 0 and at most %d", ErrInvalid, value.Short(), maxTap)
 	}
 
-	rules, round := t.s.amulet.rules, t.round
+	round := t.round
+	t.byRound = true
 	argument := obj{"receiver": receiver, "amount": value, "openRound": round.id}
 	reason := tapReason
 
@@ -121,7 +41,7 @@ func (t *transaction) tapAmulet(receiver ident.Party, value amount.Amount) error
 	}
 
 	return t.exercise(exercise{
-		on: rules, choice: "AmuletRules_DevNet_Tap", argument: argument, acting: []ident.Party{receiver},
+		on: rules, choice: "AmuletRules_DevNet_Tap", argument: orOwn(args, argument), acting: []ident.Party{receiver},
 	}, func() (any, error) {
 		var sum obj
 
@@ -149,13 +69,23 @@ func (t *transaction) tapAmulet(receiver ident.Party, value amount.Amount) error
 
 // burnAmulet burns by buying traffic, which is how a holder of Canton Coin burns it.
 func (t *transaction) burnAmulet(owner ident.Party, value amount.Amount, inputs []*contract, left amount.Amount) error {
+	return t.buyTraffic(t.s.amulet.rules, nil, owner, value, inputs, left)
+}
+
+// buyTraffic burns value; args are the choice's own arguments as a client gave them, or nil.
+func (t *transaction) buyTraffic(
+	rules *contract, args json.RawMessage, owner ident.Party, value amount.Amount, inputs []*contract,
+	left amount.Amount,
+) error {
+	own := obj{
+		"inputs": inputsOf(inputs), "context": t.paymentContext(), "provider": owner,
+		"memberId": "PAR::" + t.s.first().participant, "synchronizerId": t.home.id, "migrationId": "0",
+		"trafficAmount": "200000", "expectedDso": t.s.amulet.dso,
+	}
+	t.byRound = true
+
 	return t.exercise(exercise{
-		on: t.s.amulet.rules, choice: "AmuletRules_BuyMemberTraffic", acting: []ident.Party{owner},
-		argument: obj{
-			"inputs": inputsOf(inputs), "context": t.paymentContext(), "provider": owner,
-			"memberId": "PAR::" + t.s.first().participant, "synchronizerId": t.home.id, "migrationId": "0",
-			"trafficAmount": "200000", "expectedDso": t.s.amulet.dso,
-		},
+		on: rules, choice: "AmuletRules_BuyMemberTraffic", acting: []ident.Party{owner}, argument: orOwn(args, own),
 	}, func() (any, error) {
 		t.fetch(t.round)
 

@@ -101,6 +101,8 @@ type Config struct {
 	Workflow AcmeWorkflow
 	// AcmePermissioned lets only parties on its permission list (Permit) send and receive AcmeToken.
 	AcmePermissioned bool
+	// Latency from a submission to its sequencing; none when 0. Meanwhile its inputs are locked.
+	Latency time.Duration
 	// OwnNodeIDs numbers the events of a transaction among those that the asking parties see, as a node that hosts
 	// nobody else does (recorded offers, whose sender lives elsewhere, are their receiver's node 0). Otherwise ids are
 	// those of the whole transaction, as on a node that hosts everybody (recorded one-step deposits begin at node 4).

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -121,6 +122,7 @@ type update struct {
 	commandID    string
 	workflowID   string
 	submitters   []ident.Party
+	submitter    *Validator // that took the submission in; nil for a wallet's
 	effectiveAt  time.Time
 	recordTime   time.Time
 	synchronizer *synchronizer
@@ -139,8 +141,10 @@ type update struct {
 type synchronizer struct {
 	id    ident.SynchronizerID
 	alias string
-	lag   time.Duration // how far its record time is behind this process's clock
-	last  time.Time     // the last record time it gave
+	// serial counts the physical synchronizers that have served this logical one (logical synchronizer upgrades).
+	serial int
+	lag    time.Duration // how far its record time is behind this process's clock
+	last   time.Time     // the last record time it gave
 }
 
 // number gives every node its id in pre-order over the whole transaction, and its witnesses, and returns the
@@ -183,4 +187,14 @@ func union(groups ...[]ident.Party) []ident.Party {
 	slices.Sort(all)
 
 	return slices.Compact(all)
+}
+
+// physical is the id of the physical synchronizer, which prepared transactions name from protocol version 35 on: the
+// logical id, the protocol version and a serial. A node of 3.4 or older knows logical ids only.
+func (s *synchronizer) physical(v Version) ident.SynchronizerID {
+	if !v.atLeast(V35) {
+		return s.id
+	}
+
+	return ident.SynchronizerID(fmt.Sprintf("%s::35-%d", s.id, 1+s.serial))
 }

@@ -18,6 +18,11 @@ const (
 	pkgWallet        = "splice-wallet"
 	pkgAcme          = "acme-token"
 	pkgBare          = "bare-holding"
+	pkgAllocation    = "splice-api-token-allocation-v1"
+	pkgAllocFactory  = "splice-api-token-allocation-instruction-v1"
+	pkgAllocRequest  = "splice-api-token-allocation-request-v1"
+	pkgSettlement    = "sandbox-settlement"
+	pkgPing          = "canton-builtin-admin-workflow-ping"
 )
 
 // Hashes of the published interface packages, version 1.0.0 (token-standard release, daml/dars.lock).
@@ -26,6 +31,9 @@ const (
 	hashInstructionV1 = "55ba4deb0ad4662c4168b39859738a0e91388d252286480c7331b3f71a517281"
 	hashBurnMintV1    = "9cc2cbc838ef38dc2c7f34014c9c452bcf71b8e2a4f939235fc0b5d0924b185e"
 	hashHoldingV2     = "4b7ecfc366d79ccc5ed07c80f26fe489cf2dfd43ce2856c06a78e6a048db7032"
+	hashAllocation    = "93c942ae2b4c2ba674fb152fe38473c507bda4e82b4e4c5da55a552a9d8cce1d"
+	hashAllocFactory  = "275064aacfe99cea72ee0c80563936129563776f67415ef9f13e4297eecbc520"
+	hashAllocRequest  = "6fe848530b2404017c4a12874c956ad7d5c8a419ee9b040f96b5c13172d2e193"
 	hashEventsV2      = "5c1097a9bad0af4bcfe6d3fb0fe55112d3d11f18eae57ddfb14c20836fee226c"
 )
 
@@ -45,6 +53,13 @@ const (
 	modWalletApprove = "Splice.Wallet.TransferPreapproval"
 	modAcme          = "Acme.Token"
 	modBare          = "Bare.Holding"
+
+	modAllocation        = "Splice.Api.Token.AllocationV1"
+	modAllocationFactory = "Splice.Api.Token.AllocationInstructionV1"
+	modAllocationRequest = "Splice.Api.Token.AllocationRequestV1"
+	modAmuletAllocation  = "Splice.AmuletAllocation"
+	modSettlement        = "Sandbox.Settlement"
+	modPing              = "Canton.Internal.Ping"
 )
 
 func ifaceHolding() ident.Name {
@@ -57,6 +72,18 @@ func ifaceFactory() ident.Name {
 
 func ifaceInstruction() ident.Name {
 	return ident.Name{Package: hashInstructionV1, Module: modInstructionV1, Entity: "TransferInstruction"}
+}
+
+func ifaceAllocation() ident.Name {
+	return ident.Name{Package: hashAllocation, Module: modAllocation, Entity: "Allocation"}
+}
+
+func ifaceAllocationFactory() ident.Name {
+	return ident.Name{Package: hashAllocFactory, Module: modAllocationFactory, Entity: "AllocationFactory"}
+}
+
+func ifaceAllocationRequest() ident.Name {
+	return ident.Name{Package: hashAllocRequest, Module: modAllocationRequest, Entity: "AllocationRequest"}
 }
 
 func ifaceBurnMint() ident.Name {
@@ -92,10 +119,19 @@ func knownPackages(withV2 bool) map[string]map[string]bool {
 		pkgAmulet: entities(modAmulet+":Amulet", modAmulet+":LockedAmulet", modAmuletRules+":AmuletRules",
 			modAmuletRules+":TransferPreapproval", modExternalRules+":ExternalPartyAmuletRules",
 			modAmuletOffer+":AmuletTransferInstruction", modAmulet+":ValidatorRewardCoupon",
+			modAmulet+":FeaturedAppRight", modAmuletAllocation+":AmuletAllocation",
 			modAmulet+":AppRewardCoupon", modExternalCfg+":ExternalPartyConfigState", modRound+":OpenMiningRound"),
 		pkgWallet: entities(modWalletApprove + ":TransferPreapprovalProposal"),
-		pkgAcme:   entities(modAcme+":AcmeHolding", modAcme+":AcmeTransferInstruction", modAcme+":AcmeRegistry"),
-		pkgBare:   entities(modBare + ":BareHolding"),
+		pkgAcme: entities(modAcme+":AcmeHolding", modAcme+":AcmeTransferInstruction", modAcme+":AcmeRegistry",
+			modAcme+":AcmeAllocation", modAcme+":AcmePermission"),
+		pkgBare: entities(modBare + ":BareHolding"),
+
+		pkgAllocation: entities(modAllocation + ":Allocation"),
+		pkgAllocFactory: entities(
+			modAllocationFactory+":AllocationFactory", modAllocationFactory+":AllocationInstruction"),
+		pkgAllocRequest: entities(modAllocationRequest + ":AllocationRequest"),
+		pkgSettlement:   entities(modSettlement + ":SettlementRequest"),
+		pkgPing:         entities(modPing + ":Ping"),
 	}
 
 	if withV2 {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
+	"github.com/canton-exchange/suite/internal/sandbox/model"
 )
 
 // Sandbox is one network with one validator node, or two. All its methods may be called at once from anywhere.
@@ -29,6 +31,14 @@ type Sandbox struct {
 	partyOrder    []ident.Party
 	changed       chan struct{} // closed, and replaced, whenever an update is appended
 	ticks         uint64        // counts calls of Tick
+
+	plan       *fault.Plan // when to misbehave
+	catalog    *model.Catalog
+	behaviours map[string]behaviour
+	births     map[string]birth
+	locked     map[*contract]*submission // inputs of submissions in flight
+	lost       []*submission             // never sequenced, waiting for their time to be over
+	uuids      map[string]time.Time      // of sequenced prepared transactions, for the mediator's replay protection
 
 	amulet amuletState
 	acme   acmeState
@@ -103,7 +113,9 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
 		changed: make(chan struct{}),
-		books:   newBooks(),
+		books:   newBooks(), plan: fault.New(cfg.Seed),
+		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
+		locked: map[*contract]*submission{}, uuids: map[string]time.Time{},
 	}, nil
 }
 
@@ -152,8 +164,8 @@ func (s *Sandbox) ledgerTime() time.Time {
 	return s.effective
 }
 
-// sequence gives the next record time: at or after the clock, after every earlier one.
-func (s *Sandbox) sequence(home *synchronizer) time.Time {
+// nextRecordTime gives the next record time: at or after the clock, after every earlier one.
+func (s *Sandbox) nextRecordTime(home *synchronizer) time.Time {
 	delay := minSequencing + time.Duration(s.rng.Int64N(int64(maxSequencing-minSequencing)))
 	next := micros(s.ledgerTime().Add(delay - home.lag))
 	if !next.After(home.last) {
@@ -193,7 +205,10 @@ func (s *Sandbox) appendUpdate(u *update) error {
 	}
 
 	u.id = ident.UpdateID(s.fingerprint())
-	u.recordTime = s.sequence(u.synchronizer)
+	if u.recordTime.IsZero() {
+		u.recordTime = s.nextRecordTime(u.synchronizer)
+	}
+
 	u.traceparent = "00-" + s.hexDigits(traceBytes) + "-" + s.hexDigits(spanBytes) + "-01"
 
 	for _, v := range s.validators {

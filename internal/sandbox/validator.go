@@ -37,10 +37,17 @@ type Validator struct {
 	prunedTo ident.Offset
 	lookups  updateIndex // of the history
 	open     map[*openStream]struct{}
+
+	completions []*completion            // of what was submitted here, ascending offsets
+	inFlight    map[changeID]*submission // taken in and not ended
+	changes     map[changeID]succeeded   // committed, for deduplication
 }
 
 func (s *Sandbox) addValidator() *Validator {
-	v := &Validator{Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{}}
+	v := &Validator{
+		Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{},
+		inFlight: map[changeID]*submission{}, changes: map[changeID]succeeded{},
+	}
 	v.participant = "participant"
 
 	if v.index > 0 {
@@ -125,6 +132,7 @@ func (v *Validator) Prune(offset ident.Offset) error {
 	v.prunedTo = offset
 	v.lookups = updateIndex{}
 	v.forget()
+	v.forgetCompletions()
 	v.publish()
 
 	return nil

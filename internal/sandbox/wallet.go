@@ -251,16 +251,21 @@ func transferMeta(req TransferRequest) (metadata, error) {
 		m.Values[keyReason] = *req.Memo
 	}
 
+	return m, checkMeta(m)
+}
+
+// checkMeta bounds what strangers can put on the ledger; the standard itself sets no bound.
+func checkMeta(m metadata) error {
 	size := 0
 	for key, value := range m.Values {
 		size += len(key) + len(value)
 	}
 
 	if len(m.Values) > maxMetaEntries || size > maxMetaBytes {
-		return m, fmt.Errorf("%w: metadata of %d entries and %d bytes", ErrInvalid, len(m.Values), size)
+		return fmt.Errorf("%w: metadata of %d entries and %d bytes", ErrInvalid, len(m.Values), size)
 	}
 
-	return m, nil
+	return nil
 }
 
 // mergeInputs takes every holding for a merge, smallest first and at most maxInputs of them.

@@ -13,15 +13,12 @@ func (s *Sandbox) Preapprove(receiver ident.Party) (Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	var proposal *contract
-
 	_, err := s.act(receiver, s.primary(), func(t *transaction) error {
 		if s.livePreapproval(receiver, t.at) != nil {
 			return fmt.Errorf("preapprove %s: it has a preapproval: %w", receiver, ErrConflict)
 		}
 
-		var err error
-		proposal, err = t.proposePreapproval(receiver)
+		_, err := t.proposePreapproval(receiver, s.amulet.provider)
 
 		return err
 	})
@@ -29,9 +26,7 @@ func (s *Sandbox) Preapprove(receiver ident.Party) (Receipt, error) {
 		return Receipt{}, err
 	}
 
-	return s.act(s.amulet.provider, s.primary(), func(t *transaction) error {
-		return t.acceptPreapproval(proposal, receiver)
-	})
+	return s.automate()
 }
 
 // CancelPreapproval makes transfers to receiver offers again.
@@ -45,10 +40,7 @@ func (s *Sandbox) CancelPreapproval(receiver ident.Party) (Receipt, error) {
 			return fmt.Errorf("preapproval of %s: %w", receiver, ErrUnknown)
 		}
 
-		return t.exercise(exercise{
-			on: c, choice: "TransferPreapproval_Cancel", argument: obj{"p": receiver},
-			acting: []ident.Party{receiver}, consuming: true,
-		}, func() (any, error) { return "TransferPreapproval_CancelResult", nil })
+		return t.cancelPreapproval(c, receiver, nil)
 	})
 }
 
@@ -60,7 +52,7 @@ func (s *Sandbox) Tap(owner ident.Party, value amount.Amount) (Receipt, error) {
 	return s.act(owner, s.primary(), func(t *transaction) error {
 		t.onCommit = append(t.onCommit, func(*update) { count(s.books.minted, s.Amulet(), value) })
 
-		return t.tapAmulet(owner, value)
+		return t.tapAmulet(s.amulet.rules, nil, owner, value)
 	})
 }
 

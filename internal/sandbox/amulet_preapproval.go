@@ -1,0 +1,152 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// preapprovalLife is how long a preapproval lives that a validator accepts on its own.
+const preapprovalLife = 90 * 24 * time.Hour
+
+// preapproval is what the token logic knows of a TransferPreapproval.
+type preapproval struct {
+	receiver  ident.Party
+	provider  ident.Party
+	validFrom time.Time
+	expiresAt time.Time
+}
+
+// proposal is what it knows of a TransferPreapprovalProposal.
+type proposal struct {
+	receiver ident.Party
+	provider ident.Party
+}
+
+func (s *Sandbox) livePreapproval(receiver ident.Party, at time.Time) *contract {
+	state, ok := s.parties[receiver]
+	if !ok || state.preapproval == nil {
+		return nil
+	}
+
+	if p, _ := state.preapproval.payload.(*preapproval); !at.Before(p.expiresAt) {
+		return nil
+	}
+
+	return state.preapproval
+}
+
+// proposePreapproval is what the receiver submits; the provider then accepts it, the validator operator on its own.
+func (t *transaction) proposePreapproval(receiver, provider ident.Party) (*contract, error) {
+	c, err := t.create(creation{
+		template:    templateName(pkgWallet, modWalletApprove, "TransferPreapprovalProposal"),
+		packageName: pkgWallet,
+		argument:    obj{"receiver": receiver, "provider": provider, "expectedDso": t.s.amulet.dso},
+		signatories: []ident.Party{receiver}, observers: []ident.Party{provider},
+		payload: &proposal{receiver: receiver, provider: provider},
+	})
+	if err == nil && provider == t.s.amulet.provider {
+		t.onCommit = append(t.onCommit, func(*update) { t.s.amulet.proposals = append(t.s.amulet.proposals, c) })
+	}
+
+	return c, err
+}
+
+// automate does what the validator app does on its own: it accepts the proposals made to its operator. A receiver who
+// has a preapproval already keeps it.
+func (s *Sandbox) automate() (Receipt, error) {
+	var last Receipt
+
+	for len(s.amulet.proposals) > 0 {
+		c := s.amulet.proposals[0]
+		s.amulet.proposals = s.amulet.proposals[1:]
+
+		asked, _ := c.payload.(*proposal)
+		if !c.active() || s.livePreapproval(asked.receiver, s.ledgerTime()) != nil {
+			continue
+		}
+
+		r, err := s.act(s.amulet.provider, s.primary(), func(t *transaction) error {
+			return t.acceptPreapproval(c, asked, t.at.Add(preapprovalLife), nil)
+		})
+		if err != nil {
+			return last, err
+		}
+
+		last = r
+	}
+
+	return last, nil
+}
+
+// acceptPreapproval creates the preapproval. The first 90 days are free (CIP-0119), so nothing is burned. args are the
+// choice's own arguments as a client gave them, or nil.
+func (t *transaction) acceptPreapproval(
+	asked *contract, by *proposal, expiresAt time.Time, args json.RawMessage,
+) error {
+	context := obj{"amuletRules": t.s.amulet.rules.id, "context": t.paymentContext()}
+	own := obj{"context": context, "inputs": []variant{}, "expiresAt": damlTime(expiresAt)}
+
+	return t.exercise(exercise{
+		on: asked, choice: "TransferPreapprovalProposal_Accept", acting: []ident.Party{by.provider}, consuming: true,
+		argument: orOwn(args, own),
+	}, func() (any, error) {
+		var created *contract
+
+		err := t.exercise(exercise{
+			on: t.s.amulet.rules, choice: "AmuletRules_CreateTransferPreapproval",
+			acting: []ident.Party{by.provider, by.receiver},
+			argument: obj{
+				"context": context, "inputs": []variant{}, "receiver": by.receiver, "provider": by.provider,
+				"expiresAt": damlTime(expiresAt), "expectedDso": t.s.amulet.dso,
+			},
+		}, func() (any, error) {
+			t.fetch(t.round)
+
+			var err error
+			if created, err = t.createPreapproval(by.receiver, by.provider, t.at, expiresAt); err != nil {
+				return nil, err
+			}
+
+			return obj{"transferPreapprovalCid": created.id, "amuletPaid": amount.Zero(), "meta": meta()}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+
+		return obj{"transferPreapprovalCid": created.id, "amuletPaid": amount.Zero()}, nil
+	})
+}
+
+func (t *transaction) createPreapproval(
+	receiver, provider ident.Party, validFrom, expiresAt time.Time,
+) (*contract, error) {
+	c, err := t.create(creation{
+		template: templateName(pkgAmulet, modAmuletRules, "TransferPreapproval"), packageName: pkgAmulet,
+		argument: obj{
+			"dso": t.s.amulet.dso, "receiver": receiver, "provider": provider, "validFrom": damlTime(validFrom),
+			"lastRenewedAt": damlTime(t.at), "expiresAt": damlTime(expiresAt),
+		},
+		signatories: union([]ident.Party{t.s.amulet.dso, provider, receiver}),
+		payload: &preapproval{
+			receiver: receiver, provider: provider, validFrom: validFrom, expiresAt: expiresAt,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	c.anywhere = true
+
+	return c, nil
+}
+
+// cancelPreapproval makes transfers to its receiver offers again; args as a client gave them, or nil.
+func (t *transaction) cancelPreapproval(c *contract, by ident.Party, args json.RawMessage) error {
+	return t.exercise(exercise{
+		on: c, choice: "TransferPreapproval_Cancel", argument: orOwn(args, obj{"p": by}),
+		acting: []ident.Party{by}, consuming: true,
+	}, func() (any, error) { return "TransferPreapproval_CancelResult", nil })
+}

@@ -1,0 +1,348 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/daml"
+	"github.com/canton-exchange/suite/internal/sandbox/model"
+	"github.com/canton-exchange/suite/internal/signing"
+)
+
+// errConformance is a prepared transaction that is not what its root action does.
+var errConformance = errors.New("transaction does not follow from its root action")
+
+// prepared is the transaction in the form that external parties sign: typed values, local contract ids, every contract
+// it depends on. The metadata's inputs and ledger time bounds are filled in.
+func (t *transaction) prepared(metadata signing.Metadata) (signing.Prepared, error) {
+	p := preparation{t: t, made: make(map[ident.ContractID]bool, len(t.created))}
+	for _, c := range t.created {
+		p.made[c.id] = true
+	}
+
+	nodes := t.finish()
+	out := signing.Prepared{
+		Transaction: signing.Transaction{Version: signing.LFVersion1}, Metadata: metadata,
+	}
+
+	built := make(map[*node]*signing.Node, len(nodes))
+
+	// Backwards, so that a node's children are there before it.
+	for _, n := range slices.Backward(nodes) {
+		made, err := p.node(n, built)
+		if err != nil {
+			return out, err
+		}
+
+		built[n] = made
+	}
+
+	for _, root := range t.roots {
+		out.Transaction.Roots = append(out.Transaction.Roots, built[root])
+	}
+
+	inputs, err := p.inputs()
+	if err != nil {
+		return out, err
+	}
+
+	out.Metadata.InputContracts = inputs
+	out.Metadata.MinLedgerTime, out.Metadata.MaxLedgerTime = optionalStamp(t.bounds.from), optionalStamp(t.bounds.last)
+
+	return out, nil
+}
+
+func optionalStamp(at time.Time) *signing.Timestamp {
+	if at.IsZero() {
+		return nil
+	}
+
+	stamp := signing.TimestampOf(at)
+
+	return &stamp
+}
+
+// preparation writes one transaction.
+type preparation struct {
+	t    *transaction
+	made map[ident.ContractID]bool
+}
+
+func (p *preparation) node(n *node, built map[*node]*signing.Node) (*signing.Node, error) {
+	out := &signing.Node{ID: n.id}
+	c := n.contract
+
+	switch n.kind {
+	case nodeFetch:
+		out.Action = signing.Fetch{
+			LFVersion: signing.LFVersion1, ContractID: p.local(c.id), PackageName: c.packageName, Template: c.template,
+			Signatories: union(c.signatories), Stakeholders: c.stakeholders(),
+			ActingParties: intersection(n.authority, c.stakeholders()),
+		}
+
+		return out, nil
+	case nodeCreate:
+		create, err := p.create(c)
+		if err != nil {
+			return nil, err
+		}
+
+		out.Action = create
+	case nodeExercise:
+		exercise, err := p.exercise(n)
+		if err != nil {
+			return nil, err
+		}
+
+		for _, child := range n.children {
+			exercise.Children = append(exercise.Children, built[child])
+		}
+
+		out.Action = exercise
+	}
+
+	from := signing.Seed(p.t.seed.node(n.id))
+	out.Seed = &from
+
+	return out, nil
+}
+
+func (p *preparation) create(c *contract) (signing.Create, error) {
+	entity, err := p.t.s.templateOf(c)
+	if err != nil {
+		return signing.Create{}, err
+	}
+
+	argument, err := entity.Argument.Decode(c.argument)
+	if err != nil {
+		return signing.Create{}, fmt.Errorf("argument of %s: %w", c.template, err)
+	}
+
+	return signing.Create{
+		LFVersion: signing.LFVersion1, ContractID: p.local(c.id), PackageName: c.packageName, Template: c.template,
+		Argument: p.localized(argument), Signatories: union(c.signatories), Stakeholders: c.stakeholders(),
+	}, nil
+}
+
+func (p *preparation) exercise(n *node) (signing.Exercise, error) {
+	c := n.contract
+
+	entity, err := p.t.s.templateOf(c)
+	if err != nil {
+		return signing.Exercise{}, err
+	}
+
+	choice, ok := p.t.s.catalog.Choice(entity, n.iface, n.choice)
+	if !ok {
+		return signing.Exercise{}, fmt.Errorf("choice %s of %s is not declared", n.choice, c.template) //nolint:err113 // a bug
+	}
+
+	argument, err := choice.Argument.Decode(n.argument)
+	if err != nil {
+		return signing.Exercise{}, fmt.Errorf("argument of %s: %w", n.choice, err)
+	}
+
+	result, err := choice.Result.Decode(n.result)
+	if err != nil {
+		return signing.Exercise{}, fmt.Errorf("result of %s: %w", n.choice, err)
+	}
+
+	return signing.Exercise{
+		LFVersion: signing.LFVersion1, ContractID: p.local(c.id), PackageName: c.packageName, Template: c.template,
+		Signatories: union(c.signatories), Stakeholders: c.stakeholders(), ActingParties: union(n.acting),
+		Interface: n.iface, Choice: n.choice, Argument: p.localized(argument), Consuming: n.consuming,
+		Result: p.localized(result), Observers: union(n.informed),
+	}, nil
+}
+
+// inputs are the contracts that the transaction depends on, by id.
+func (p *preparation) inputs() ([]signing.InputContract, error) {
+	used := make([]*contract, 0, len(p.t.inputs))
+	for c := range p.t.inputs {
+		used = append(used, c)
+	}
+
+	slices.SortFunc(used, func(a, b *contract) int { return strings.Compare(string(a.id), string(b.id)) })
+
+	inputs := make([]signing.InputContract, 0, len(used))
+
+	for _, c := range used {
+		create, err := p.create(c)
+		if err != nil {
+			return nil, err
+		}
+
+		inputs = append(inputs, signing.InputContract{
+			Create: create, CreatedAt: signing.TimestampOf(c.createdAt), EventBlob: c.blob(),
+		})
+	}
+
+	return inputs, nil
+}
+
+// local is the id of a contract inside the transaction: one that it makes has no suffix yet.
+func (p *preparation) local(id ident.ContractID) ident.ContractID {
+	if p.made[id] {
+		return id[:localIDLength]
+	}
+
+	return id
+}
+
+// localized is a value with local contract ids.
+func (p *preparation) localized(value signing.Value) signing.Value {
+	switch v := value.(type) {
+	case signing.ContractID:
+		return signing.ContractID(p.local(ident.ContractID(v)))
+	case signing.Optional:
+		if v.Value != nil {
+			v.Value = p.localized(v.Value)
+		}
+
+		return v
+	case signing.List:
+		for i := range v {
+			v[i] = p.localized(v[i])
+		}
+	case signing.TextMap:
+		for i := range v {
+			v[i].Value = p.localized(v[i].Value)
+		}
+	case signing.GenMap:
+		for i := range v {
+			v[i].Key, v[i].Value = p.localized(v[i].Key), p.localized(v[i].Value)
+		}
+	case signing.Record:
+		for i := range v.Fields {
+			v.Fields[i].Value = p.localized(v.Fields[i].Value)
+		}
+	case signing.Variant:
+		v.Value = p.localized(v.Value)
+
+		return v
+	}
+
+	return value
+}
+
+func (s *Sandbox) templateOf(c *contract) (*model.Entity, error) {
+	entity, ok := s.catalog.Lookup(c.template.Module, c.template.Entity)
+	if !ok {
+		return nil, fmt.Errorf("template %s is not declared", c.template) //nolint:err113 // a bug
+	}
+
+	return entity, nil
+}
+
+func intersection(a, b []ident.Party) []ident.Party {
+	return slices.DeleteFunc(slices.Clone(a), func(p ident.Party) bool { return !slices.Contains(b, p) })
+}
+
+// rebuild makes the transaction anew of which a client hands in the signed form, and checks that it is the same: that
+// everything in it follows from its root action, as confirming nodes do.
+func (s *Sandbox) rebuild(p signing.Prepared) (*transaction, error) {
+	home, ok := s.synchronizerOf(p.Metadata.SynchronizerID)
+	if !ok {
+		return nil, fmt.Errorf("synchronizer %s: %w", p.Metadata.SynchronizerID, errConformance)
+	}
+
+	if len(p.Transaction.Roots) != 1 {
+		return nil, fmt.Errorf("%d root actions, want one: %w", len(p.Transaction.Roots), errConformance)
+	}
+
+	root := p.Transaction.Roots[0]
+	if root.Seed == nil {
+		return nil, fmt.Errorf("root action without a seed: %w", errConformance)
+	}
+
+	cmd, err := s.commandOf(root)
+	if err != nil {
+		return nil, err
+	}
+
+	t := s.beginAt(home, p.Metadata.PreparationTime.Time(), seed(*root.Seed), p.Metadata.ActAs)
+	t.reach = s.reachOf(p.Metadata)
+
+	if err := t.run(cmd); err != nil {
+		return nil, err
+	}
+
+	if t.failed != nil {
+		return nil, t.failed
+	}
+
+	again, err := t.prepared(p.Metadata)
+	if err != nil {
+		return nil, err
+	}
+
+	if !bytes.Equal(signing.Encode(again), signing.Encode(p)) {
+		return nil, errConformance
+	}
+
+	return t, nil
+}
+
+// reachOf is what a prepared transaction may use: the contracts that it names as its inputs.
+func (s *Sandbox) reachOf(m signing.Metadata) reach {
+	r := reach{limited: true, disclosed: make(map[*contract]struct{}, len(m.InputContracts))}
+
+	for _, input := range m.InputContracts {
+		if c, ok := s.contracts[input.Create.ContractID]; ok {
+			r.disclosed[c] = struct{}{}
+		}
+	}
+
+	return r
+}
+
+// commandOf is the command of which a node is the root action.
+func (s *Sandbox) commandOf(root *signing.Node) (command, error) {
+	var (
+		c     command
+		name  ident.Name
+		value signing.Value
+	)
+
+	switch action := root.Action.(type) {
+	case signing.Create:
+		name, value = action.Template, action.Argument
+	case signing.Exercise:
+		name, value = action.Template, action.Argument
+		if !action.Interface.IsZero() {
+			name = action.Interface
+		}
+
+		c.contract, c.choice = action.ContractID, action.Choice
+	default:
+		return c, fmt.Errorf("root action %T: %w", action, errConformance)
+	}
+
+	var ok bool
+	if c.entity, ok = s.catalog.Lookup(name.Module, name.Entity); !ok {
+		return c, fmt.Errorf("%s is unknown: %w", name, errConformance)
+	}
+
+	var err error
+	if c.argument, err = daml.JSON(value); err != nil {
+		return c, fmt.Errorf("root action's argument: %w: %w", errConformance, err)
+	}
+
+	return c, nil
+}
+
+// synchronizerOf finds a synchronizer by its logical id or by a physical one (logical id, protocol version and serial).
+func (s *Sandbox) synchronizerOf(id ident.SynchronizerID) (*synchronizer, bool) {
+	for _, known := range s.synchronizers {
+		if id == known.id || id == known.physical(s.cfg.Version) {
+			return known, true
+		}
+	}
+
+	return nil, false
+}
