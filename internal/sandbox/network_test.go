@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 const (
@@ -60,6 +62,8 @@ func newBare(t *testing.T, cfg sandbox.Config) *network {
 	if cfg.ListWait == 0 {
 		cfg.ListWait = 20 * time.Millisecond
 	}
+
+	cfg.Inspect = published.Inspect(t, string(cfg.Version))
 
 	s, err := sandbox.New(cfg)
 	require.NoError(t, err)
@@ -153,6 +157,13 @@ func eventFormat(party ident.Party, interfaces ...string) map[string]any {
 		"verbose":        false,
 		"filtersByParty": map[string]any{string(party): map[string]any{"cumulative": filters}},
 	}
+}
+
+// withBlobs asks for everything, and for the blobs to disclose it with.
+func withBlobs(party any) map[string]any {
+	return map[string]any{"filtersByParty": map[string]any{fmt.Sprint(party): map[string]any{"cumulative": []any{
+		filterOf("WildcardFilter", map[string]any{"includeCreatedEventBlob": true}),
+	}}}}
 }
 
 func filterOf(kind string, value map[string]any) map[string]any {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 // recording reads recorded updates.
@@ -178,7 +179,9 @@ func replayOf(t *testing.T, updates, lookups []json.RawMessage, party ident.Part
 	t.Helper()
 
 	s, err := sandbox.NewReplay(updates, party, sandbox.ReplayConfig{
-		Lookups: lookups, Config: sandbox.Config{CheckpointInterval: -1, ListWait: 20 * time.Millisecond},
+		Lookups: lookups, Config: sandbox.Config{
+			CheckpointInterval: -1, ListWait: 20 * time.Millisecond, Inspect: published.Inspect(t, ""),
+		},
 	})
 	require.NoError(t, err)
 
