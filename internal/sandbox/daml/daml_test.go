@@ -78,7 +78,7 @@ func TestLeaves(t *testing.T) {
 		{numeric, `-1.5e3`, `"-1500.0000000000"`},
 		{numeric, `1e-10`, `"0.0000000001"`},
 		{numeric, `12.5E-1`, `"1.2500000000"`},
-		{numeric, `1.00000000000e1`, `"10.0000000000"`},
+		{numeric, `1.00000000000000000e1`, `"10.0000000000"`},
 		{numeric, `0e99`, `"0.0000000000"`},
 		{numeric, `9007199254740993`, `"9007199254740993.0000000000"`},
 		{numeric, `"` + strings.Repeat("9", 28) + `"`, `"` + strings.Repeat("9", 28) + `.0000000000"`},
@@ -137,7 +137,11 @@ func TestLeaves(t *testing.T) {
 		{at, `"2026-02-03T04:05:06.Z"`, refused},
 		{at, `"2026-02-03T04:05:06,5Z"`, refused},
 		{at, `"2026-02-03T04:05:06.1234567891Z"`, refused},
-		{at, `"2026-02-03t04:05:06z"`, refused},
+		{at, `"2026-02-03t04:05:06Z"`, refused},
+		{at, `"2026-02-03T04:05:06z"`, refused},
+		{at, `"2026-02-03T04:05:06.55"`, refused},
+		{at, `"2026-02-03T04-05-06Z"`, refused},
+		{at, `"2026-02-03T04:05:0xZ"`, refused},
 		{at, `"2026-02-03T04:05Z"`, refused},
 		{at, `1770091506`, refused},
 		{day, `"2026-02-03"`, `"2026-02-03"`},
@@ -158,6 +162,7 @@ func TestLeaves(t *testing.T) {
 		{daml.ContractID(), `"00a"`, refused},
 		{daml.ContractID(), `""`, refused},
 		{daml.Text(), `""`, `""`},
+		{daml.Text(), `"\u0001\u007f\/"`, "\"\\u0001\x7f/\""},
 		{daml.Text(), `"\u00fc\n\ud83d\ude00<"`, `"ü\n😀<"`},
 		{daml.Text(), `"\ud83d"`, refused},
 		{daml.Text(), `"\x"`, refused},
@@ -223,6 +228,7 @@ func TestCompounds(t *testing.T) {
 		{record, `{"c":[["3"]],"b":"2","a":"1"}`, `{"a":"1","b":"2","c":[["3"]]}`},
 		{record, `{"a":"1"}`, `{"a":"1","b":null,"c":null}`},
 		{record, `{"a":"1","b":null,"c":[],"z":null,"y":null}`, `{"a":"1","b":null,"c":null}`},
+		{record, `{"a":"1","c":null}`, `{"a":"1","b":null,"c":null}`},
 		{record, `{"a":"1","c":[[]]}`, `{"a":"1","b":null,"c":[[]]}`},
 		{record, `{"b":"1"}`, `!a: a required field is missing`},
 		{record, `{"a":null}`, `!a: want an integer in a string, found null`},
@@ -310,6 +316,9 @@ func TestNestingIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, nested(50), decoded(kind, nested(50)))
 	requireSignable(t, v)
+
+	_, err = daml.Optional(kind).Decode([]byte(nested(50)))
+	require.ErrorContains(t, err, "nested")
 
 	for _, raw := range []string{
 		nested(51), strings.Repeat(`{"tag":"AV_List","value":[`, 100_000),

@@ -142,4 +142,3 @@ func decimal(text string) bool {
 
 	return text != ""
 }
-

@@ -100,8 +100,8 @@ func parseDay(text string) (time.Time, bool) {
 	day, ok3 := number(text[8:])
 	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 
-	// A day that the month does not have becomes one of another, and so does a month that the year does not have.
-	return t, ok1 && ok2 && ok3 && year > 0 && t.Day() == day && t.Month() == time.Month(month)
+	// A day that the month does not have becomes one of another month, as a month that the year does not have does.
+	return t, ok1 && ok2 && ok3 && year > 0 && t.Month() == time.Month(month)
 }
 
 // number is a short number without a sign.
@@ -117,4 +117,3 @@ func number(text string) (int, bool) {
 
 	return n, true
 }
-

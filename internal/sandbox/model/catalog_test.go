@@ -109,7 +109,7 @@ func TestChoicesAreFoundWhereTheyAre(t *testing.T) {
 	c := model.New(false)
 	offer := lookup(t, c, "Splice.AmuletTransferInstruction", "AmuletTransferInstruction")
 	instruction := lookup(t, c, standardModules+"TransferInstructionV1", "TransferInstruction").Name
-	holding := lookup(t, c, standardModules+"HoldingV1", "Holding").Name
+	allocation := lookup(t, c, standardModules+"AllocationV1", "Allocation").Name
 
 	accept, ok := c.Choice(offer, instruction, "TransferInstruction_Accept")
 	require.True(t, ok)
@@ -130,7 +130,7 @@ func TestChoicesAreFoundWhereTheyAre(t *testing.T) {
 		{ident.Name{}, "TransferInstruction_Accept"},
 		{instruction, model.ChoiceArchive},
 		{instruction, "TransferInstruction_Nothing"},
-		{holding, "TransferInstruction_Accept"},
+		{allocation, "Allocation_Cancel"},
 		{ident.Name{Package: "x", Module: "No.Such", Entity: "Thing"}, "TransferInstruction_Accept"},
 	} {
 		_, ok := c.Choice(offer, wrong.iface, wrong.choice)
