@@ -246,12 +246,3 @@ func content(response *openapi3.Response, header http.Header, body []byte) error
 
 	return conforms(media.Schema.Value, body)
 }
-
-func conforms(schema *openapi3.Schema, body []byte) error {
-	value, err := decode(body)
-	if err != nil {
-		return err
-	}
-
-	return schema.VisitJSON(value) //nolint:wrapcheck // says what is wrong, and where
-}
