@@ -33,6 +33,9 @@ func (c *Claims) Missing() bool { return !c.present }
 // UserID is the user that the request comes from; empty when nobody is named.
 func (c *Claims) UserID() string { return c.userID }
 
+// AnyUser reports whether the sender may name any user in a request: where nobody's token is checked.
+func (c *Claims) AnyUser() bool { return c.all }
+
 // IdentityProvider is the id of the user's identity provider; empty for the node's own.
 func (c *Claims) IdentityProvider() string { return c.provider }
 
