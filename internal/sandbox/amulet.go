@@ -40,7 +40,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 	s.amulet.startedAt = s.ledgerTime()
 	s.amulet.featured = map[ident.Party]*contract{}
 
-	if err := s.host(s.amulet.dso, [maxValidators]bool{true}); err != nil {
+	if err := s.host(s.amulet.dso, localParty(s.first())); err != nil {
 		return err
 	}
 

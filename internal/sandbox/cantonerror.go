@@ -6,58 +6,32 @@ import (
 	"strconv"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
 
-// cantonError is an error as the JSON Ledger API answers it (JsCantonError), with its HTTP status.
-type cantonError struct {
-	status int
+// cantonError is an error as the JSON Ledger API answers it.
+type cantonError = cantonerr.Error
 
-	Code           string            `json:"code"`
-	Cause          string            `json:"cause"`
-	CorrelationID  *string           `json:"correlationId"`
-	TraceID        *string           `json:"traceId"`
-	Context        map[string]string `json:"context"`
-	Resources      [][]string        `json:"resources"`
-	Category       int               `json:"errorCategory"`
-	GRPCCode       *int              `json:"grpcCodeValue"`
-	RetryInfo      *string           `json:"retryInfo"`
-	DefiniteAnswer *bool             `json:"definiteAnswer"`
-}
-
-func (e *cantonError) Error() string { return e.Code + ": " + e.Cause }
-
-// gRPC status codes that the node's errors map to.
+// Short names of what the errors below are made of.
 const (
-	grpcInvalidArgument = 3
-	grpcNotFound        = 5
-	grpcResourceLimit   = 10 // ABORTED, as the list limit is reported
-	grpcFailedPrecond   = 9
-	grpcOutOfRange      = 11
-	grpcUnimplemented   = 12
-	grpcUnavailable     = 14
-	grpcUnauthenticated = 16
-)
+	grpcInvalidArgument = cantonerr.GRPCInvalidArgument
+	grpcNotFound        = cantonerr.GRPCNotFound
+	grpcResourceLimit   = cantonerr.GRPCAborted // as the list limit is reported
+	grpcFailedPrecond   = cantonerr.GRPCFailedPrecondition
+	grpcOutOfRange      = cantonerr.GRPCOutOfRange
+	grpcUnavailable     = cantonerr.GRPCUnavailable
+	grpcUnauthenticated = cantonerr.GRPCUnauthenticated
 
-// Error categories of Canton (error-codes reference).
-const (
-	categoryUnknown     = -1
-	categoryTransient   = 1
-	categoryContention  = 2
-	categoryInvalid     = 8
-	categoryState       = 9
-	categoryMissing     = 11
-	categorySeekAfter   = 12
-	categoryUnsupported = 14
+	categoryUnknown    = cantonerr.CategoryUnknown
+	categoryContention = cantonerr.CategoryContention
+	categoryInvalid    = cantonerr.CategoryInvalid
+	categoryState      = cantonerr.CategoryState
+	categoryMissing    = cantonerr.CategoryMissing
+	categorySeekAfter  = cantonerr.CategorySeekAfter
 )
 
 func newError(status, grpc, category int, code, cause string) *cantonError {
-	return &cantonError{
-		status: status, Code: code, Cause: cause, Category: category, GRPCCode: &grpc,
-		Context: map[string]string{
-			"participant": "participant", "category": strconv.Itoa(category), "definite_answer": "false",
-		},
-		Resources: [][]string{},
-	}
+	return cantonerr.New(status, grpc, category, code, cause)
 }
 
 func errField(format string, args ...any) *cantonError {

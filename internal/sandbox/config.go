@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
@@ -91,8 +92,10 @@ type Config struct {
 	Clock clock.Clock
 	// Version of the node, V35 when empty.
 	Version Version
-	// Token, when set, is the only bearer token that the ledger endpoints accept.
+	// Token, when set, is the only bearer token that the ledger endpoints accept; short for Auth.Token.
 	Token secret.String
+	// Auth is who is let in; everybody when zero.
+	Auth admin.AuthConfig
 	// Shape of Canton Coin, ShapeCurrent when empty.
 	Shape AmuletShape
 	// EventsV2 adds token standard V2: EventLog_HoldingsChange beside V1 metadata, and V2 holding views.
@@ -130,6 +133,10 @@ type Config struct {
 func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = clock.System{}
+	}
+
+	if !c.Token.IsZero() {
+		c.Auth.Token = c.Token
 	}
 
 	c.Version = orDefault(c.Version, V35)

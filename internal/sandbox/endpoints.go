@@ -2,14 +2,12 @@ package sandbox
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -39,6 +37,9 @@ func (v *Validator) node() http.Handler {
 	r.With(v.refuseInvalid).Get("/v2/version", v.getVersion)
 
 	r.With(v.authorize).Group(v.readRoutes)
+	r.With(v.authorize).Group(v.partyRoutes)
+	r.With(v.authorize).Group(v.commandRoutes)
+	r.With(v.unlessRejecting).Group(v.admin.Routes)
 
 	// A websocket without a token opens, and then says so in its first message.
 	r.With(v.refuseInvalid).Group(v.streamRoutes)
@@ -83,6 +84,11 @@ func (v *Validator) readRoutes(r chi.Router) {
 func (v *Validator) streamRoutes(r chi.Router) {
 	r.Get("/v2/updates", v.streamUpdates(channelUpdates))
 	r.Get("/v2/state/active-contracts", v.streamContracts)
+	r.Get("/v2/commands/completions", v.streamCompletions(true))
+
+	if v.cfg.Version.atLeast(V35) {
+		r.Get("/v2/commands/command-completions", v.streamCompletions(false))
+	}
 
 	if v.cfg.Version.hasTrees() {
 		r.Get("/v2/updates/flats", v.streamUpdates(channelFlats))
@@ -94,82 +100,6 @@ func (v *Validator) streamRoutes(r chi.Router) {
 func (v *Validator) unknownPath(w http.ResponseWriter, r *http.Request) {
 	v.answer(w, r, http.StatusNotFound, obj{
 		"errors": []string{fmt.Sprintf("no resource at %s %.200s", r.Method, r.URL.Path)}, "status": http.StatusNotFound,
-	})
-}
-
-// tokenState is what a request's credentials are worth.
-type tokenState int
-
-const (
-	tokenValid tokenState = iota
-	tokenMissing
-	tokenInvalid
-)
-
-// token judges the bearer token of a request: the Authorization header, or for a websocket the subprotocol.
-func (v *Validator) token(r *http.Request) tokenState {
-	given := bearer(r)
-	if given == "" {
-		given = protocolToken(r)
-	}
-
-	switch {
-	case v.faults.rejects.Load():
-		return tokenInvalid
-	case v.cfg.Token.IsZero():
-		return tokenValid
-	case given == "":
-		return tokenMissing
-	case v.sameToken(given):
-		return tokenValid
-	default:
-		return tokenInvalid
-	}
-}
-
-func bearer(r *http.Request) string {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-
-	return token
-}
-
-func (v *Validator) sameToken(given string) bool {
-	return subtle.ConstantTimeCompare([]byte(given), []byte(v.cfg.Token.Reveal())) == 1
-}
-
-// protocolToken finds jwt.token.<JWT> among the offered subprotocols. A node splits at commas and does not
-// trim, so a token that is not first in a list joined by ", " is not found; neither is it here.
-func protocolToken(r *http.Request) string {
-	for protocol := range strings.SplitSeq(r.Header.Get("Sec-WebSocket-Protocol"), ",") {
-		if token, ok := strings.CutPrefix(protocol, "jwt.token."); ok {
-			return token
-		}
-	}
-
-	return ""
-}
-
-func (v *Validator) authorize(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if v.token(r) != tokenValid {
-			v.fail(w, r, errUnauthenticated())
-
-			return
-		}
-
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (v *Validator) refuseInvalid(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if v.token(r) == tokenInvalid {
-			v.fail(w, r, errUnauthenticated())
-
-			return
-		}
-
-		next.ServeHTTP(w, r)
 	})
 }
 
@@ -219,7 +149,7 @@ func (v *Validator) fail(w http.ResponseWriter, r *http.Request, err error) {
 		v.cfg.Logger.ErrorContext(r.Context(), "ledger API request", slog.Any("error", err))
 	}
 
-	v.answer(w, r, e.status, e)
+	v.answer(w, r, e.Status, e)
 }
 
 // errBody is a request body that the node cannot decode: it answers plain text, not JSON.

@@ -84,9 +84,16 @@ func (v *Validator) partiesAfter(after ident.Party, prefix string, size int) ([]
 
 // partyDetails is what the node tells of a party. It is called under Sandbox.mu.
 func (v *Validator) partyDetails(party ident.Party) obj {
+	annotations := map[string]string{}
+	version := uint64(0)
+
+	if state := v.parties[party]; state != nil && state.annotations != nil {
+		annotations, version = state.annotations, state.version
+	}
+
 	return obj{
 		"party": party, "isLocal": v.hosts(party), "identityProviderId": "",
-		"localMetadata": obj{"resourceVersion": "0", "annotations": obj{}},
+		"localMetadata": obj{"resourceVersion": strconv.FormatUint(version, 10), "annotations": annotations},
 	}
 }
 

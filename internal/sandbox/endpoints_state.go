@@ -104,7 +104,7 @@ func (v *Validator) permission(party ident.Party) permission {
 		return permissionUnspecified
 	}
 
-	return permissionSubmission
+	return v.parties[party].permission[v.index]
 }
 
 func (v *Validator) getParticipant(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ func (s *Sandbox) allocate(hint string) (ident.Party, error) {
 	}
 
 	party := ident.Party(hint + "::" + s.fingerprint())
-	if err := s.host(party, [maxValidators]bool{true}); err != nil {
+	if err := s.host(party, localParty(s.first())); err != nil {
 		return "", err
 	}
 
@@ -40,10 +40,18 @@ func outsideHint(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }
 
-// host puts a party on the node, which the node's history shows as a topology update.
-func (s *Sandbox) host(party ident.Party, hosted [maxValidators]bool) error {
+// localParty is the state of a party for which a node signs itself.
+func localParty(on *Validator) *partyState {
+	state := &partyState{}
+	state.permission[on.index] = permissionSubmission
+
+	return state
+}
+
+// host puts a party on its nodes, which their histories show as a topology update.
+func (s *Sandbox) host(party ident.Party, state *partyState) error {
 	u := &update{kind: updateTopology, synchronizer: s.primary(), party: party, effectiveAt: s.ledgerTime()}
-	s.parties[party] = &partyState{hosted: hosted}
+	s.parties[party] = state
 
 	if err := s.appendUpdate(u); err != nil {
 		delete(s.parties, party)

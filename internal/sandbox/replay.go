@@ -54,7 +54,7 @@ func NewReplay(updates []json.RawMessage, party ident.Party, cfg ReplayConfig) (
 
 	r.finish(party)
 
-	return s, nil
+	return s, s.first().administer()
 }
 
 // recording builds a ledger out of recorded updates.
@@ -192,7 +192,7 @@ func (r *recording) finish(party ident.Party) {
 func (s *Sandbox) know(parties ...ident.Party) {
 	for _, party := range parties {
 		if _, ok := s.parties[party]; !ok {
-			s.parties[party] = &partyState{hosted: [maxValidators]bool{true}}
+			s.parties[party] = localParty(s.first())
 			s.partyOrder = append(s.partyOrder, party)
 		}
 	}

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/sandbox/model"
+	"github.com/canton-exchange/suite/internal/sandbox/topology"
+	"github.com/canton-exchange/suite/internal/signing"
 )
 
 // Sandbox is one network with one validator node, or two. All its methods may be called at once from anywhere.
@@ -33,6 +36,8 @@ type Sandbox struct {
 	ticks         uint64        // counts calls of Tick
 
 	plan       *fault.Plan // when to misbehave
+	upgrading  atomic.Bool // no submissions: the synchronizer is being upgraded
+	joining    map[ident.Party]*joining
 	catalog    *model.Catalog
 	behaviours map[string]behaviour
 	births     map[string]birth
@@ -47,8 +52,13 @@ type Sandbox struct {
 
 // partyState is what the network knows about one party.
 type partyState struct {
-	hosted      [maxValidators]bool // by which validators
 	preapproval *contract
+	keys        topology.KeySet      // of an external party; none for a party that the node itself signs for
+	onboarded   signing.TopologyHash // the onboarding that external nodes may be told of too
+	threshold   int
+	permission  [maxValidators]permission // of each validator; unspecified where it does not host the party
+	annotations map[string]string
+	version     uint64      // of the annotations
 	holdings    []*contract // live ones it owns, by creation
 	offers      []*contract // live instructions it sends or receives
 }
@@ -74,6 +84,12 @@ func New(cfg Config) (*Sandbox, error) {
 
 	if s.cfg.TwoSynchronizers {
 		s.connect("private", "private-domain::"+s.fingerprint(), secondSynchronizerLag)
+	}
+
+	for _, v := range s.validators {
+		if err := v.administer(); err != nil {
+			return nil, err
+		}
 	}
 
 	if err := s.startAmulet("DSO::" + fingerprint); err != nil {
@@ -115,7 +131,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		changed: make(chan struct{}),
 		books:   newBooks(), plan: fault.New(cfg.Seed),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
-		locked: map[*contract]*submission{}, uuids: map[string]time.Time{},
+		locked: map[*contract]*submission{}, uuids: map[string]time.Time{}, joining: map[ident.Party]*joining{},
 	}, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/coder/websocket"
+
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 )
 
 // protocolLedger is the subprotocol that a node always selects, whatever was offered.
@@ -76,7 +78,8 @@ func (v *Validator) conduct(
 	ctx context.Context, r *http.Request, request []byte, conn *websocket.Conn,
 	run func(ctx context.Context, request []byte, send sender) error,
 ) error {
-	send := func(value any) error {
+	claims := admin.ClaimsOf(r.Context())
+	tell := func(value any) error {
 		raw, err := encodeJSON(value)
 		if err != nil {
 			return err
@@ -86,14 +89,21 @@ func (v *Validator) conduct(
 
 		return conn.Write(ctx, websocket.MessageText, v.faults.garbled(raw))
 	}
+	send := func(value any) error {
+		if err := claims.Check(); err != nil {
+			return err //nolint:wrapcheck // an error of the ledger API, to be told as it is
+		}
 
-	err := error(errUnauthenticated())
-	if v.token(r) == tokenValid {
+		return tell(value)
+	}
+
+	err := claims.Check()
+	if err == nil {
 		err = run(ctx, request, send)
 	}
 
 	if e, ok := errors.AsType[*cantonError](err); ok {
-		return send(e)
+		return tell(e)
 	}
 
 	return err

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 )
 
 // maxValidators is how many nodes one sandbox can play: enough for a party on two of them.
@@ -28,6 +30,7 @@ type Validator struct {
 	index       int
 	participant string
 	faults      faults
+	admin       *admin.Admin // users, rights, tokens, packages
 
 	streams sync.WaitGroup
 
@@ -70,7 +73,7 @@ func (s *Sandbox) first() *Validator { return s.validators[0] }
 func (v *Validator) hosts(party ident.Party) bool {
 	state, ok := v.parties[party]
 
-	return ok && state.hosted[v.index]
+	return ok && state.permission[v.index] != permissionUnspecified
 }
 
 // sees reports whether an update concerns anybody on this node.
@@ -188,3 +191,35 @@ func (s *Sandbox) Prune(offset ident.Offset) error { return s.first().Prune(offs
 
 // PrunedUpTo is the offset up to which the first validator's history is gone.
 func (s *Sandbox) PrunedUpTo() ident.Offset { return s.first().PrunedUpTo() }
+
+// administer starts the node's administration. The synchronizers must be connected.
+func (v *Validator) administer() error {
+	synchronizers := make([]ident.SynchronizerID, 0, len(v.synchronizers))
+	for _, home := range v.synchronizers {
+		synchronizers = append(synchronizers, home.id)
+	}
+
+	packages := []admin.Package{}
+	for _, p := range v.catalog.Packages() {
+		packages = append(packages, admin.Package{Name: p.Name, ID: p.ID, Version: p.Version})
+	}
+
+	var err error
+
+	v.admin, err = admin.New(admin.Config{
+		Version: string(v.cfg.Version), Clock: v.cfg.Clock, Participant: ident.ParticipantID(v.participant),
+		Synchronizers: synchronizers, Packages: packages, Auth: v.cfg.Auth, Logger: v.cfg.Logger,
+	})
+	if err != nil {
+		return fmt.Errorf("administration of %s: %w", v.participant, err)
+	}
+
+	return nil
+}
+
+// namespaceOf is the fingerprint in an id.
+func namespaceOf(id string) string {
+	_, fingerprint, _ := strings.Cut(id, "::")
+
+	return fingerprint
+}

@@ -37,18 +37,6 @@ func (v *Validator) walletRoutes(r chi.Router) {
 	r.Get("/admin/ledger", v.getLedger)
 }
 
-func (v *Validator) authorizeWallet(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !v.cfg.Token.IsZero() && !v.sameToken(bearer(r)) {
-			v.reply(w, r, http.StatusUnauthorized, obj{"error": "send the sandbox's token as a bearer token"})
-
-			return
-		}
-
-		next.ServeHTTP(w, r)
-	})
-}
-
 // reply writes an answer of the wallets, which are never at fault.
 func (v *Validator) reply(w http.ResponseWriter, r *http.Request, status int, value any) {
 	v.write(w, r, status, value, func(raw []byte) []byte { return raw })

@@ -1,0 +1,359 @@
+package sandbox
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
+	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
+	"github.com/canton-exchange/suite/internal/signing"
+)
+
+// Bounds of requests and answers of interactive submission.
+const (
+	maxCommandID   = 255
+	maxReadAs      = 100
+	maxDisclosed   = 1_000
+	responseCost   = 900 // of the confirmation's answer, in bytes of traffic; free since Splice 0.5.10, told all the same
+	maxUserID      = 128
+	defaultHashing = "HASHING_SCHEME_VERSION_V2"
+)
+
+// submissionHead is what prepare and the commands of local parties have in common.
+type submissionHead struct {
+	UserID       string               `json:"userId"`
+	CommandID    string               `json:"commandId"`
+	Commands     []commandJSON        `json:"commands"`
+	ActAs        []ident.Party        `json:"actAs"`
+	ReadAs       []ident.Party        `json:"readAs"`
+	Disclosed    []disclosedJSON      `json:"disclosedContracts"`
+	Synchronizer ident.SynchronizerID `json:"synchronizerId"`
+}
+
+type disclosedJSON struct {
+	Template     string               `json:"templateId"`
+	Contract     ident.ContractID     `json:"contractId"`
+	Blob         []byte               `json:"createdEventBlob"`
+	Synchronizer ident.SynchronizerID `json:"synchronizerId"`
+}
+
+// minLedgerTime is a one-of.
+type minLedgerTime struct {
+	Time struct {
+		Absolute *wrapped[time.Time]    `json:"MinLedgerTimeAbs"`
+		Relative *wrapped[durationJSON] `json:"MinLedgerTimeRel"`
+	} `json:"time"`
+}
+
+type durationJSON struct {
+	Seconds int64 `json:"seconds"`
+	Nanos   int64 `json:"nanos"`
+}
+
+func (d durationJSON) duration() time.Duration {
+	return time.Duration(d.Seconds)*time.Second + time.Duration(d.Nanos)
+}
+
+type prepareRequest struct {
+	submissionHead
+
+	MinLedgerTime *minLedgerTime `json:"minLedgerTime"`
+	MaxRecordTime *time.Time     `json:"maxRecordTime"`
+	Scheme        string         `json:"hashingSchemeVersion"`
+	Verbose       bool           `json:"verboseHashing"`
+	Estimate      *struct {
+		Disabled bool `json:"disabled"`
+	} `json:"estimateTrafficCost"`
+}
+
+type prepareResponse struct {
+	Transaction []byte    `json:"preparedTransaction"`
+	Hash        []byte    `json:"preparedTransactionHash"`
+	Scheme      string    `json:"hashingSchemeVersion"`
+	Details     *string   `json:"hashingDetails"`
+	Cost        *costJSON `json:"costEstimation,omitempty"`
+}
+
+type costJSON struct {
+	At       instant `json:"estimationTimestamp"`
+	Request  int64   `json:"confirmationRequestTrafficCostEstimation"`
+	Response int64   `json:"confirmationResponseTrafficCostEstimation"`
+	Total    int64   `json:"totalTrafficCostEstimation"`
+}
+
+// check bounds what a client asks for, and names the user if the request leaves that to the token.
+func (h *submissionHead) check(claims *admin.Claims) error {
+	if err := userOf(&h.UserID, claims); err != nil {
+		return err
+	}
+
+	switch {
+	case h.CommandID == "":
+		return cantonerr.Missing("command_id")
+	case len(h.CommandID) > maxCommandID:
+		return cantonerr.Field("command_id is longer than %d characters", maxCommandID)
+	case len(h.ActAs) == 0:
+		return cantonerr.Missing("act_as")
+	case len(h.ActAs)+len(h.ReadAs) > maxReadAs:
+		return cantonerr.Argument("%d parties, at most %d", len(h.ActAs)+len(h.ReadAs), maxReadAs)
+	case len(h.Disclosed) > maxDisclosed:
+		return cantonerr.Argument("%d disclosed contracts, at most %d", len(h.Disclosed), maxDisclosed)
+	}
+
+	for _, party := range append(append([]ident.Party{}, h.ActAs...), h.ReadAs...) {
+		if _, err := ident.ParseParty(string(party)); err != nil {
+			return cantonerr.Field("%s", err)
+		}
+	}
+
+	return nil
+}
+
+// userOf is the user of a request: the token's, which the request may repeat.
+func userOf(given *string, claims *admin.Claims) error {
+	own := claims.UserID()
+
+	switch {
+	case len(*given) > maxUserID:
+		return cantonerr.Field("user_id is longer than %d characters", maxUserID)
+	case *given == "" && own == "":
+		return cantonerr.Argument("The submitted request is missing a user-id")
+	case *given == "":
+		*given = own
+	case own != "" && *given != own && !claims.AnyUser():
+		return cantonerr.PermissionDenied()
+	}
+
+	return nil
+}
+
+func (v *Validator) postPrepare(w http.ResponseWriter, r *http.Request) {
+	var req prepareRequest
+	if !v.read(w, r, &req) {
+		return
+	}
+
+	answer, err := v.prepare(r, &req)
+	if err != nil {
+		v.fail(w, r, err)
+
+		return
+	}
+
+	v.answer(w, r, http.StatusOK, answer)
+}
+
+func (v *Validator) prepare(r *http.Request, req *prepareRequest) (*prepareResponse, error) {
+	claims := admin.ClaimsOf(r.Context())
+	if err := req.check(claims); err != nil {
+		return nil, err
+	}
+
+	for _, party := range append(append([]ident.Party{}, req.ActAs...), req.ReadAs...) {
+		if !claims.ReadAs(party) {
+			return nil, cantonerr.PermissionDenied()
+		}
+	}
+
+	scheme, err := v.scheme(req.Scheme)
+	if err != nil {
+		return nil, err
+	}
+
+	if len(req.Commands) != 1 {
+		return nil, cantonerr.Argument("Preparing multiple commands is currently not supported: %d commands", len(req.Commands))
+	}
+
+	commands, err := v.commands(req.Commands)
+	if err != nil {
+		return nil, err
+	}
+
+	lie := v.lieFor(req.ActAs[0])
+	commands[0] = lie.command(commands[0])
+
+	prepared, cost, err := v.interpret(req, commands[0])
+	if err != nil {
+		return nil, rejection(err)
+	}
+
+	lie.transaction(&prepared)
+
+	hash, err := prepared.Hash(scheme)
+	if err != nil {
+		return nil, cantonerr.Invalid("FAILED_TO_PREPARE_TRANSACTION", "%s", err)
+	}
+
+	answer := &prepareResponse{
+		Transaction: signing.Encode(prepared), Hash: lie.hash(hash), Scheme: scheme.String(),
+	}
+
+	if v.cfg.Version.atLeast(V34) && (req.Estimate == nil || !req.Estimate.Disabled) {
+		answer.Cost = &costJSON{
+			At: instant(prepared.Metadata.PreparationTime.Time()), Request: cost, Response: responseCost,
+			Total: cost + responseCost,
+		}
+	}
+
+	return answer, nil
+}
+
+// scheme is the hashing scheme that a client asks for: V2 unless it says otherwise, V3 from protocol version 35 on.
+func (v *Validator) scheme(name string) (signing.Scheme, error) {
+	if name == "" || name == "HASHING_SCHEME_VERSION_UNSPECIFIED" {
+		name = defaultHashing
+	}
+
+	scheme, err := signing.ParseScheme(name)
+	if err != nil {
+		return scheme, cantonerr.Field("hashing_scheme_version: %s", err)
+	}
+
+	if scheme != signing.V2 && !v.cfg.Version.atLeast(V35) {
+		return scheme, cantonerr.Argument("Hashing scheme version %s is not supported on protocol version 34", scheme)
+	}
+
+	return scheme, nil
+}
+
+// interpret builds the transaction of a command without putting it on the ledger. It also tells what it would cost.
+func (v *Validator) interpret(req *prepareRequest, cmd command) (signing.Prepared, int64, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	if err := v.ready(); err != nil {
+		return signing.Prepared{}, 0, err
+	}
+
+	at, err := v.preparationTime(req.MinLedgerTime)
+	if err != nil {
+		return signing.Prepared{}, 0, err
+	}
+
+	home, reach, err := v.place(&req.submissionHead, cmd)
+	if err != nil {
+		return signing.Prepared{}, 0, err
+	}
+
+	for _, party := range req.ActAs {
+		if state, ok := v.parties[party]; !ok || len(state.keys.Keys) == 0 {
+			return signing.Prepared{}, 0, cantonerr.NotFound("UNKNOWN_SUBMITTERS",
+				"Submitters are unknown or not external parties: %s", party)
+		}
+	}
+
+	t := v.beginAt(home, at, v.newSeed(), req.ActAs)
+	t.reach = reach
+
+	if err := t.run(cmd); err != nil {
+		return signing.Prepared{}, 0, err
+	}
+
+	if t.failed != nil {
+		return signing.Prepared{}, 0, t.failed
+	}
+
+	meta := signing.Metadata{
+		ActAs: t.submitters, CommandID: req.CommandID, SynchronizerID: home.physical(v.cfg.Version),
+		TransactionUUID: v.newUUID(), PreparationTime: signing.TimestampOf(at),
+	}
+
+	if req.MaxRecordTime != nil {
+		meta.MaxRecordTime = optionalStamp(micros(*req.MaxRecordTime))
+	}
+
+	prepared, err := t.prepared(meta)
+
+	return prepared, t.trafficCost(), err
+}
+
+func (s *Sandbox) newUUID() string {
+	raw := s.newSeed()
+
+	id, err := uuid.FromBytes(raw[:16])
+	if err != nil {
+		return "" // 16 bytes are always one
+	}
+
+	const version, variantBits = 0x40, 0x80
+	id[6], id[8] = id[6]&0x0f|version, id[8]&0x3f|variantBits
+
+	return id.String()
+}
+
+// ready brings the network up to date before anything is built on it.
+func (v *Validator) ready() error {
+	switch {
+	case v.replay:
+		return ErrReplay
+	case v.stopped:
+		return ErrClosed
+	}
+
+	return v.rotate()
+}
+
+// preparationTime is now, or the minimum ledger time that the client asks for.
+func (v *Validator) preparationTime(asked *minLedgerTime) (time.Time, error) {
+	now := v.ledgerTime()
+	if asked == nil {
+		return now, nil
+	}
+
+	at := now
+
+	switch {
+	case asked.Time.Absolute != nil:
+		at = micros(asked.Time.Absolute.Value)
+	case asked.Time.Relative != nil:
+		at = now.Add(asked.Time.Relative.Value.duration())
+	}
+
+	if at.Before(now) {
+		at = now
+	}
+
+	if at.Sub(now) > preparationTolerance {
+		return at, cantonerr.Argument("minLedgerTime %s is too far ahead", instantText(at))
+	}
+
+	return at, nil
+}
+
+// place decides on which synchronizer a command runs, and what it may use.
+func (v *Validator) place(head *submissionHead, cmd command) (*synchronizer, reach, error) {
+	r := reach{
+		limited: true, parties: union(head.ActAs, head.ReadAs),
+		disclosed: make(map[*contract]struct{}, len(head.Disclosed)),
+	}
+
+	for _, d := range head.Disclosed {
+		c, err := v.disclosed(d.Blob)
+		if err != nil || (d.Contract != "" && d.Contract != c.id) {
+			return nil, r, cantonerr.Invalid("DISCLOSED_CONTRACT_AUTHENTICATION_FAILED",
+				"Disclosed contract %.150s cannot be authenticated", d.Contract)
+		}
+
+		r.disclosed[c] = struct{}{}
+	}
+
+	home := v.primary()
+	if on := v.contracts[cmd.contract]; on != nil && !on.anywhere && on.home != nil {
+		home = on.home
+	}
+
+	if head.Synchronizer == "" {
+		return home, r, nil
+	}
+
+	asked, ok := v.synchronizerOf(head.Synchronizer)
+	if !ok {
+		return nil, r, cantonerr.State("NO_SYNCHRONIZER_FOR_SUBMISSION",
+			"No valid synchronizer for submission found: not connected to %.150s", head.Synchronizer)
+	}
+
+	return asked, r, nil
+}
