@@ -49,6 +49,7 @@ type options struct {
 	ownIDs    bool
 	reject    bool
 	faults    faultPlan
+	inspect   func(method, path string, status int, header http.Header, body []byte) // for tests
 }
 
 func main() {
@@ -144,7 +145,7 @@ func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 		Seed: opts.seed, Version: sandbox.Version(opts.version), Shape: sandbox.AmuletShape(opts.shape),
 		EventsV2: opts.eventsV2, Workflow: sandbox.AcmeWorkflow(opts.workflow), TwoSynchronizers: opts.two,
 		OwnNodeIDs:         opts.ownIDs,
-		CheckpointInterval: opts.interval, Logger: log,
+		CheckpointInterval: opts.interval, Logger: log, Inspect: opts.inspect,
 	}
 
 	if opts.tokenFile != "" {
@@ -240,6 +241,10 @@ func drive(
 		Memos: []string{"ACC-1001", "ACC-1002", "ACC-1003"}, TreasuryAccepts: true,
 	})
 	log.InfoContext(ctx, "customers went home", slog.Any("actions", report.Done))
+
+	if errors.Is(err, sandbox.ErrClosed) && ctx.Err() != nil { // it closes while they are still at it
+		return nil
+	}
 
 	if err != nil {
 		return fmt.Errorf("customer traffic: %w", err)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -105,6 +106,8 @@ func serve(t *testing.T, args []string, ask func(url string)) string {
 
 	o, err := parse(append([]string{"-listen", "127.0.0.1:0"}, args...), env(), io.Discard)
 	require.NoError(t, err)
+
+	o.inspect = published.Inspect(t, o.version)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

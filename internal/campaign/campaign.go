@@ -39,6 +39,8 @@ type Config struct {
 	Pace   time.Duration
 	Clock  clock.Clock
 	Logger *slog.Logger
+	// Inspect, when set, gives what a node of that version shows its answers to; see sandbox.Config.
+	Inspect func(sandbox.Version) func(method, path string, status int, header http.Header, body []byte)
 }
 
 const (
@@ -139,11 +141,15 @@ func (c *Campaign) openLedger(ctx context.Context) error {
 		Seed: c.cfg.Seed, Token: secret.New(token), TwoSynchronizers: pick.IntN(2) == 0, EventsV2: pick.IntN(2) == 0,
 		Workflow: []sandbox.AcmeWorkflow{sandbox.AcmeDirect, sandbox.AcmePending}[pick.IntN(2)],
 		Shape:    []sandbox.AmuletShape{sandbox.ShapeCurrent, sandbox.ShapeRecorded}[pick.IntN(2)],
-		Version:  []sandbox.Version{sandbox.V34, sandbox.V35, sandbox.V36}[pick.IntN(3)],
+		Version:  []sandbox.Version{sandbox.V34, sandbox.V35, sandbox.V36, sandbox.V33}[pick.IntN(4)],
 	}
 
 	if config.Shape == sandbox.ShapeRecorded {
 		config.EventsV2 = false // they were never together
+	}
+
+	if c.cfg.Inspect != nil {
+		config.Inspect = c.cfg.Inspect(config.Version)
 	}
 
 	c.cfg.Logger.InfoContext(ctx, "the node", slog.String("version", string(config.Version)), slog.String("shape", string(config.Shape)),

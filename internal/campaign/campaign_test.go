@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 // Longer campaigns: go test ./internal/campaign -run Kill -kills 2000 -seed 42.
@@ -74,7 +78,12 @@ func begin(t *testing.T, n int, seed uint64) (context.Context, *Campaign) {
 	t.Cleanup(cancel)
 
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := Open(ctx, Config{Seed: seed, Kills: n, Program: *trial, Logger: log})
+	c, err := Open(ctx, Config{
+		Seed: seed, Kills: n, Program: *trial, Logger: log,
+		Inspect: func(version sandbox.Version) func(string, string, int, http.Header, []byte) {
+			return published.Inspect(t, string(version))
+		},
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close(context.WithoutCancel(ctx))) })
 

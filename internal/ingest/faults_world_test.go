@@ -23,6 +23,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -160,6 +161,7 @@ func newLedger(t *testing.T, config sandbox.Config) *world {
 	t.Cleanup(cancel)
 
 	config.Token = secret.New(goodToken)
+	config.Inspect = published.Inspect(t, string(config.Version))
 	w.writeToken(t, goodToken)
 
 	var err error

@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -26,6 +27,8 @@ type network struct {
 
 func startNetwork(t *testing.T, config sandbox.Config) network {
 	t.Helper()
+
+	config.Inspect = published.Inspect(t, string(config.Version))
 
 	s, err := sandbox.New(config)
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	conformance "github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/update"
 )
@@ -33,6 +34,7 @@ func newNetwork(t *testing.T, cfg sandbox.Config, sockets bool, adjust ...func(*
 	cfg.Token = secret.New("sandbox-token")
 	cfg.CheckpointInterval = 5 * time.Millisecond
 	cfg.ListWait = 20 * time.Millisecond
+	cfg.Inspect = conformance.Inspect(t, string(cfg.Version))
 
 	s, err := sandbox.New(cfg)
 	require.NoError(t, err)

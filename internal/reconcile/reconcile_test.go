@@ -20,6 +20,7 @@ import (
 	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -40,7 +41,7 @@ type network struct {
 func start(t *testing.T) network {
 	t.Helper()
 
-	s, err := sandbox.New(sandbox.Config{TwoSynchronizers: true, Seed: 1})
+	s, err := sandbox.New(sandbox.Config{TwoSynchronizers: true, Seed: 1, Inspect: published.Inspect(t, "")})
 	require.NoError(t, err)
 
 	server := httptest.NewServer(s.Handler())
