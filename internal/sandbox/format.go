@@ -38,7 +38,8 @@ type updateFormat struct {
 	trees         bool // the older eventsById shape
 	reassignments *format
 	topology      bool
-	parties       []ident.Party // of topology events; all when empty
+	parties       []ident.Party              // of topology events; all when empty
+	hosting       map[ident.Party]permission // of the parties of those topology events that are about to be told
 }
 
 func (s *selection) add(other selection) {
@@ -65,8 +66,16 @@ func (v *Validator) admit(f *format, parties ...ident.Party) {
 	}
 }
 
-// admitUpdate admits everybody whom an update concerns.
+// admitUpdate admits everybody whom an update concerns, and notes how the node hosts the party that it is about.
 func (v *Validator) admitUpdate(f *updateFormat, u *update) {
+	if u.kind == updateTopology && f.topology {
+		if f.hosting == nil {
+			f.hosting = map[ident.Party]permission{}
+		}
+
+		f.hosting[u.party] = v.permission(u.party)
+	}
+
 	if len(v.validators) == 1 {
 		return
 	}

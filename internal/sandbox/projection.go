@@ -198,11 +198,11 @@ func (v *Validator) renderTopology(u *update, f *updateFormat) *updateJSON {
 	}
 
 	if v.cfg.Version.atLeast(V34) {
-		added["participantPermission"] = v.permission(u.party).String()
+		added["participantPermission"] = f.hosting[u.party].String()
 		told.Events = []obj{{"event": obj{"ParticipantAuthorizationAdded": obj{"value": added}}}}
 		told.Trace = traceOf(u)
 	} else {
-		added["participantPermission"] = v.permission(u.party)
+		added["participantPermission"] = f.hosting[u.party]
 		told.Events = []obj{{"ParticipantAuthorizationAdded": added}}
 	}
 
