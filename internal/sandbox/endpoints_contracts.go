@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -35,8 +36,12 @@ func (v *Validator) contractsFormat(req *contractsRequest) (*format, error) {
 }
 
 // contractsAt opens the snapshot that a request asks for.
-func (v *Validator) contractsAt(req *contractsRequest) (*snapshot, error) {
+func (v *Validator) contractsAt(ctx context.Context, req *contractsRequest) (*snapshot, error) {
 	f, err := v.contractsFormat(req)
+	if err == nil {
+		err = v.mayRead(ctx, f)
+	}
+
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (v *Validator) postContracts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	s, err := v.contractsAt(&req)
+	s, err := v.contractsAt(r.Context(), &req)
 	if err != nil {
 		v.fail(w, r, err)
 
@@ -101,6 +106,10 @@ func (v *Validator) postEventsByContract(w http.ResponseWriter, r *http.Request)
 	}
 
 	f, err := v.eventsFormat(&req)
+	if err == nil {
+		err = v.mayRead(r.Context(), f)
+	}
+
 	if err != nil {
 		v.fail(w, r, err)
 
@@ -164,15 +173,11 @@ func (v *Validator) postContract(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	f := &format{byParty: map[ident.Party]*filter{}}
+	f, err := v.payloadFormat(r.Context(), req.Parties)
+	if err != nil {
+		v.fail(w, r, err)
 
-	if len(req.Parties) > 0 {
-		var err error
-		if f, err = v.formatFor(req.Parties); err != nil {
-			v.fail(w, r, err)
-
-			return
-		}
+		return
 	}
 
 	v.mu.Lock()
@@ -195,4 +200,18 @@ func (v *Validator) postContract(w http.ResponseWriter, r *http.Request) {
 	v.answer(w, r, http.StatusOK, obj{
 		"createdEvent": v.createdEvent(c, ident.Begin, f, f.witnessed(c.stakeholders()), false),
 	})
+}
+
+// payloadFormat is what the asking parties see. Nobody's look at any contract takes the right to read as everybody.
+func (v *Validator) payloadFormat(ctx context.Context, parties []ident.Party) (*format, error) {
+	if len(parties) == 0 {
+		return &format{byParty: map[ident.Party]*filter{}}, v.mayRead(ctx, &format{any: &filter{}})
+	}
+
+	f, err := v.formatFor(parties)
+	if err == nil {
+		err = v.mayRead(ctx, f)
+	}
+
+	return f, err
 }

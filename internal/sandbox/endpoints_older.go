@@ -81,6 +81,10 @@ func (v *Validator) postTransactionByOffset(w http.ResponseWriter, r *http.Reque
 
 func (v *Validator) answerTransaction(w http.ResponseWriter, r *http.Request, asked *askedTransaction, get lookup) {
 	f, err := v.askedFormat(asked)
+	if err == nil {
+		err = v.mayRead(r.Context(), f.transactions)
+	}
+
 	if err != nil {
 		v.fail(w, r, err)
 
@@ -88,7 +92,7 @@ func (v *Validator) answerTransaction(w http.ResponseWriter, r *http.Request, as
 	}
 
 	if u := v.find(f, get); u != nil {
-		if tx := v.transactionOf(u, f); tx != nil {
+		if tx := v.writeTransaction(u, f); tx != nil {
 			v.answer(w, r, http.StatusOK, obj{"transaction": tx})
 
 			return
@@ -134,6 +138,10 @@ func (v *Validator) answerTree(w http.ResponseWriter, r *http.Request, get looku
 	}
 
 	events, err := v.formatFor(parties)
+	if err == nil {
+		err = v.mayRead(r.Context(), events)
+	}
+
 	if err != nil {
 		v.fail(w, r, err)
 
@@ -143,7 +151,7 @@ func (v *Validator) answerTree(w http.ResponseWriter, r *http.Request, get looku
 	f := &updateFormat{transactions: events, effects: true, trees: true}
 
 	if u := v.find(f, get); u != nil {
-		if tree := v.treeOf(u, f); tree != nil {
+		if tree := v.writeTree(u, f); tree != nil {
 			v.answer(w, r, http.StatusOK, obj{"transaction": tree})
 
 			return

@@ -124,6 +124,10 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 	}
 
 	f, err := v.resolveUpdateFormat(req.Format)
+	if err == nil {
+		err = v.mayReadUpdates(ctx, f)
+	}
+
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +248,10 @@ func (v *Validator) contractsPage(ctx context.Context, req *contractsPageRequest
 	}
 
 	f, err := v.resolveFormat(req.Format)
+	if err == nil {
+		err = v.mayRead(ctx, f)
+	}
+
 	if err != nil {
 		return nil, err
 	}

@@ -87,8 +87,12 @@ func (v *Validator) legacyFormat(in *eventFormatJSON, trees bool) (*updateFormat
 }
 
 // open checks a request for updates and returns the cursor that serves it.
-func (v *Validator) openCursor(req *updatesRequest, through channel) (*cursor, error) {
+func (v *Validator) openCursor(ctx context.Context, req *updatesRequest, through channel) (*cursor, error) {
 	f, err := v.format(req, through)
+	if err == nil {
+		err = v.mayReadUpdates(ctx, f)
+	}
+
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +116,26 @@ func (v *Validator) openCursor(req *updatesRequest, through channel) (*cursor, e
 	}
 
 	return c, nil
+}
+
+// mayReadUpdates reports whether the sender of a request may see what a format shows.
+func (v *Validator) mayReadUpdates(ctx context.Context, f *updateFormat) error {
+	if f.topology {
+		hosted := &format{byParty: make(map[ident.Party]*filter, len(f.parties))}
+		for _, party := range f.parties {
+			hosted.byParty[party] = &filter{}
+		}
+
+		if len(f.parties) == 0 {
+			hosted.any = &filter{}
+		}
+
+		if err := v.mayRead(ctx, hosted); err != nil {
+			return err
+		}
+	}
+
+	return v.mayRead(ctx, f.transactions, f.reassignments)
 }
 
 // checkRange checks the section of the history that a request asks for. It is called under Sandbox.mu.
@@ -191,7 +215,7 @@ func (v *Validator) postUpdates(through channel) http.HandlerFunc {
 			return
 		}
 
-		c, err := v.openCursor(&req, through)
+		c, err := v.openCursor(r.Context(), &req, through)
 		if err != nil {
 			v.fail(w, r, err)
 
@@ -314,6 +338,10 @@ func (v *Validator) point(w http.ResponseWriter, r *http.Request, in *updateForm
 	}
 
 	f, err := v.resolveUpdateFormat(in)
+	if err == nil {
+		err = v.mayReadUpdates(r.Context(), f)
+	}
+
 	if err != nil {
 		v.fail(w, r, err)
 

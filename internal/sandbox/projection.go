@@ -84,7 +84,7 @@ func (v *Validator) render(u *update, f *updateFormat) *updateJSON {
 
 func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	if f.trees {
-		tree := v.treeOf(u, f)
+		tree := v.writeTree(u, f)
 		if tree == nil {
 			return nil
 		}
@@ -92,7 +92,7 @@ func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
 		return &updateJSON{TransactionTree: &wrapped[treeJSON]{*tree}}
 	}
 
-	tx := v.transactionOf(u, f)
+	tx := v.writeTransaction(u, f)
 	if tx == nil {
 		return nil
 	}
@@ -100,8 +100,22 @@ func (v *Validator) renderTransaction(u *update, f *updateFormat) *updateJSON {
 	return &updateJSON{Transaction: &wrapped[transactionJSON]{*tx}}
 }
 
-// transactionOf writes a transaction in the shape of the format; nil when the format shows nothing of it.
+// transactionOf admits whom a transaction concerns, and writes it. It must not be called under Sandbox.mu.
 func (v *Validator) transactionOf(u *update, f *updateFormat) *transactionJSON {
+	v.find(f, func() *update { return u })
+
+	return v.writeTransaction(u, f)
+}
+
+// treeOf admits whom a transaction concerns, and writes it in the older shape. It must not be called under Sandbox.mu.
+func (v *Validator) treeOf(u *update, f *updateFormat) *treeJSON {
+	v.find(f, func() *update { return u })
+
+	return v.writeTree(u, f)
+}
+
+// writeTransaction writes a transaction in the shape of the format; nil when the format shows nothing of it.
+func (v *Validator) writeTransaction(u *update, f *updateFormat) *transactionJSON {
 	if u.kind != updateTransaction || f.transactions == nil {
 		return nil
 	}
@@ -148,8 +162,8 @@ func (v *Validator) showsEmpty(u *update, f *updateFormat) bool {
 	})
 }
 
-// treeOf writes a transaction in the older shape; nil when the format shows nothing of it.
-func (v *Validator) treeOf(u *update, f *updateFormat) *treeJSON {
+// writeTree writes a transaction in the older shape; nil when the format shows nothing of it.
+func (v *Validator) writeTree(u *update, f *updateFormat) *treeJSON {
 	if u.kind != updateTransaction || f.transactions == nil {
 		return nil
 	}

@@ -169,7 +169,7 @@ func (v *Validator) streamUpdates(through channel) http.HandlerFunc {
 				return errArgument("the first message cannot be read as a request")
 			}
 
-			c, err := v.openCursor(&req, through)
+			c, err := v.openCursor(ctx, &req, through)
 			if err != nil {
 				return err
 			}
@@ -186,7 +186,7 @@ func (v *Validator) streamContracts(w http.ResponseWriter, r *http.Request) {
 			return errArgument("the first message cannot be read as a request")
 		}
 
-		s, err := v.contractsAt(&req)
+		s, err := v.contractsAt(ctx, &req)
 		if err != nil {
 			return err
 		}
