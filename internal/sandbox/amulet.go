@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ type amuletState struct {
 	round         *contract   // the newest OpenMiningRound
 	configs       []*contract // all active ones, oldest first
 	rounds        []*contract
+	oldConfig     *contract // the one before the newest, for contexts that are out of date
+	oldRound      *contract
 	proposals     []*contract               // to the validator operator, waiting for its automation
 	featured      map[ident.Party]*contract // FeaturedAppRight by provider
 	nextConfig    time.Time
@@ -71,7 +74,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 	}
 
 	dsoOnly := obj{"dso": dso}
-	s.amulet.rules = record(modAmuletRules, "AmuletRules", dsoOnly, nil)
+	s.amulet.rules = record(modAmuletRules, "AmuletRules", s.rulesArgument(), nil)
 	s.amulet.externalRules = record(modExternalRules, "ExternalPartyAmuletRules", dsoOnly, s.factoryViews(s.amulet.dso))
 
 	if err != nil {
@@ -221,4 +224,31 @@ func trimmed(a amount.Amount) string {
 	}
 
 	return a.Short() + ".0"
+}
+
+// Figures of AmuletConfig that clients read.
+const (
+	maxOutputs     = "100"
+	maxLockHolders = "50"
+)
+
+// rulesArgument is the argument of AmuletRules: the part of the DSO's configuration that clients and the sandbox read.
+func (s *Sandbox) rulesArgument() obj {
+	home := s.primary().id
+
+	return obj{
+		"dso": s.amulet.dso, "isDevNet": true,
+		"configSchedule": obj{
+			"initialValue": obj{
+				"transferConfig": obj{
+					"maxNumInputs": strconv.Itoa(maxInputs), "maxNumOutputs": maxOutputs, "maxNumLockHolders": maxLockHolders,
+				},
+				"decentralizedSynchronizer": obj{
+					"requiredSynchronizers": obj{"map": [][]any{{home, obj{}}}}, "activeSynchronizer": home,
+				},
+				"tokenStandardMaxTTL": relTime(maxOfferLife),
+			},
+			"futureValues": []any{},
+		},
+	}
 }

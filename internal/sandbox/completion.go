@@ -33,6 +33,7 @@ type completion struct {
 
 // complete ends a submission that is on the ledger.
 func (v *Validator) complete(sub *submission, u *update) {
+	v.traffic += u.trafficCost
 	v.changes[sub.change] = succeeded{submissionID: sub.submissionID, offset: u.offsets[v.index], at: u.recordTime}
 	v.conclude(sub, &completion{
 		offset: u.offsets[v.index], updateID: u.id, recordTime: u.recordTime, traceparent: u.traceparent,

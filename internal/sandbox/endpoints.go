@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/canton-exchange/suite/internal/sandbox/registry"
+	"github.com/canton-exchange/suite/internal/sandbox/scan"
 )
 
 // requestTimeout is the node's http-ledger-api.request-timeout.
@@ -40,6 +43,9 @@ func (v *Validator) node() http.Handler {
 	r.With(v.authorize).Group(v.partyRoutes)
 	r.With(v.authorize).Group(v.commandRoutes)
 	r.With(v.unlessRejecting).Group(v.admin.Routes)
+
+	registry.Mount(r, registries{v.Sandbox}, v.amulet.dso, v.authorize)
+	scan.Mount(r, scanView{v}, v.authorize)
 
 	// A websocket without a token opens, and then says so in its first message.
 	r.With(v.refuseInvalid).Group(v.streamRoutes)

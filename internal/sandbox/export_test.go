@@ -44,3 +44,40 @@ func Seen(s *Sandbox, party ident.Party) []SeenTransaction {
 
 	return list
 }
+
+// HostEverywhere makes a party that lives on every node.
+func HostEverywhere(s *Sandbox, hint string) (ident.Party, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	party := ident.Party(hint + "::" + s.fingerprint())
+	state := &partyState{}
+
+	for _, v := range s.validators {
+		state.permission[v.index] = permissionConfirmation
+	}
+
+	return party, s.host(party, state)
+}
+
+// SignLast makes the last update of the first node one whose hash external parties signed.
+func SignLast(s *Sandbox, hash [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	last := s.first().history[len(s.first().history)-1]
+	last.signed, last.externalHash = true, hash
+}
+
+// Discloses reports which contract a blob discloses; none when it is not one of this network.
+func Discloses(s *Sandbox, blob []byte) ident.ContractID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	c, err := s.disclosed(blob)
+	if err != nil {
+		return ""
+	}
+
+	return c.id
+}

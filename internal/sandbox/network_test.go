@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +46,18 @@ type network struct {
 	treasury ident.Party
 	alice    ident.Party
 	bob      ident.Party
+	commands int
 }
+
+// command is a command id that was not used before.
+func (n *network) command() string { return "command-" + strconv.Itoa(n.commands) }
+
+const (
+	minute = time.Minute
+	day    = 24 * time.Hour
+)
+
+func lower(text string) string { return strings.ToLower(text) }
 
 func start() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
 

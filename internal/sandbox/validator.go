@@ -41,6 +41,7 @@ type Validator struct {
 	lookups  updateIndex // of the history
 	open     map[*openStream]struct{}
 
+	traffic     int64                    // bytes of traffic that submissions here have cost
 	completions []*completion            // of what was submitted here, ascending offsets
 	inFlight    map[changeID]*submission // taken in and not ended
 	changes     map[changeID]succeeded   // committed, for deduplication
