@@ -20,6 +20,7 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	set.SetOutput(output)
 	set.StringVar(&o.listen, "listen", "127.0.0.1:7575", "`address` to serve on")
+	set.StringVar(&o.second, "listen-second", "", "`address` of a second validator node; none without")
 	set.Uint64Var(&o.seed, "seed", 1, "decides every random choice")
 	o.version = string(sandbox.V35)
 	set.Func("canton", "node `release` to play: 3.3, 3.4, 3.5 or 3.6 (default 3.5)", func(release string) error {
@@ -31,7 +32,9 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.StringVar(&o.shape, "shape", string(sandbox.ShapeCurrent), "Canton Coin transactions: current or recorded")
 	set.BoolVar(&o.eventsV2, "events-v2", false, "add token standard V2 events and views")
 	set.StringVar(&o.workflow, "acme-workflow", string(sandbox.AcmeDirect), "AcmeToken accepts: direct or pending")
+	set.BoolVar(&o.permissioned, "acme-permissioned", false, "AcmeToken only for parties on its permission list")
 	set.BoolVar(&o.two, "two-synchronizers", false, "connect a second synchronizer")
+	set.DurationVar(&o.latency, "latency", 0, "from a submission to its sequencing; its inputs are locked meanwhile")
 	set.DurationVar(&o.interval, "checkpoints", time.Second, "between checkpoints on idle streams; negative for none")
 	set.StringVar(&o.replay, "replay", "", "serve this recorded `file` of updates instead of a live network")
 	set.StringVar(&o.party, "party", "", "the `party` that the replayed file was recorded for")

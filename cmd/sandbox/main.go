@@ -33,13 +33,18 @@ const (
 
 // options are the command's flags; each flag -some-flag can be given as SANDBOX_SOME_FLAG too.
 type options struct {
-	listen    string
-	seed      uint64
-	version   string
-	shape     string
-	eventsV2  bool
-	workflow  string
-	two       bool
+	listen   string
+	seed     uint64
+	version  string
+	shape    string
+	eventsV2 bool
+	workflow string
+	two      bool
+	second   string
+	latency  time.Duration
+
+	permissioned bool
+
 	replay    string
 	party     string
 	tokenFile string
@@ -93,35 +98,23 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 		return err
 	}
 
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.listen)
+	listeners, err := listen(ctx, opts)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", opts.listen, err)
+		return err
 	}
 
-	s.RejectTokens(opts.reject)
-	announce(s, opts, listener.Addr().String(), treasury, log)
-
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout}
 	group, ctx := errgroup.WithContext(ctx)
 
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
+	s.RejectTokens(opts.reject)
 
-		return nil
-	})
+	for i, listener := range listeners {
+		announce(s, opts, i, listener.Addr().String(), treasury, log)
+		serveNode(ctx, group, s.Validators()[i].Handler(), listener)
+	}
+
 	group.Go(func() error {
 		<-ctx.Done()
 		s.Close()
-
-		// The parent has ended; shutting down needs a little time of its own.
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-
-		if err := server.Shutdown(grace); err != nil {
-			return fmt.Errorf("shut down: %w", err)
-		}
 
 		return nil
 	})
@@ -139,12 +132,63 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 	return group.Wait() //nolint:wrapcheck // each part says what it did
 }
 
+// listen opens every node's address, or none.
+func listen(ctx context.Context, opts options) ([]net.Listener, error) {
+	var open []net.Listener
+
+	for _, address := range []string{opts.listen, opts.second} {
+		if address == "" {
+			continue
+		}
+
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			for _, other := range open {
+				_ = other.Close()
+			}
+
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+
+		open = append(open, listener)
+	}
+
+	return open, nil
+}
+
+// serveNode serves one node until the end.
+func serveNode(ctx context.Context, group *errgroup.Group, handler http.Handler, listener net.Listener) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
+
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+
+		// The parent has ended; shutting down needs a little time of its own.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+
+		if err := server.Shutdown(grace); err != nil {
+			return fmt.Errorf("shut down: %w", err)
+		}
+
+		return nil
+	})
+}
+
 // open starts a network, or serves a recording.
 func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 	cfg := sandbox.Config{
 		Seed: opts.seed, Version: sandbox.Version(opts.version), Shape: sandbox.AmuletShape(opts.shape),
 		EventsV2: opts.eventsV2, Workflow: sandbox.AcmeWorkflow(opts.workflow), TwoSynchronizers: opts.two,
-		OwnNodeIDs:         opts.ownIDs,
+		OwnNodeIDs: opts.ownIDs, AcmePermissioned: opts.permissioned, TwoValidators: opts.second != "",
+		Latency:            opts.latency,
 		CheckpointInterval: opts.interval, Logger: log, Inspect: opts.inspect,
 	}
 
@@ -212,10 +256,15 @@ func prepare(s *sandbox.Sandbox, opts options) (ident.Party, error) {
 	return treasury, nil
 }
 
-func announce(s *sandbox.Sandbox, opts options, addr string, treasury ident.Party, log *slog.Logger) {
-	log.Info("sandbox is up: JSON Ledger API under /v2, customers' wallets under /sandbox/v1",
-		slog.String("url", "http://"+addr), slog.Uint64("seed", opts.seed), slog.String("version", opts.version),
+func announce(s *sandbox.Sandbox, opts options, node int, addr string, treasury ident.Party, log *slog.Logger) {
+	log.Info("sandbox is up: JSON Ledger API under /v2, registries and scan under /api, wallets under /sandbox/v1",
+		slog.String("url", "http://"+addr), slog.String("node", s.Validators()[node].Participant()),
+		slog.Uint64("seed", opts.seed), slog.String("version", opts.version),
 		slog.Bool("token_required", opts.tokenFile != ""))
+
+	if node > 0 {
+		return
+	}
 
 	if opts.replay != "" {
 		log.Info("serving a recording", slog.String("file", opts.replay), slog.String("party", opts.party),

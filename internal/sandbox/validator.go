@@ -67,6 +67,9 @@ func (s *Sandbox) addValidator() *Validator {
 // Validators are the network's nodes; the first hosts the network's own parties.
 func (s *Sandbox) Validators() []*Validator { return slices.Clone(s.validators) }
 
+// Participant is the node's id.
+func (v *Validator) Participant() string { return v.participant }
+
 // first is the node that hosts the network's own parties and, where nothing else is said, everybody.
 func (s *Sandbox) first() *Validator { return s.validators[0] }
 
