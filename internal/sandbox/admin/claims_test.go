@@ -144,8 +144,10 @@ func TestStreamsNoticeThatRightsChanged(t *testing.T) {
 			claims := n.claims(n.hs256("ann", nil))
 			require.NoError(t, claims.Check())
 
+			before := n.AuthVersion()
 			c.change(n.as(admin.AdminUser))
 			require.Equal(t, c.stale, claims.Stale())
+			require.True(t, !c.stale || n.AuthVersion() > before, "the cheap look misses nothing")
 			require.True(t, claims.ReadAs(alice), "claims stay what they were")
 
 			want := ""
@@ -240,6 +242,7 @@ func TestWhoMayAdminister(t *testing.T) {
 		{"their user", "GET", "/v2/users/theirs?identity-provider-id=idp", nil, 403, 200, 200},
 		{"delete unknown", "DELETE", "/v2/users/nobody", nil, 403, 404, 404},
 		{"delete other", "DELETE", "/v2/users/ledger-api-user", nil, 403, 403, 200},
+		{"self elsewhere", "GET", "/v2/users/plain?identity-provider-id=idp", nil, 403, 403, 403},
 		{"authenticated", "GET", "/v2/authenticated-user", nil, 200, 200, 200},
 		{"authenticated elsewhere", "GET", "/v2/authenticated-user?identity-provider-id=idp", nil, 403, 200, 403},
 		{"create here", "POST", "/v2/users", user("x"), 403, 403, 200},
@@ -265,10 +268,14 @@ func TestWhoMayAdminister(t *testing.T) {
 	got := chief.ok(http.MethodGet, "/v2/users", nil)["users"].([]any)
 	require.Len(t, got, 3, "only those of the identity provider")
 
+	claims := chief.claims(chief.token)
+	require.NoError(t, claims.Check())
+
 	off := provider("idp")
 	off["isDeactivated"] = true
 	root.ok(http.MethodPatch, "/v2/idps/idp", obj{"identityProviderConfig": off, "updateMask": mask("is_deactivated")})
 	require.Equal(t, http.StatusForbidden, chief.call(http.MethodGet, "/v2/users", nil).status)
+	require.Equal(t, "STALE_STREAM_AUTHORIZATION", code(claims.Check()))
 }
 
 // TestTokensOfAnIdentityProvider: the issuer decides which users a token can be for, and which audience it needs.

@@ -157,6 +157,7 @@ func TestDarsThatAreRefused(t *testing.T) {
 		{"no main", zipped(t, entry{"META-INF/MANIFEST.MF", "Dalfs: a.dalf\n"}, entry{"a.dalf", "x"}), "DAR_PARSE_ERROR"},
 		{"missing package", zipped(t, manifest(good, "y.dalf"), entry{good, "x"}), "DAR_PARSE_ERROR"},
 		{"empty package", zipped(t, manifest(good), entry{good, ""}), "DAR_PARSE_ERROR"},
+		{"long name", archive(t, strings.Repeat("x", 1001)), "DAR_PARSE_ERROR"},
 		{"long manifest", zipped(t, entry{"META-INF/MANIFEST.MF", folded}), "DAR_PARSE_ERROR"},
 		{"too many entries", zipped(t, many...), "DAR_PARSE_ERROR"},
 		{"bomb in two", zipped(t, manifest("a.dalf", "b.dalf"), entry{"a.dalf", zeros}, entry{"b.dalf", zeros}), "ZIP_BOMB"},

@@ -90,9 +90,9 @@ func (a *Admin) getUser(r *http.Request) (any, error) {
 		return nil, err
 	}
 
-	provider, claims := r.URL.Query().Get("identity-provider-id"), ClaimsOf(r.Context())
+	provider := r.URL.Query().Get("identity-provider-id")
 
-	if id != claims.UserID() || provider != claims.IdentityProvider() {
+	if id != ClaimsOf(r.Context()).UserID() {
 		if err := mayAdminister(r, provider); err != nil {
 			return nil, err
 		}

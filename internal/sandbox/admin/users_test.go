@@ -316,6 +316,19 @@ func TestRightsInTheirOwnJSON(t *testing.T) {
 	require.Equal(t, "Invalid value for: body\n", string(answer.raw))
 }
 
+func TestUserIDsInPathsAreUnescaped(t *testing.T) {
+	t.Parallel()
+
+	n := newNode(t, admin.Config{})
+	n.ok(http.MethodPost, "/v2/users", user("ann@x|1"))
+
+	for _, path := range []string{"/v2/users/ann@x%7C1", "/v2/users/%61nn%40x%7c1"} {
+		require.Equal(t, "ann@x|1", n.ok(http.MethodGet, path, nil)["user"].(obj)["id"], path)
+	}
+
+	require.Equal(t, http.StatusNotFound, n.call(http.MethodGet, "/v2/users/ann%2Fx", nil).status)
+}
+
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 
