@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -141,6 +142,40 @@ func (t *transaction) createPreapproval(
 	c.anywhere = true
 
 	return c, nil
+}
+
+// expirePreapproval is the DSO's: it takes away what has run out; args as a client gave them, or nil.
+func (t *transaction) expirePreapproval(c *contract, args json.RawMessage) error {
+	known, _ := c.payload.(*preapproval)
+	if known == nil || !t.isFrom(known.expiresAt) {
+		return fmt.Errorf("expire preapproval %s before its end: %w", c.id, ErrConflict)
+	}
+
+	return t.exercise(exercise{
+		on: c, choice: "TransferPreapproval_Expire", argument: orOwn(args, obj{}),
+		acting: []ident.Party{t.s.amulet.dso}, consuming: true,
+	}, func() (any, error) { return "TransferPreapproval_ExpireResult", nil })
+}
+
+// expirePreapprovals takes away every preapproval that has run out, each in an update of its own.
+func (s *Sandbox) expirePreapprovals() ([]Receipt, error) {
+	receipts := []Receipt{}
+
+	for _, party := range s.partyOrder {
+		c := s.parties[party].preapproval
+		if c == nil || s.livePreapproval(party, s.ledgerTime()) != nil {
+			continue
+		}
+
+		r, err := s.act(s.amulet.dso, s.primary(), func(t *transaction) error { return t.expirePreapproval(c, nil) })
+		if err != nil {
+			return receipts, err
+		}
+
+		receipts = append(receipts, r)
+	}
+
+	return receipts, nil
 }
 
 // cancelPreapproval makes transfers to its receiver offers again; args as a client gave them, or nil.

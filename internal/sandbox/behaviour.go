@@ -37,6 +37,7 @@ func behaviours() map[string]behaviour {
 		modAmuletRules + ":AmuletRules/AmuletRules_DevNet_FeatureApp":                        (*transaction).chooseFeature,
 		modAmuletRules + ":AmuletRules/AmuletRules_BuyMemberTraffic":                         (*transaction).chooseBuyTraffic,
 		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Cancel":                   (*transaction).chooseCancelPreapproval,
+		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Expire":                   (*transaction).expirePreapproval,
 		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Renew":                    (*transaction).chooseRenewPreapproval,
 		modWalletApprove + ":TransferPreapprovalProposal/TransferPreapprovalProposal_Accept": (*transaction).chooseApprove,
 		modPing + ":Ping/Respond":                                                            (*transaction).choosePong,

@@ -167,7 +167,8 @@ func (s *Sandbox) Expire(instruction ident.ContractID) (Receipt, error) {
 }
 
 // ExpireOffers ends every offer whose deadline has passed, as the registries' automation does: Canton Coin's in
-// one update per synchronizer, every other token's one by one. It returns the updates it made.
+// one update per synchronizer, every other token's one by one. Preapprovals that have run out go too. It returns the
+// updates it made.
 func (s *Sandbox) ExpireOffers() ([]Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,7 +184,9 @@ func (s *Sandbox) ExpireOffers() ([]Receipt, error) {
 		receipts = append(receipts, made...)
 	}
 
-	return receipts, nil
+	gone, err := s.expirePreapprovals()
+
+	return append(receipts, gone...), err
 }
 
 func (s *Sandbox) expireOn(home *synchronizer) ([]Receipt, error) {

@@ -351,3 +351,26 @@ func TestExpireOne(t *testing.T) {
 	_, err = n.Expire(offered)
 	require.ErrorIs(t, err, sandbox.ErrInactive)
 }
+
+func TestPreapprovalsThatRanOutAreTakenAway(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+
+	made, err := n.ExpireOffers()
+	require.NoError(t, err)
+	require.Empty(t, made)
+
+	n.clock.Advance(91 * day)
+
+	made, err = n.ExpireOffers()
+	require.NoError(t, err)
+	require.Len(t, made, 1)
+
+	for _, c := range n.ActiveContracts(n.treasury) {
+		require.NotEqual(t, "TransferPreapproval", c.Template.Entity)
+	}
+
+	offered := n.send(n.alice, n.treasury, "5", "ACC-1")
+	require.Len(t, offered.Instructions, 1)
+}
