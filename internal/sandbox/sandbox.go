@@ -43,7 +43,7 @@ type Sandbox struct {
 	births     map[string]birth
 	locked     map[*contract]*submission // inputs of submissions in flight
 	lost       []*submission             // never sequenced, waiting for their time to be over
-	uuids      map[string]time.Time      // of sequenced prepared transactions, for the mediator's replay protection
+	sequenced  sequencedBefore
 
 	amulet amuletState
 	acme   acmeState
@@ -131,7 +131,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		changed: make(chan struct{}),
 		books:   newBooks(), plan: fault.New(cfg.Seed),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
-		locked: map[*contract]*submission{}, uuids: map[string]time.Time{}, joining: map[ident.Party]*joining{},
+		locked: map[*contract]*submission{}, joining: map[ident.Party]*joining{},
 	}, nil
 }
 

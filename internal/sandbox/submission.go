@@ -20,6 +20,9 @@ const (
 	uuidMemory = 2 * preparationTolerance
 	// maxDeduplication is the node's max-deduplication-duration.
 	maxDeduplication = 7 * 24 * time.Hour
+	// completionsPerUpdate is how many completions a node keeps for each update that its history may hold: a rejection
+	// is a completion without an update.
+	completionsPerUpdate = 2
 	// maxInFlight is how many submissions a node tracks at once.
 	maxInFlight = 256
 )
@@ -109,6 +112,10 @@ func (v *Validator) admits(sub *submission) error {
 			With("completion_offset", fmt.Sprint(earlier.offset))
 	}
 
+	if len(v.completions) >= completionsPerUpdate*v.cfg.MaxUpdates {
+		return rejection(fmt.Errorf("%d completions, prune first: %w", len(v.completions), ErrFull))
+	}
+
 	if len(v.inFlight) >= maxInFlight {
 		return cantonerr.Contention("PARTICIPANT_BACKPRESSURE", "The participant is overloaded: %d submissions in flight",
 			len(v.inFlight)).RetryIn("1 second")
@@ -155,9 +162,7 @@ func (s *Sandbox) sequence(sub *submission) {
 		return
 	}
 
-	if sub.uuid != "" {
-		s.uuids[sub.uuid] = recordTime
-	}
+	s.sequenced.add(sub.uuid, recordTime)
 
 	sub.node.complete(sub, done)
 
@@ -179,7 +184,7 @@ func (s *Sandbox) verdict(sub *submission, recordTime time.Time) *cantonerr.Erro
 			"Rejected transaction as delta of the preparation time and the record time exceeds %s", preparationTolerance)
 	}
 
-	if before, ok := s.uuids[sub.uuid]; ok && sub.uuid != "" && recordTime.Sub(before) <= uuidMemory {
+	if s.sequenced.has(sub.uuid, recordTime) {
 		// The code under which a mediator refuses a transaction it saw is in no public source.
 		return cantonerr.Contention("MEDIATOR_SAYS_DUPLICATE_UUID", "The request uuid %s has been used before", sub.uuid)
 	}
@@ -219,13 +224,4 @@ func (s *Sandbox) expireLost() {
 
 	clear(s.lost[len(kept):])
 	s.lost = kept
-}
-
-// forgetUUIDs drops what the mediator need not remember any more.
-func (s *Sandbox) forgetUUIDs(now time.Time) {
-	for id, at := range s.uuids {
-		if now.Sub(at) > uuidMemory {
-			delete(s.uuids, id)
-		}
-	}
 }
