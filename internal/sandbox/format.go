@@ -85,7 +85,6 @@ func (v *Validator) admitUpdate(f *updateFormat, u *update) {
 
 		for _, n := range u.nodes {
 			v.admit(part, n.witnesses...)
-			v.admit(part, n.contract.observers...)
 		}
 
 		if u.moved != nil {

@@ -95,7 +95,7 @@ func TestANodeTellsOnlyOfItsParties(t *testing.T) {
 	t.Parallel()
 
 	p := newPair(t)
-	p.send(p.alice, p.treasury, "2", "ACC-1")
+	offer := p.send(p.alice, p.treasury, "2", "ACC-1").Instructions[0]
 
 	require.NotEmpty(t, seenBy(p.network, p.Validators()[0], standardFormat(p.alice)))
 	require.Empty(t, seenBy(p.second, p.Validators()[1], standardFormat(p.alice)))
@@ -117,6 +117,7 @@ func TestANodeTellsOnlyOfItsParties(t *testing.T) {
 	mine := ok[contractsPage](p.second, http.MethodPost, "/v2/state/active-contracts-page",
 		map[string]any{"eventFormat": anybody}).Contracts
 	require.Len(t, mine, len(p.ActiveContracts(p.treasury)))
+	require.Equal(t, offer, mine[len(mine)-1].Entry.Active.Created.ContractID, "which it only observes")
 
 	contract := p.ActiveContracts(p.alice)[0].ContractID
 	format := map[string]any{"contractId": contract, "eventFormat": standardFormat(p.alice)}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 type updatesPage struct {
@@ -108,6 +109,8 @@ func TestPagesWithoutAnEndFollowTheLedger(t *testing.T) {
 	t.Parallel()
 
 	n := newNetwork(t, sandbox.Config{})
+	old := ok[updatesPage](n, http.MethodPost, "/v2/updates/get-updates-page",
+		map[string]any{"updateFormat": updateFormat(n.treasury)}).Next
 	req := map[string]any{"updateFormat": updateFormat(n.treasury), "beginOffsetExclusive": n.LedgerEnd()}
 
 	for range 3 {
@@ -125,6 +128,10 @@ func TestPagesWithoutAnEndFollowTheLedger(t *testing.T) {
 	}
 
 	require.NoError(t, n.Prune(n.LedgerEnd()-1))
+
+	r := n.refused(http.MethodPost, "/v2/updates/get-updates-page",
+		map[string]any{"updateFormat": updateFormat(n.treasury), "pageToken": old}, http.StatusBadRequest)
+	require.Equal(t, "PARTICIPANT_PRUNED_DATA_ACCESSED", r.Code)
 
 	first := map[string]any{"updateFormat": updateFormat(n.treasury)}
 	page := ok[updatesPage](n, http.MethodPost, "/v2/updates/get-updates-page", first)
@@ -458,4 +465,122 @@ func TestLedgerEndTellsRecordTimesThatNoUpdatePrecedes(t *testing.T) {
 	require.Equal(t, n.LedgerEnd(), end.Offset)
 	require.Len(t, end.Times, 1)
 	require.True(t, n.send(n.alice, n.treasury, "1", "ACC-1").RecordTime.After(end.Times[0].RecordTime))
+}
+
+func TestDescendingStreamOfALongHistory(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+	for range 600 {
+		n.tap(n.treasury, "1")
+	}
+
+	want := []ident.Offset{}
+	for _, u := range n.Updates(n.treasury) {
+		want = append(want, u.Offset)
+	}
+
+	slices.Reverse(want)
+
+	req := updatesRequest(n.treasury, 0)
+	req["endInclusive"], req["descendingOrder"] = n.LedgerEnd(), true
+	delete(req["updateFormat"].(map[string]any), "includeTopologyEvents")
+
+	s := n.stream("/v2/updates", req)
+	got := []ident.Offset{}
+
+	for range want {
+		got = append(got, s.next().Update.Transaction.Value.Offset)
+	}
+
+	require.Equal(t, want, got)
+	s.ends()
+}
+
+// TestContractsUnderWay looks at the moment between the two halves of a reassignment.
+func TestContractsUnderWay(t *testing.T) {
+	t.Parallel()
+
+	n := eventful(t, sandbox.Config{})
+
+	type entries []struct {
+		Entry map[string]struct {
+			Created body `json:"createdEvent"`
+			Home    ident.SynchronizerID
+			Counter int64 `json:"reassignmentCounter"`
+			Leaving struct {
+				ContractID ident.ContractID `json:"contractId"`
+			} `json:"unassignedEvent"`
+		} `json:"contractEntry"`
+	}
+
+	at := func(offset ident.Offset) (leaving []ident.ContractID, moved int) {
+		t.Helper()
+
+		for _, e := range ok[entries](n, http.MethodPost, "/v2/state/active-contracts", map[string]any{
+			"activeAtOffset": offset, "eventFormat": standardFormat(n.treasury),
+		}) {
+			if c, under := e.Entry["JsIncompleteUnassigned"]; under {
+				require.Equal(t, c.Created.ContractID, c.Leaving.ContractID)
+				leaving = append(leaving, c.Created.ContractID)
+			}
+
+			moved += int(e.Entry["JsActiveContract"].Counter)
+		}
+
+		return leaving, moved
+	}
+
+	leaving, moved := at(n.LedgerEnd() - 1)
+	require.Len(t, leaving, 1)
+	require.Zero(t, moved)
+
+	leaving, moved = at(n.LedgerEnd())
+	require.Empty(t, leaving)
+	require.Equal(t, 1, moved)
+}
+
+// TestTransactionsThatChangeNothing: a contract that lives inside one transaction only. Such a transaction is told
+// without events by 3.3, and not at all later.
+func TestTransactionsThatChangeNothing(t *testing.T) {
+	t.Parallel()
+
+	const party = "owner::1220aa"
+
+	update := json.RawMessage(`{"update":{"Transaction":{"value":{"updateId":"1220aa","offset":5,"synchronizerId":"s::1",
+		"effectiveAt":"2026-01-01T00:00:00Z","recordTime":"2026-01-01T00:00:00Z","events":[
+		{"CreatedEvent":{"offset":5,"nodeId":0,"contractId":"00aa","templateId":"ab:M:T","createArgument":{},
+			"witnessParties":["owner::1220aa"],"signatories":["owner::1220aa"],"observers":[],
+			"createdAt":"2026-01-01T00:00:00Z","packageName":"p"}},
+		{"ExercisedEvent":{"offset":5,"nodeId":1,"lastDescendantNodeId":1,"contractId":"00aa","templateId":"ab:M:T",
+			"choice":"Archive","choiceArgument":{},"exerciseResult":{},"actingParties":["owner::1220aa"],"consuming":true,
+			"witnessParties":["owner::1220aa"],"packageName":"p"}}]}}}}`)
+
+	for version, told := range map[sandbox.Version]int{sandbox.V33: 1, sandbox.V34: 0, sandbox.V36: 0} {
+		s, err := sandbox.NewReplay([]json.RawMessage{update}, party, sandbox.ReplayConfig{Config: sandbox.Config{
+			Version: version, Inspect: published.Inspect(t, string(version)), CheckpointInterval: -1,
+		}})
+		require.NoError(t, err)
+
+		n := &network{t: t}
+		n.serve(s)
+
+		for shape, want := range map[string]int{
+			"TRANSACTION_SHAPE_ACS_DELTA": told, "TRANSACTION_SHAPE_LEDGER_EFFECTS": 1,
+		} {
+			got := ok[[]item](n, http.MethodPost, "/v2/updates", map[string]any{
+				"beginExclusive": 0, "endInclusive": 5, "updateFormat": map[string]any{"includeTransactions": map[string]any{
+					"eventFormat": eventFormat(party), "transactionShape": shape,
+				}},
+			})
+			require.Len(t, got, want, "%s %s", version, shape)
+		}
+
+		// Nobody else is told of it, not even that there was something.
+		require.Empty(t, ok[[]item](n, http.MethodPost, "/v2/updates", map[string]any{
+			"beginExclusive": 0, "endInclusive": 5, "updateFormat": map[string]any{"includeTransactions": map[string]any{
+				"eventFormat": eventFormat("other::1220bb"), "transactionShape": "TRANSACTION_SHAPE_ACS_DELTA",
+			}},
+		}))
+	}
 }
