@@ -175,9 +175,7 @@ func (e *encoding) metadata(m Metadata) {
 	for _, input := range m.InputContracts {
 		e.int64(int64(input.CreatedAt))
 
-		contract := encoding{scheme: e.scheme}
-		contract.create(input.Create, nil)
-		e.nested(contract)
+		e.nested(func() { e.create(input.Create, nil) })
 	}
 
 	if e.scheme != V2 {
@@ -185,14 +183,14 @@ func (e *encoding) metadata(m Metadata) {
 	}
 }
 
-// nested appends the hash of another encoding.
-func (e *encoding) nested(other encoding) {
-	h, err := other.sum()
-	if err != nil && e.err == nil {
-		e.err = err
-	}
+// nested appends the hash of what content encodes. The content is in the buffer only until it is hashed.
+func (e *encoding) nested(content func()) {
+	begin := len(e.buf)
 
-	e.buf = append(e.buf, h[:]...)
+	content()
+
+	h := sha256.Sum256(e.buf[begin:])
+	e.buf = append(e.buf[:begin], h[:]...)
 }
 
 func (e *encoding) optionalTime(t *Timestamp) {

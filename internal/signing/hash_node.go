@@ -11,9 +11,7 @@ func (e *encoding) nodes(nodes []*Node, depth int) {
 	}
 
 	for _, n := range nodes {
-		inner := encoding{scheme: e.scheme}
-		inner.node(n, depth)
-		e.nested(inner)
+		e.nested(func() { e.node(n, depth) })
 	}
 }
 
