@@ -119,6 +119,15 @@ func TestANodeTellsOnlyOfItsParties(t *testing.T) {
 	require.Len(t, mine, len(p.ActiveContracts(p.treasury)))
 	require.Equal(t, offer, mine[len(mine)-1].Entry.Active.Created.ContractID, "which it only observes")
 
+	onlooker, err := sandbox.HostEverywhere(p.Sandbox, "onlooker")
+	require.NoError(t, err)
+
+	offer = p.send(p.alice, onlooker, "1", "").Instructions[0]
+	observed := ok[contractsPage](p.second, http.MethodPost, "/v2/state/active-contracts-page",
+		map[string]any{"eventFormat": standardFormat(onlooker)}).Contracts
+	require.Len(t, observed, 1)
+	require.Equal(t, offer, observed[0].Entry.Active.Created.ContractID)
+
 	contract := p.ActiveContracts(p.alice)[0].ContractID
 	format := map[string]any{"contractId": contract, "eventFormat": standardFormat(p.alice)}
 	require.NotNil(t, ok[map[string]any](p.network, http.MethodPost, "/v2/events/events-by-contract-id", format)["created"])

@@ -303,8 +303,9 @@ func TestSignedHashIsToldAndFindsItsUpdate(t *testing.T) {
 		find := map[string]any{"transactionHash": hash[:], "updateFormat": updateFormat(n.treasury)}
 		require.NotNil(t, ok[item](n, http.MethodPost, "/v2/updates/update-by-hash", find).Update.Transaction)
 
-		hash[0]++
-		find["transactionHash"] = hash[:]
+		other := hash
+		other[0]++
+		find["transactionHash"] = other[:]
 		r := n.refused(http.MethodPost, "/v2/updates/update-by-hash", find, http.StatusNotFound)
 		require.Equal(t, "UPDATE_NOT_FOUND", r.Code)
 	}
@@ -470,31 +471,33 @@ func TestLedgerEndTellsRecordTimesThatNoUpdatePrecedes(t *testing.T) {
 func TestDescendingStreamOfALongHistory(t *testing.T) {
 	t.Parallel()
 
-	n := newNetwork(t, sandbox.Config{})
-	for range 600 {
-		n.tap(n.treasury, "1")
+	for seed := range uint64(4) { // offsets have gaps, and each seed has its own
+		n := newNetwork(t, sandbox.Config{Seed: seed})
+		for range 550 {
+			n.tap(n.treasury, "1")
+		}
+
+		want := []ident.Offset{}
+		for _, u := range n.Updates(n.treasury) {
+			want = append(want, u.Offset)
+		}
+
+		slices.Reverse(want)
+
+		req := updatesRequest(n.treasury, 0)
+		req["endInclusive"], req["descendingOrder"] = n.LedgerEnd(), true
+		delete(req["updateFormat"].(map[string]any), "includeTopologyEvents")
+
+		s := n.stream("/v2/updates", req)
+		got := []ident.Offset{}
+
+		for range want {
+			got = append(got, s.next().Update.Transaction.Value.Offset)
+		}
+
+		require.Equal(t, want, got)
+		s.ends()
 	}
-
-	want := []ident.Offset{}
-	for _, u := range n.Updates(n.treasury) {
-		want = append(want, u.Offset)
-	}
-
-	slices.Reverse(want)
-
-	req := updatesRequest(n.treasury, 0)
-	req["endInclusive"], req["descendingOrder"] = n.LedgerEnd(), true
-	delete(req["updateFormat"].(map[string]any), "includeTopologyEvents")
-
-	s := n.stream("/v2/updates", req)
-	got := []ident.Offset{}
-
-	for range want {
-		got = append(got, s.next().Update.Transaction.Value.Offset)
-	}
-
-	require.Equal(t, want, got)
-	s.ends()
 }
 
 // TestContractsUnderWay looks at the moment between the two halves of a reassignment.
