@@ -22,6 +22,7 @@ const requestTimeout = 20 * time.Second
 // Handler serves the node's JSON Ledger API under /v2, its health, and the wallets under /sandbox/v1.
 func (v *Validator) Handler() http.Handler {
 	r := chi.NewRouter()
+	r.Use(joinSlashes)
 	r.Mount("/", v.node())
 	r.Route("/sandbox/v1", v.walletRoutes)
 
