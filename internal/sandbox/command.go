@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,6 +89,10 @@ func (s *Sandbox) command(in commandJSON) (command, error) {
 				"Couldn't find requested choice %.80s for %s", in.Exercise.Choice, entity.Name)
 		}
 
+		if err := checkContract(in.Exercise.Contract); err != nil {
+			return command{}, err
+		}
+
 		argument, err := canonical(choice.Argument, in.Exercise.Argument)
 
 		return command{entity: entity, contract: in.Exercise.Contract, choice: choice.Name, argument: argument}, err
@@ -97,6 +102,23 @@ func (s *Sandbox) command(in commandJSON) (command, error) {
 	default:
 		return command{}, cantonerr.Missing("command")
 	}
+}
+
+// checkContract holds a contract id that a client gives to the form that they all have.
+func checkContract(id ident.ContractID) error {
+	if id == "" {
+		return cantonerr.Missing("contract_id")
+	}
+
+	if _, err := ident.ParseContractID(string(id)); err != nil {
+		return cantonerr.Field("contract_id: %s", err)
+	}
+
+	if _, err := hex.DecodeString(string(id)); err != nil {
+		return cantonerr.Field("contract_id: %.80q is not hexadecimal", id)
+	}
+
+	return nil
 }
 
 // entity is the template or interface that a command names, by package name or by package id.
@@ -153,6 +175,30 @@ func canonical(typ *daml.Type, raw json.RawMessage) (json.RawMessage, error) {
 	}
 
 	return out, nil
+}
+
+// interpret adds what commands do to the transaction, and checks that everybody whom it concerns exists.
+func (t *transaction) interpret(commands ...command) error {
+	for _, c := range commands {
+		if err := t.run(c); err != nil {
+			return err
+		}
+	}
+
+	if t.failed != nil {
+		return t.failed
+	}
+
+	for _, n := range t.finish() {
+		for _, party := range n.informees() {
+			if _, known := t.s.parties[party]; !known {
+				return cantonerr.NotFound("UNKNOWN_INFORMEES",
+					"The participant is not connected to any synchronizer where the given informees are known: %.255s", party)
+			}
+		}
+	}
+
+	return nil
 }
 
 // run adds what a command does to the transaction.

@@ -33,10 +33,16 @@ type completion struct {
 
 // complete ends a submission that is on the ledger.
 func (v *Validator) complete(sub *submission, u *update) {
+	// A node that hosts none of those concerned has no such update, but it has its completion.
+	offset := u.offsets[v.index]
+	if offset == unseen {
+		offset = v.nextOffset()
+	}
+
 	v.traffic += u.trafficCost
-	v.changes[sub.change] = succeeded{submissionID: sub.submissionID, offset: u.offsets[v.index], at: u.recordTime}
+	v.changes[sub.change] = succeeded{submissionID: sub.submissionID, offset: offset, at: u.recordTime}
 	v.conclude(sub, &completion{
-		offset: u.offsets[v.index], updateID: u.id, recordTime: u.recordTime, traceparent: u.traceparent,
+		offset: offset, updateID: u.id, recordTime: u.recordTime, traceparent: u.traceparent,
 		cost: u.trafficCost, update: u,
 	})
 }

@@ -3,8 +3,8 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
@@ -64,8 +64,12 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 		return nil, cantonerr.Invalid("FAILED_TO_EXECUTE_TRANSACTION", "%s", err)
 	}
 
-	dedup, err := dedupOf(req.Dedup)
+	dedup, err := v.dedupOf(req.Dedup)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := v.checkFormat(r, req.format()); err != nil {
 		return nil, err
 	}
 
@@ -91,7 +95,30 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 		sub.submissionID = v.newUUID()
 	}
 
-	return sub, v.enterLedger(sub, prepared)
+	return sub, v.enterLedger(sub, req, prepared)
+}
+
+// format is what executeAndWaitForTransaction is to answer; nil for what the parties have by default.
+func (req *executeRequest) format() *transactionFormatJSON {
+	if req.Format == nil {
+		return nil
+	}
+
+	return &transactionFormatJSON{Events: req.Format.Events, Shape: req.Format.Shape}
+}
+
+// checkFormat checks before anything is submitted what the answer is to show, and that its sender may see it.
+func (v *Validator) checkFormat(r *http.Request, format *transactionFormatJSON) error {
+	if format == nil {
+		return nil
+	}
+
+	f, err := v.askedFormat(&askedTransaction{Format: format})
+	if err != nil {
+		return err
+	}
+
+	return v.mayRead(r.Context(), f.transactions)
 }
 
 // checkSignatures checks that every party that acts has signed, with as many of its keys as it takes.
@@ -122,7 +149,7 @@ func (v *Validator) checkSignatures(req *executeRequest, p signing.Prepared, has
 }
 
 // enterLedger rebuilds a signed transaction and sends it on its way.
-func (v *Validator) enterLedger(sub *submission, p signing.Prepared) error {
+func (v *Validator) enterLedger(sub *submission, req *executeRequest, p signing.Prepared) error {
 	if err := v.ready(); err != nil {
 		return rejection(err)
 	}
@@ -131,26 +158,12 @@ func (v *Validator) enterLedger(sub *submission, p signing.Prepared) error {
 		return err
 	}
 
-	window := bounds{}
-	if p.Metadata.MinLedgerTime != nil {
-		window.from = p.Metadata.MinLedgerTime.Time()
+	if err := v.timing(sub, req.MinLedgerTime, p.Metadata); err != nil {
+		return err
 	}
 
-	if p.Metadata.MaxLedgerTime != nil {
-		window.last = p.Metadata.MaxLedgerTime.Time()
-	}
-
-	now := v.ledgerTime()
-
-	sub.at = window.clamp(now)
-	if now.Sub(sub.at).Abs() > ledgerTimeTolerance {
-		return cantonerr.Invalid("LEDGER_TIME_OUTSIDE_BOUNDS",
-			"The ledger time %s is outside the bounds of the prepared transaction", instantText(now))
-	}
-
-	sub.latest = sub.at.Add(ledgerTimeTolerance)
-	if m := p.Metadata.MaxRecordTime; m != nil && m.Time().Before(sub.latest) {
-		sub.latest = m.Time()
+	if spent := v.spentInput(p.Metadata); spent != nil {
+		return v.refuseLate(sub, p, fmt.Errorf("contract %s: %w", spent.id, ErrInactive))
 	}
 
 	t, err := v.rebuild(p)
@@ -165,6 +178,49 @@ func (v *Validator) enterLedger(sub *submission, p signing.Prepared) error {
 	sub.tx = t
 
 	return v.accept(sub)
+}
+
+// timing chooses the ledger time of a prepared transaction, and with it the last record time that it may get.
+func (v *Validator) timing(sub *submission, earliest *minLedgerTime, m signing.Metadata) error {
+	window := bounds{}
+	if m.MinLedgerTime != nil {
+		window.from = m.MinLedgerTime.Time()
+	}
+
+	if m.MaxLedgerTime != nil {
+		window.last = m.MaxLedgerTime.Time()
+	}
+
+	at, err := v.preparationTime(earliest)
+	if err != nil {
+		return err
+	}
+
+	now := v.ledgerTime()
+
+	sub.at = window.clamp(at)
+	if sub.at.Before(at) || now.Sub(sub.at).Abs() > ledgerTimeTolerance {
+		return cantonerr.Invalid("LEDGER_TIME_OUTSIDE_BOUNDS",
+			"The ledger time %s is outside the bounds of the prepared transaction", instantText(at))
+	}
+
+	sub.latest = sub.at.Add(ledgerTimeTolerance)
+	if m.MaxRecordTime != nil && m.MaxRecordTime.Time().Before(sub.latest) {
+		sub.latest = m.MaxRecordTime.Time()
+	}
+
+	return nil
+}
+
+// spentInput is an input of a prepared transaction that is archived by now; nil when all are there.
+func (v *Validator) spentInput(m signing.Metadata) *contract {
+	for _, input := range m.InputContracts {
+		if c := v.contracts[input.Create.ContractID]; c != nil && !c.active() {
+			return c
+		}
+	}
+
+	return nil
 }
 
 // refuseLate is the end of a transaction that could be prepared and can no longer be executed: most often because what
@@ -186,141 +242,4 @@ func (v *Validator) refuseLate(sub *submission, p signing.Prepared, reason error
 		"Rejected transaction is referring to inactive contracts: %s", reason))
 
 	return nil
-}
-
-// dedupOf is the deduplication period as the completion repeats it. The node deduplicates for its maximum whatever is
-// asked for, which is never less.
-func dedupOf(raw json.RawMessage) (any, error) {
-	var in struct {
-		Duration *wrapped[durationJSON] `json:"DeduplicationDuration"`
-		Offset   *wrapped[ident.Offset] `json:"DeduplicationOffset"`
-	}
-
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &in); err != nil {
-			return nil, cantonerr.Field("deduplication_period: %s", err)
-		}
-	}
-
-	switch {
-	case in.Offset != nil:
-		return obj{"DeduplicationOffset": in.Offset}, nil
-	case in.Duration != nil:
-		if d := in.Duration.Value.duration(); d < 0 || d > maxDeduplication {
-			return nil, cantonerr.State("INVALID_DEDUPLICATION_PERIOD",
-				"The given deduplication duration of %s exceeds the maximum deduplication duration of %s", d, maxDeduplication)
-		}
-
-		return obj{"DeduplicationDuration": in.Duration}, nil
-	default:
-		longest := durationJSON{Seconds: int64(maxDeduplication / time.Second)}
-
-		return obj{"DeduplicationDuration": wrapped[durationJSON]{longest}}, nil
-	}
-}
-
-func (v *Validator) postExecute(w http.ResponseWriter, r *http.Request) {
-	v.executed(w, r, func(*executeRequest, *submission) {
-		v.answer(w, r, http.StatusOK, obj{})
-	}, false)
-}
-
-func (v *Validator) postExecuteAndWait(w http.ResponseWriter, r *http.Request) {
-	v.executed(w, r, func(_ *executeRequest, sub *submission) {
-		v.answer(w, r, http.StatusOK, obj{
-			"updateId": sub.outcome.updateID, "completionOffset": sub.outcome.offset,
-		})
-	}, true)
-}
-
-func (v *Validator) postExecuteForTransaction(w http.ResponseWriter, r *http.Request) {
-	v.executed(w, r, func(req *executeRequest, sub *submission) {
-		var format *transactionFormatJSON
-		if req.Format != nil {
-			format = &transactionFormatJSON{Events: req.Format.Events, Shape: req.Format.Shape}
-		}
-
-		v.answerSubmitted(w, r, sub, format)
-	}, true)
-}
-
-// executed runs an execute call and, if asked, waits for its outcome.
-func (v *Validator) executed(
-	w http.ResponseWriter, r *http.Request, answer func(*executeRequest, *submission), wait bool,
-) {
-	var req executeRequest
-	if !v.read(w, r, &req) {
-		return
-	}
-
-	sub, err := v.execute(r, &req)
-	if err != nil {
-		v.fail(w, r, err)
-
-		return
-	}
-
-	if !wait || v.awaited(w, r, sub) {
-		answer(&req, sub)
-	}
-}
-
-// awaited waits for the outcome of a submission. It answers for itself when there is none in time, or a rejection.
-func (v *Validator) awaited(w http.ResponseWriter, r *http.Request, sub *submission) bool {
-	timer := time.NewTimer(requestTimeout)
-	defer timer.Stop()
-
-	select {
-	case <-sub.done:
-	case <-r.Context().Done():
-		return false
-	case <-v.closed:
-		v.fail(w, r, cantonerr.New(http.StatusServiceUnavailable, cantonerr.GRPCUnavailable, cantonerr.CategoryTransient,
-			"ABORTED_DUE_TO_SHUTDOWN", "Aborted the request due to shutdown"))
-
-		return false
-	case <-timer.C:
-		http.Error(w, "The server was not able to produce a timely response to your request.",
-			http.StatusServiceUnavailable)
-
-		return false
-	}
-
-	if sub.outcome.err != nil {
-		v.fail(w, r, sub.outcome.err)
-
-		return false
-	}
-
-	return true
-}
-
-// answerSubmitted answers the transaction that a submission became; by default the changes of its parties' contracts.
-func (v *Validator) answerSubmitted(
-	w http.ResponseWriter, r *http.Request, sub *submission, format *transactionFormatJSON,
-) {
-	asked := &askedTransaction{Format: format}
-	if format == nil {
-		asked.Parties = sub.actAs
-	}
-
-	f, err := v.askedFormat(asked)
-	if err == nil {
-		err = v.mayRead(r.Context(), f.transactions)
-	}
-
-	if err != nil {
-		v.fail(w, r, err)
-
-		return
-	}
-
-	u := sub.outcome.update
-
-	shown := v.transactionOf(u, f)
-	if shown == nil { // it changed nothing that the parties have, or nothing that they asked for
-		shown = &transactionJSON{transactionHead: v.headOf(u, f.transactions), Events: []eventJSON{}}
-	}
-
-	v.answer(w, r, http.StatusOK, obj{"transaction": shown})
 }

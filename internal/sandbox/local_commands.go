@@ -80,7 +80,7 @@ func (v *Validator) submit(r *http.Request, req *commandsRequest) (*submission, 
 		return nil, err
 	}
 
-	dedup, err := dedupOf(req.Dedup)
+	dedup, err := v.dedupOf(req.Dedup)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,12 @@ func (v *Validator) submit(r *http.Request, req *commandsRequest) (*submission, 
 // build interprets the commands of a local submission.
 func (v *Validator) build(sub *submission, req *commandsRequest, commands []command) error {
 	for _, party := range req.ActAs {
+		// The DSO is a party of many nodes, none of which may submit for it alone.
+		if party == v.amulet.dso {
+			return cantonerr.State("NO_SYNCHRONIZER_FOR_SUBMISSION",
+				"No valid synchronizer for submission found: this participant may not submit for %s", party)
+		}
+
 		if !v.hosts(party) {
 			return cantonerr.NotFound("UNKNOWN_SUBMITTERS", "Submitters are unknown on this participant: %s", party)
 		}
@@ -150,15 +156,9 @@ func (v *Validator) build(sub *submission, req *commandsRequest, commands []comm
 	t := v.beginAt(home, sub.at, v.newSeed(), req.ActAs)
 	t.reach = reach
 
-	for _, c := range commands {
-		if err := t.run(c); err != nil {
-			return err
-		}
-	}
-
 	sub.tx, sub.latest = t, sub.at.Add(ledgerTimeTolerance)
 
-	return t.failed
+	return t.interpret(commands...)
 }
 
 func (v *Validator) postSubmitAndWait(w http.ResponseWriter, r *http.Request) {
@@ -175,6 +175,12 @@ func (v *Validator) postSubmitAndWait(w http.ResponseWriter, r *http.Request) {
 func (v *Validator) postSubmitForTransaction(w http.ResponseWriter, r *http.Request) {
 	var req wrappedCommands
 	if !v.read(w, r, &req) {
+		return
+	}
+
+	if err := v.checkFormat(r, req.Format); err != nil {
+		v.fail(w, r, err)
+
 		return
 	}
 

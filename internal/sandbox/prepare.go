@@ -40,23 +40,6 @@ type disclosedJSON struct {
 	Synchronizer ident.SynchronizerID `json:"synchronizerId"`
 }
 
-// minLedgerTime is a one-of.
-type minLedgerTime struct {
-	Time struct {
-		Absolute *wrapped[time.Time]    `json:"MinLedgerTimeAbs"`
-		Relative *wrapped[durationJSON] `json:"MinLedgerTimeRel"`
-	} `json:"time"`
-}
-
-type durationJSON struct {
-	Seconds int64 `json:"seconds"`
-	Nanos   int64 `json:"nanos"`
-}
-
-func (d durationJSON) duration() time.Duration {
-	return time.Duration(d.Seconds)*time.Second + time.Duration(d.Nanos)
-}
-
 type prepareRequest struct {
 	submissionHead
 
@@ -248,12 +231,8 @@ func (v *Validator) interpret(req *prepareRequest, cmd command) (signing.Prepare
 	t := v.beginAt(home, at, v.newSeed(), req.ActAs)
 	t.reach = reach
 
-	if err := t.run(cmd); err != nil {
+	if err := t.interpret(cmd); err != nil {
 		return signing.Prepared{}, 0, err
-	}
-
-	if t.failed != nil {
-		return signing.Prepared{}, 0, t.failed
 	}
 
 	meta := signing.Metadata{
@@ -294,66 +273,4 @@ func (v *Validator) ready() error {
 	}
 
 	return v.rotate()
-}
-
-// preparationTime is now, or the minimum ledger time that the client asks for.
-func (v *Validator) preparationTime(asked *minLedgerTime) (time.Time, error) {
-	now := v.ledgerTime()
-	if asked == nil {
-		return now, nil
-	}
-
-	at := now
-
-	switch {
-	case asked.Time.Absolute != nil:
-		at = micros(asked.Time.Absolute.Value)
-	case asked.Time.Relative != nil:
-		at = now.Add(asked.Time.Relative.Value.duration())
-	}
-
-	if at.Before(now) {
-		at = now
-	}
-
-	if at.Sub(now) > preparationTolerance {
-		return at, cantonerr.Argument("minLedgerTime %s is too far ahead", instantText(at))
-	}
-
-	return at, nil
-}
-
-// place decides on which synchronizer a command runs, and what it may use.
-func (v *Validator) place(head *submissionHead, cmd command) (*synchronizer, reach, error) {
-	r := reach{
-		limited: true, parties: union(head.ActAs, head.ReadAs),
-		disclosed: make(map[*contract]struct{}, len(head.Disclosed)),
-	}
-
-	for _, d := range head.Disclosed {
-		c, err := v.disclosed(d.Blob)
-		if err != nil || (d.Contract != "" && d.Contract != c.id) {
-			return nil, r, cantonerr.Invalid("DISCLOSED_CONTRACT_AUTHENTICATION_FAILED",
-				"Disclosed contract %.150s cannot be authenticated", d.Contract)
-		}
-
-		r.disclosed[c] = struct{}{}
-	}
-
-	home := v.primary()
-	if on := v.contracts[cmd.contract]; on != nil && !on.anywhere && on.home != nil {
-		home = on.home
-	}
-
-	if head.Synchronizer == "" {
-		return home, r, nil
-	}
-
-	asked, ok := v.synchronizerOf(head.Synchronizer)
-	if !ok {
-		return nil, r, cantonerr.State("NO_SYNCHRONIZER_FOR_SUBMISSION",
-			"No valid synchronizer for submission found: not connected to %.150s", head.Synchronizer)
-	}
-
-	return asked, r, nil
 }

@@ -81,7 +81,7 @@ func (v *Validator) accept(sub *submission) error {
 	sub.done = make(chan struct{})
 	v.inFlight[sub.change] = sub
 
-	for c := range sub.tx.consumed {
+	for c := range sub.tx.inputs {
 		if v.locked[c] != nil {
 			v.reject(sub, cantonerr.Contention("LOCAL_VERDICT_LOCKED_CONTRACTS",
 				"Rejected transaction is referring to locked contracts %s", c.id).On("CONTRACT_ID", string(c.id)))
@@ -187,6 +187,11 @@ func (s *Sandbox) verdict(sub *submission, recordTime time.Time) *cantonerr.Erro
 	if s.sequenced.has(sub.uuid, recordTime) {
 		// The code under which a mediator refuses a transaction it saw is in no public source.
 		return cantonerr.Contention("MEDIATOR_SAYS_DUPLICATE_UUID", "The request uuid %s has been used before", sub.uuid)
+	}
+
+	if made := s.madeBefore(sub.tx); made != nil {
+		return cantonerr.Exists("LOCAL_VERDICT_CREATES_EXISTING_CONTRACTS",
+			"Rejected transaction would create contracts that already exist %s", made.id).On("CONTRACT_ID", string(made.id))
 	}
 
 	for c := range sub.tx.inputs {
