@@ -291,11 +291,8 @@ func drive(
 	})
 	log.InfoContext(ctx, "customers went home", slog.Any("actions", report.Done))
 
-	if errors.Is(err, sandbox.ErrClosed) && ctx.Err() != nil { // it closes while they are still at it
-		return nil
-	}
-
-	if err != nil {
+	// The sandbox closes while they are still at it.
+	if ended := errors.Is(err, sandbox.ErrClosed) && ctx.Err() != nil; err != nil && !ended {
 		return fmt.Errorf("customer traffic: %w", err)
 	}
 

@@ -165,8 +165,8 @@ type contractRequest struct {
 	Parties    []ident.Party    `json:"queryingParties"`
 }
 
-// postContract answers what a contract says, to its stakeholders, or to anybody when no party asks. Where and how it was
-// created is not part of it.
+// postContract answers what a contract says, to its stakeholders, or to anybody when no party asks. Where and how it
+// was created is not part of it.
 func (v *Validator) postContract(w http.ResponseWriter, r *http.Request) {
 	var req contractRequest
 	if !v.read(w, r, &req) {

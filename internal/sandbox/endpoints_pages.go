@@ -150,14 +150,7 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 		return nil, err
 	}
 
-	page := &updatesPageJSON{Updates: []itemJSON{}, Lowest: c.at, Highest: c.end}
-	end := c.end
-
-	err = c.run(ctx, func(u *updateJSON) (bool, error) {
-		page.Updates = append(page.Updates, itemJSON{Update: u})
-
-		return len(page.Updates) < size, nil
-	})
+	page, err := c.page(ctx, size)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +161,7 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 	case req.Descending && full && c.last-1 > c.at:
 		page.Lowest = c.last - 1
 		page.Next = pageToken{For: request, At: page.Lowest}.String()
-	case !req.Descending && (req.End == nil || full && c.last < end):
+	case !req.Descending && (req.End == nil || full && c.last < page.Highest):
 		if full {
 			page.Highest = c.last
 		}
@@ -177,6 +170,19 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 	}
 
 	return page, nil
+}
+
+// page collects the updates of one page out of all that the cursor may read.
+func (c *cursor) page(ctx context.Context, size int) (*updatesPageJSON, error) {
+	page := &updatesPageJSON{Updates: []itemJSON{}, Lowest: c.at, Highest: c.end}
+
+	err := c.run(ctx, func(u *updateJSON) (bool, error) {
+		page.Updates = append(page.Updates, itemJSON{Update: u})
+
+		return len(page.Updates) < size, nil
+	})
+
+	return page, err
 }
 
 // pageCursor reads the part of the history that the page may show. A first page without a begin starts where the

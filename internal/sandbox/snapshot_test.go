@@ -41,7 +41,8 @@ func TestSnapshotLetsOthersAtTheLedger(t *testing.T) {
 
 	found := 0
 	err = snap.run(t.Context(), func(activeJSON, int) (bool, error) {
-		if found++; found == 1 {
+		found++
+		if found == 1 {
 			_, err := s.Mint(owner, s.AcmeToken(), amount.FromInt(1)) // would wait forever if the ledger were held
 			require.NoError(t, err)
 			require.NoError(t, s.Prune(snap.at))

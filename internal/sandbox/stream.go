@@ -78,7 +78,7 @@ func (v *Validator) conduct(
 	ctx context.Context, r *http.Request, request []byte, conn *websocket.Conn,
 	run func(ctx context.Context, request []byte, send sender) error,
 ) error {
-	claims := admin.ClaimsOf(r.Context())
+	claims := admin.ClaimsOf(ctx)
 	tell := func(value any) error {
 		raw, err := encodeJSON(value)
 		if err != nil {
@@ -91,7 +91,7 @@ func (v *Validator) conduct(
 	}
 	send := func(value any) error {
 		if err := claims.Check(); err != nil {
-			return err //nolint:wrapcheck // an error of the ledger API, to be told as it is
+			return err
 		}
 
 		return tell(value)

@@ -73,7 +73,9 @@ func openLedger(dir, version string) (*ledger, error) {
 	}
 
 	if asyncAPI == "" {
-		return l, l.deriveSockets()
+		err = l.deriveSockets()
+
+		return l, err
 	}
 
 	sockets, err := shelf.document(release+asyncAPI, dir+"/"+asyncAPI, adjustSockets)
@@ -81,7 +83,9 @@ func openLedger(dir, version string) (*ledger, error) {
 		return nil, err
 	}
 
-	return l, l.readSockets(sockets.T)
+	err = l.readSockets(sockets.T)
+
+	return l, err
 }
 
 // readSockets takes over what the channels of an AsyncAPI document are subscribed for.

@@ -147,11 +147,16 @@ func (c *check) answer(method, path string, status int, header http.Header, body
 
 	const registry, scan = "/registry/", "/v0/scan-proxy/"
 
+	// Registries and scan stand under roots that their documents do not know.
+	if _, rest, found := strings.Cut(path, registry); found {
+		return others(c.registry, method, registry+rest, status, header, body)
+	}
+
+	if _, rest, found := strings.Cut(path, scan); found {
+		return others([]*document{c.scan}, method, scan+rest, status, header, body)
+	}
+
 	switch {
-	case strings.Contains(path, registry): // under the roots of several registries
-		return others(c.registry, method, path[strings.Index(path, registry):], status, header, body)
-	case strings.Contains(path, scan):
-		return others([]*document{c.scan}, method, path[strings.Index(path, scan):], status, header, body)
 	case strings.HasPrefix(path, "/v2/"), path == "/livez", path == "/readyz":
 		return c.ledger.answer(method, path, status, header, body)
 	default:
