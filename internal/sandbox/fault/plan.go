@@ -44,6 +44,8 @@ type Plan struct {
 	seed  uint64
 	rules []*rule
 	named map[Kind]int
+	seen  func(Strike) // see Follow
+	timed func()
 }
 
 // rule is a rule at work.
@@ -73,7 +75,7 @@ func (p *Plan) Take(kind Kind, chance Chance) (Rule, bool) {
 			continue
 		}
 
-		if p.strikes(r) {
+		if p.strikes(r, chance) {
 			return r.Rule, true
 		}
 	}
@@ -95,7 +97,7 @@ func (p *Plan) Due(now time.Time) []Rule {
 	var due []Rule
 
 	for _, r := range p.rules {
-		if r.timed && !r.spent() && r.due(now) && p.strikes(r) {
+		if r.timed && !r.spent() && r.due(now) && p.strikes(r, Chance{}) {
 			due = append(due, r.Rule)
 		}
 	}
@@ -104,7 +106,7 @@ func (p *Plan) Due(now time.Time) []Rule {
 }
 
 // strikes gives a rule a chance. The draw is made whether it counts or not, so that After skips without shifting.
-func (p *Plan) strikes(r *rule) bool {
+func (p *Plan) strikes(r *rule, chance Chance) bool {
 	hit := r.Rule.Probability == Probability{} || r.rng.IntN(r.Rule.Probability.Of) < r.Rule.Probability.Hits
 	r.Chances++
 
@@ -114,6 +116,10 @@ func (p *Plan) strikes(r *rule) bool {
 
 	if r.spent() {
 		p.count()
+	}
+
+	if hit && p.seen != nil {
+		p.seen(Strike{ID: r.ID, Rule: r.Rule, Chance: chance})
 	}
 
 	return hit
@@ -283,4 +289,8 @@ func (p *Plan) count() {
 
 	p.chances.Store(chances)
 	p.timers.Store(timers)
+
+	if timers > 0 && p.timed != nil {
+		p.timed()
+	}
 }
