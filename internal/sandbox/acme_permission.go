@@ -26,8 +26,6 @@ func (s *Sandbox) Permit(holder ident.Party, allowed bool) (Receipt, error) {
 
 	return s.act(s.acme.registrar, s.primary(), func(t *transaction) error {
 		if !allowed {
-			t.onCommit = append(t.onCommit, func(*update) { delete(s.acme.permits, holder) })
-
 			return t.archive(old)
 		}
 

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -88,10 +87,15 @@ func (t *transaction) chooseAllocate(factory *contract, argument json.RawMessage
 		return err
 	}
 
+	p := &plan{transfer: transferRecord{Sender: leg.Sender, Receiver: leg.Receiver, Instrument: leg.Instrument}}
+
+	err := p.usePermits(t, args.Extra.Context.Values)
 	if coin {
-		if err := t.goBy(args.Extra.Context.Values); err != nil {
-			return err
-		}
+		err = t.goBy(args.Extra.Context.Values)
+	}
+
+	if err != nil {
+		return err
 	}
 
 	inputs, total, err := t.given(leg.Sender, leg.Instrument.Ident(), args.Inputs)
@@ -110,6 +114,10 @@ func (t *transaction) chooseAllocate(factory *contract, argument json.RawMessage
 	}, func() (any, error) {
 		if coin {
 			t.fetch(t.base())
+		}
+
+		if err := t.permitted(p); err != nil {
+			return nil, err
 		}
 
 		return t.allocateLeg(factory, spec, inputs, left)
@@ -135,12 +143,6 @@ func (t *transaction) checkAllocation(
 
 	for _, m := range []metadata{spec.Settlement.Meta, spec.Leg.Meta} {
 		if err := checkMeta(m); err != nil {
-			return err
-		}
-	}
-
-	for _, party := range []ident.Party{spec.Leg.Receiver, spec.Settlement.Executor} {
-		if _, err := t.s.party(party); err != nil {
 			return err
 		}
 	}
@@ -358,67 +360,4 @@ func (t *transaction) release(a *allocation) (*contract, error) {
 	h := holdingOf(a.locked)
 
 	return t.createAcme(h.instrument, h.owner, h.amount, nil, time.Time{})
-}
-
-// settlement is what the token logic knows of a SettlementRequest.
-type settlement struct {
-	Executor ident.Party            `json:"executor"`
-	Info     settlementInfo         `json:"settlement"`
-	Legs     map[string]transferLeg `json:"transferLegs"`
-	Traders  []ident.Party          `json:"traders"`
-}
-
-// bearSettlement is how a settlement app asks traders to allocate: an AllocationRequest of the sandbox's own.
-func (t *transaction) bearSettlement(argument json.RawMessage) error {
-	var args settlement
-	if err := read(argument, &args); err != nil {
-		return err
-	}
-
-	for _, leg := range args.Legs {
-		for _, party := range []ident.Party{leg.Sender, leg.Receiver} {
-			if !slices.Contains(args.Traders, party) {
-				return fmt.Errorf("%w: %s is in a leg and no trader", ErrInvalid, party)
-			}
-		}
-	}
-
-	_, err := t.create(creation{
-		template: templateName(pkgSettlement, modSettlement, "SettlementRequest"), packageName: pkgSettlement,
-		argument: argument, signatories: []ident.Party{args.Executor}, observers: union(args.Traders),
-		views: map[ident.Name]any{ifaceAllocationRequest(): obj{
-			"settlement": args.Info, "transferLegs": args.Legs, "meta": meta(),
-		}},
-		payload: &args,
-	})
-
-	return err
-}
-
-func (t *transaction) chooseRejectRequest(c *contract, argument json.RawMessage) error {
-	var args struct {
-		Actor ident.Party `json:"actor"`
-	}
-
-	if err := read(argument, &args); err != nil {
-		return err
-	}
-
-	asked, _ := c.payload.(*settlement)
-	if asked == nil || !slices.Contains(asked.Traders, args.Actor) {
-		return fmt.Errorf("%w: %s is no trader of this request", ErrInvalid, args.Actor)
-	}
-
-	return t.endRequest(c, "AllocationRequest_Reject", args.Actor, argument)
-}
-
-func (t *transaction) chooseWithdrawRequest(c *contract, argument json.RawMessage) error {
-	return t.endRequest(c, "AllocationRequest_Withdraw", c.signatories[0], argument)
-}
-
-func (t *transaction) endRequest(c *contract, choice string, actor ident.Party, argument json.RawMessage) error {
-	return t.exercise(exercise{
-		on: c, iface: ifaceAllocationRequest(), choice: choice, argument: argument, acting: []ident.Party{actor},
-		consuming: true,
-	}, func() (any, error) { return obj{"meta": meta()}, nil })
 }

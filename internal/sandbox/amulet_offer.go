@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -16,7 +17,11 @@ func (t *transaction) offerAmulet(p *plan) (any, error) {
 	}
 
 	t.fetch(t.config)
-	t.fetchAll(p.inputs)
+
+	expired, opened, err := t.openExpired(p)
+	if err != nil {
+		return nil, err
+	}
 
 	if err := t.spend(p.inputs); err != nil {
 		return nil, err
@@ -37,8 +42,8 @@ func (t *transaction) offerAmulet(p *plan) (any, error) {
 		return nil, err
 	}
 
-	outputs := append([]*contract{locked}, change...)
-	if err := t.logChange(t.s.amulet.externalRules, p.sender(), p.inputs, outputs); err != nil {
+	inputs, outputs := slices.Concat(p.inputs, expired), slices.Concat([]*contract{locked}, opened, change)
+	if err := t.logChange(t.s.amulet.externalRules, p.sender(), inputs, outputs); err != nil {
 		return nil, err
 	}
 

@@ -153,7 +153,11 @@ func summary(p *plan, f fees) obj {
 
 func (t *transaction) sendAmuletRecorded(p *plan, approval *contract) (any, error) {
 	t.fetch(t.s.amulet.rules)
-	t.fetchAll(p.inputs)
+
+	if _, _, err := t.openExpired(p); err != nil {
+		return nil, err
+	}
+
 	t.fetch(approval, p.sender())
 
 	var out *settled
@@ -239,7 +243,10 @@ func (t *transaction) offerAmuletRecorded(p *plan) (any, error) {
 		}
 	}
 
-	t.fetchAll(p.inputs)
+	if _, _, err := t.openExpired(p); err != nil {
+		return nil, err
+	}
+
 	t.fetch(t.round)
 
 	own := output{receiver: p.sender(), amount: locked, lock: p}

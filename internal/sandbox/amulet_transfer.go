@@ -98,14 +98,19 @@ func (t *transaction) sendAmulet(p *plan, approval *contract) (any, error) {
 	}
 
 	t.fetch(t.config)
-	t.fetchAll(p.inputs)
+
+	locked, opened, err := t.openExpired(p)
+	if err != nil {
+		return nil, err
+	}
+
 	t.fetch(approval, p.sender())
 
 	var received, change []*contract
 
 	// The context and the result of SendV2 are in no public sample; their fields here are a guess and only meta
 	// is to be relied on.
-	err := t.exercise(exercise{
+	err = t.exercise(exercise{
 		on: approval, choice: "TransferPreapproval_SendV2", acting: []ident.Party{p.sender()},
 		argument: obj{
 			"context": obj{"externalPartyConfigState": t.config.id, "featuredAppRight": nil},
@@ -120,7 +125,8 @@ func (t *transaction) sendAmulet(p *plan, approval *contract) (any, error) {
 			return nil, err
 		}
 
-		if err := t.logTransfer(p, received, change); err != nil {
+		p.inputs = append(p.inputs, locked...)
+		if err := t.logTransfer(p, received, slices.Concat(opened, change)); err != nil {
 			return nil, err
 		}
 
@@ -210,7 +216,7 @@ func (t *transaction) mergeAmulet(p *plan) (any, error) {
 	return completed(received, change, mergeMeta(p.transfer.Meta.Values, keyTxKind, kindMergeSplit)), nil
 }
 
-// openExpired replaces inputs whose lock has run out by what their owner gets from opening the lock. It returns
+// openExpired looks at every input, as the choices of Canton Coin do before they spend any, and replaces inputs whose lock has run out by what their owner gets from opening the lock. It returns
 // what it replaced and by what.
 func (t *transaction) openExpired(p *plan) (locked, opened []*contract, err error) {
 	for i, c := range p.inputs {

@@ -80,6 +80,11 @@ func (t *transaction) chooseFeature(c *contract, argument json.RawMessage) error
 	})
 }
 
+// paymentContext is the context of those choices, as far as the sandbox goes by it.
+type paymentContext struct {
+	Round ident.ContractID `json:"openMiningRound"`
+}
+
 // amuletInput is one input of a choice of Canton Coin other than the token standard's.
 type amuletInput struct {
 	Tag   string           `json:"tag"`
@@ -107,13 +112,11 @@ const trafficPrice = "0.012"
 // chooseBuyTraffic burns coins for traffic.
 func (t *transaction) chooseBuyTraffic(c *contract, argument json.RawMessage) error {
 	var args struct {
-		Inputs   []amuletInput `json:"inputs"`
-		Provider ident.Party   `json:"provider"`
-		Context  struct {
-			Round ident.ContractID `json:"openMiningRound"`
-		} `json:"context"`
-		Traffic json.Number `json:"trafficAmount"`
-		DSO     ident.Party `json:"expectedDso"`
+		Inputs   []amuletInput  `json:"inputs"`
+		Provider ident.Party    `json:"provider"`
+		Context  paymentContext `json:"context"`
+		Traffic  json.Number    `json:"trafficAmount"`
+		DSO      ident.Party    `json:"expectedDso"`
 	}
 
 	if err := read(argument, &args); err != nil {
@@ -202,16 +205,17 @@ func (t *transaction) chooseRenewPreapproval(c *contract, argument json.RawMessa
 			return nil, err
 		}
 
-		return obj{
-			"transferPreapprovalCid": renewed.id, "amuletPaid": amount.Zero(), "receiver": known.receiver,
-			"provider": known.provider, "meta": meta(),
-		}, nil
+		return obj{"transferPreapprovalCid": renewed.id, "amuletPaid": amount.Zero(), "meta": meta()}, nil
 	})
 }
 
 // chooseApprove is a provider's own acceptance of a proposal.
 func (t *transaction) chooseApprove(c *contract, argument json.RawMessage) error {
 	var args struct {
+		Context struct {
+			Rules   ident.ContractID `json:"amuletRules"`
+			Context paymentContext   `json:"context"`
+		} `json:"context"`
 		Until damlTime `json:"expiresAt"`
 	}
 
@@ -219,9 +223,21 @@ func (t *transaction) chooseApprove(c *contract, argument json.RawMessage) error
 		return err
 	}
 
+	if args.Context.Rules != t.s.amulet.rules.id {
+		return fmt.Errorf("%w: contract %s is no AmuletRules", ErrInvalid, args.Context.Rules)
+	}
+
+	if err := t.goByRound(args.Context.Context.Round); err != nil {
+		return err
+	}
+
 	asked, _ := c.payload.(*proposal)
 	if asked == nil {
 		return fmt.Errorf("%w: not a proposal", ErrInvalid)
+	}
+
+	if !t.isBefore(time.Time(args.Until)) {
+		return fmt.Errorf("accept proposal until %s: %w", time.Time(args.Until), ErrExpired)
 	}
 
 	return t.acceptPreapproval(c, asked, time.Time(args.Until), argument)
@@ -241,10 +257,6 @@ func (t *transaction) bearProposal(argument json.RawMessage) error {
 
 	if args.DSO == nil || *args.DSO != t.s.amulet.dso {
 		return fmt.Errorf("%w: expectedDso must be %s", ErrInvalid, t.s.amulet.dso)
-	}
-
-	if _, err := t.s.party(args.Provider); err != nil {
-		return err
 	}
 
 	_, err := t.proposePreapproval(args.Receiver, args.Provider)

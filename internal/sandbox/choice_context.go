@@ -78,7 +78,7 @@ func (t *transaction) goBy(context choiceContext) error {
 		}
 
 		t.round, err = context.needed(t, contextRound)
-		if err == nil && eraOf(t.round) == nil {
+		if err == nil && (eraOf(t.round) == nil || t.round.template.Module != modRound) {
 			err = fmt.Errorf("%w: context entry %s is no OpenMiningRound", ErrInvalid, contextRound)
 		}
 

@@ -97,6 +97,10 @@ func (s *Sandbox) unindex(c *contract) {
 		if state := s.parties[p.receiver]; state.preapproval == c {
 			state.preapproval = nil
 		}
+	case *permit:
+		if s.acme.permits[p.holder] == c {
+			delete(s.acme.permits, p.holder)
+		}
 	}
 }
 

@@ -16,10 +16,6 @@ type registries struct{ s *Sandbox }
 
 // enter locks the ledger for one answer and brings it up to date. The caller unlocks.
 func (r registries) enter(admin ident.Party) error {
-	if _, strikes := r.s.plan.Take(fault.RegistryDown, fault.Chance{Path: "/registry", Party: admin}); strikes {
-		return offledger.Errorf(offledger.ErrUnavailable, "the registry is down")
-	}
-
 	r.s.mu.Lock()
 
 	if err := r.s.first().ready(); err != nil {
@@ -272,12 +268,16 @@ func (r registries) AllocationFactory(admin ident.Party, raw json.RawMessage) (r
 		return none, err
 	}
 
-	values := obj{}
+	t := r.s.begin(r.s.primary())
+	leg := args.Allocation.Leg
+	p := &plan{transfer: transferRecord{Sender: leg.Sender, Receiver: leg.Receiver, Instrument: leg.Instrument}}
+	values := t.permissions(p)
+
 	if admin == r.s.amulet.dso {
-		values = r.s.coinContext(r.s.begin(r.s.primary()), nil)
+		values = r.s.coinContext(t, nil)
 	}
 
-	given, err := r.s.context(values, factory)
+	given, err := r.s.context(values, factory, p.permits[0], p.permits[1])
 
 	return registry.Factory{ID: factory.id, Context: given}, err
 }

@@ -235,13 +235,6 @@ func (t *transaction) fetch(c *contract, acting ...ident.Party) {
 	t.add(&node{kind: nodeFetch, contract: c, acting: acting, authority: t.authority})
 }
 
-// fetchAll looks at every input, as the choices of Canton Coin do before they spend any.
-func (t *transaction) fetchAll(inputs []*contract) {
-	for _, c := range inputs {
-		t.fetch(c)
-	}
-}
-
 // fail makes the transaction one that cannot be committed; the first reason counts.
 func (t *transaction) fail(err error) {
 	if t.failed == nil {

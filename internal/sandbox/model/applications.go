@@ -43,7 +43,11 @@ func (b *builder) declareSettlement() {
 	b.template(m, m.record(
 		"SettlementRequest", field("executor", daml.Party()), field("settlement", b.allocation.settlement),
 		field("transferLegs", daml.TextMap(b.allocation.leg)), field("traders", daml.List(daml.Party())),
-	), []ident.Name{b.allocation.request})
+	), []ident.Name{b.allocation.request},
+		m.consuming("SettlementRequest_Settle", m.record("SettlementRequest_SettleResult"),
+			field("allocations", daml.TextMap(m.record(
+				"SettlementLeg", field("allocationCid", daml.ContractID()), b.extraArgs(),
+			)))))
 }
 
 // declarePing is the template that every Canton node has, which the wallet SDK tries a new party with.
