@@ -150,7 +150,19 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 		return nil, err
 	}
 
-	page, err := c.page(ctx, size)
+	return c.page(ctx, request, size, req.End == nil)
+}
+
+// page collects the updates of one page out of all that the cursor may read. Who follows the ledger, in order and
+// without an end, always gets a token for the next page.
+func (c *cursor) page(ctx context.Context, request string, size int, follows bool) (*updatesPageJSON, error) {
+	page := &updatesPageJSON{Updates: []itemJSON{}, Lowest: c.at, Highest: c.end}
+
+	err := c.run(ctx, func(u *updateJSON) (bool, error) {
+		page.Updates = append(page.Updates, itemJSON{Update: u})
+
+		return len(page.Updates) < size, nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +170,10 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 	full := len(page.Updates) == size
 
 	switch {
-	case req.Descending && full && c.last-1 > c.at:
+	case c.descending && full && c.last-1 > page.Lowest:
 		page.Lowest = c.last - 1
 		page.Next = pageToken{For: request, At: page.Lowest}.String()
-	case !req.Descending && (req.End == nil || full && c.last < page.Highest):
+	case !c.descending && (follows || full && c.last < page.Highest):
 		if full {
 			page.Highest = c.last
 		}
@@ -170,19 +182,6 @@ func (v *Validator) updatesPage(ctx context.Context, req *updatesPageRequest) (*
 	}
 
 	return page, nil
-}
-
-// page collects the updates of one page out of all that the cursor may read.
-func (c *cursor) page(ctx context.Context, size int) (*updatesPageJSON, error) {
-	page := &updatesPageJSON{Updates: []itemJSON{}, Lowest: c.at, Highest: c.end}
-
-	err := c.run(ctx, func(u *updateJSON) (bool, error) {
-		page.Updates = append(page.Updates, itemJSON{Update: u})
-
-		return len(page.Updates) < size, nil
-	})
-
-	return page, err
 }
 
 // pageCursor reads the part of the history that the page may show. A first page without a begin starts where the

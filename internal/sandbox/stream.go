@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 )
 
 // protocolLedger is the subprotocol that a node always selects, whatever was offered.
@@ -43,7 +44,10 @@ func (v *Validator) serve(
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 
-	stream := &openStream{cut: func() { cancel(); _ = conn.CloseNow() }}
+	running, end := context.WithCancelCause(ctx) // a stream that ends still has to tell why
+	defer end(nil)
+
+	stream := &openStream{cut: func() { cancel(); _ = conn.CloseNow() }, end: end}
 	v.register(stream)
 	defer v.unregister(stream)
 
@@ -63,7 +67,9 @@ func (v *Validator) serve(
 		drain(ctx, conn)
 	}()
 
-	err = v.conduct(ctx, r, request, conn, run)
+	told := &telling{v: v, r: r, conn: conn, stream: stream, chance: chanceOf(r, request)}
+
+	err = told.conduct(ctx, running, request, run)
 	if err == nil && ctx.Err() == nil {
 		_ = conn.Close(websocket.StatusNormalClosure, "")
 	}
@@ -73,40 +79,72 @@ func (v *Validator) serve(
 	<-ignored
 }
 
-// conduct runs the stream, and tells an error of the ledger API in a message of its own.
-func (v *Validator) conduct(
-	ctx context.Context, r *http.Request, request []byte, conn *websocket.Conn,
-	run func(ctx context.Context, request []byte, send sender) error,
+// telling is the node's side of one open stream.
+type telling struct {
+	v      *Validator
+	r      *http.Request
+	conn   *websocket.Conn
+	stream *openStream
+	chance fault.Chance
+	left   int  // messages until the stream is cut
+	cuts   bool // whether it is
+}
+
+// conduct runs the stream until running ends, and tells an error of the ledger API in a message of its own.
+func (s *telling) conduct(
+	ctx, running context.Context, request []byte, run func(ctx context.Context, request []byte, send sender) error,
 ) error {
-	claims := admin.ClaimsOf(ctx)
-	tell := func(value any) error {
-		raw, err := encodeJSON(value)
-		if err != nil {
-			return err
-		}
-
-		v.tell(r.Method, r.URL.EscapedPath(), http.StatusSwitchingProtocols, nil, raw)
-
-		return conn.Write(ctx, websocket.MessageText, v.faults.garbled(raw))
+	if rule, strikes := s.v.plan.Take(fault.StreamCut, s.chance); strikes {
+		s.left, s.cuts = rule.Size, true
 	}
+
+	claims := admin.ClaimsOf(ctx)
 	send := func(value any) error {
-		if err := claims.Check(); err != nil {
-			return err
+		if err := context.Cause(running); err != nil {
+			return err //nolint:wrapcheck // an error of the ledger API, to be told as it is
 		}
 
-		return tell(value)
+		if err := claims.Check(); err != nil {
+			return err //nolint:wrapcheck // the same
+		}
+
+		return s.tell(ctx, value)
 	}
 
 	err := claims.Check()
 	if err == nil {
-		err = run(ctx, request, send)
+		err = run(running, request, send)
+	}
+
+	if ended := context.Cause(running); ended != nil {
+		err = ended
 	}
 
 	if e, ok := errors.AsType[*cantonError](err); ok {
-		return tell(e)
+		return s.tell(ctx, e)
 	}
 
 	return err
+}
+
+// tell sends one message, unless a fault cuts the stream instead.
+func (s *telling) tell(ctx context.Context, value any) error {
+	raw, err := encodeJSON(value)
+	if err != nil {
+		return err
+	}
+
+	s.v.tell(s.r.Method, s.r.URL.EscapedPath(), http.StatusSwitchingProtocols, nil, raw)
+
+	if s.cuts && s.left == 0 {
+		s.stream.cut()
+
+		return context.Canceled
+	}
+
+	s.left--
+
+	return s.conn.Write(ctx, websocket.MessageText, s.v.garbled(raw, s.chance))
 }
 
 // sender writes one message.
