@@ -1,10 +1,9 @@
 package sandbox
 
 import (
+	"errors"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
 
 	"github.com/go-chi/chi/v5"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
 	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 	"github.com/canton-exchange/suite/internal/sandbox/topology"
+	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 // Bounds on what clients keep with a party.
@@ -44,6 +44,26 @@ func (v *Validator) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) 
 	return nil, false
 }
 
+// unreadable is what a request is answered that cannot be read, or that makes no sense.
+func unreadable(err error) error {
+	if errors.Is(err, strictjson.ErrJSON) {
+		return errBody
+	}
+
+	return cantonerr.Argument("%s", err)
+}
+
+// refuseBody answers an error: in plain text where the body cannot be read, as a node does.
+func (v *Validator) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errBody) {
+		http.Error(w, "Invalid value for: body", http.StatusBadRequest)
+
+		return
+	}
+
+	v.fail(w, r, err)
+}
+
 func (v *Validator) postGenerate(w http.ResponseWriter, r *http.Request) {
 	raw, ok := v.body(w, r)
 	if !ok {
@@ -52,7 +72,7 @@ func (v *Validator) postGenerate(w http.ResponseWriter, r *http.Request) {
 
 	answer, err := v.generate(raw)
 	if err != nil {
-		v.fail(w, r, err)
+		v.refuseBody(w, r, err)
 
 		return
 	}
@@ -65,7 +85,7 @@ func (v *Validator) generate(raw []byte) (topology.GenerateResponse, error) {
 
 	req, err := topology.ParseGenerate(raw)
 	if err != nil {
-		return none, cantonerr.Argument("%s", err)
+		return none, unreadable(err)
 	}
 
 	if err := v.knowsSynchronizer(req.Synchronizer); err != nil {
@@ -109,7 +129,7 @@ func (v *Validator) postAllocate(w http.ResponseWriter, r *http.Request) {
 
 	party, err := v.allocateExternal(r, raw)
 	if err != nil {
-		v.fail(w, r, err)
+		v.refuseBody(w, r, err)
 
 		return
 	}
@@ -120,7 +140,7 @@ func (v *Validator) postAllocate(w http.ResponseWriter, r *http.Request) {
 func (v *Validator) allocateExternal(r *http.Request, raw []byte) (ident.Party, error) {
 	req, err := topology.ParseAllocate(raw)
 	if err != nil {
-		return "", cantonerr.Argument("%s", err)
+		return "", unreadable(err)
 	}
 
 	claims := admin.ClaimsOf(r.Context())
@@ -148,11 +168,18 @@ func (v *Validator) allocateExternal(r *http.Request, raw []byte) (ident.Party, 
 		return "", cantonerr.Argument("The participant %s does not host %s", v.participant, onboarding.Party)
 	}
 
+	forUser := req.UserID != "" && v.cfg.Version.atLeast(V35)
+	if forUser { // who must be there before anything is done for it
+		if err := v.admin.Grant(req.UserID); err != nil {
+			return "", err //nolint:wrapcheck // an answer of the node
+		}
+	}
+
 	if err := v.onboard(onboarding, req.Signed()); err != nil {
 		return "", err
 	}
 
-	if req.UserID != "" && v.cfg.Version.atLeast(V35) {
+	if forUser {
 		if err := v.admin.Grant(req.UserID, admin.Right{Kind: admin.CanActAs, Party: onboarding.Party}); err != nil {
 			return "", err //nolint:wrapcheck // an answer of the node
 		}
@@ -226,161 +253,4 @@ func (j *joining) complete(s *Sandbox) bool {
 	}
 
 	return true
-}
-
-// postPartyHint allocates a party for which this node signs itself.
-func (v *Validator) postPartyHint(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		Hint     string `json:"partyIdHint"`
-		UserID   string `json:"userId"`
-		Provider string `json:"identityProviderId"`
-		Metadata struct {
-			Annotations map[string]string `json:"annotations"`
-		} `json:"localMetadata"`
-	}
-	if !v.read(w, r, &req) {
-		return
-	}
-
-	claims := admin.ClaimsOf(r.Context())
-	if !claims.Admin() && !claims.ProviderAdmin(req.Provider) {
-		v.fail(w, r, cantonerr.PermissionDenied())
-
-		return
-	}
-
-	party, err := v.allocateLocal(req.Hint, req.Metadata.Annotations)
-	if err == nil && req.UserID != "" {
-		err = v.admin.Grant(req.UserID, admin.Right{Kind: admin.CanActAs, Party: party})
-	}
-
-	if err != nil {
-		v.fail(w, r, err)
-
-		return
-	}
-
-	v.mu.Lock()
-	details := v.partyDetails(party)
-	v.mu.Unlock()
-
-	v.answer(w, r, http.StatusOK, obj{"partyDetails": details})
-}
-
-func (v *Validator) allocateLocal(hint string, annotations map[string]string) (ident.Party, error) {
-	if err := checkAnnotations(annotations); err != nil {
-		return "", err
-	}
-
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
-	if err := v.room(1); err != nil {
-		return "", rejection(err)
-	}
-
-	if hint == "" {
-		hint = "party-" + v.newUUID()
-	}
-
-	if err := topology.CheckHint(hint); err != nil {
-		return "", cantonerr.Argument("%s", err)
-	}
-
-	// A participant signs for its parties with its own key, whose fingerprint they share.
-	party := ident.Party(hint + "::" + namespaceOf(v.participant))
-	if _, exists := v.parties[party]; exists {
-		return "", cantonerr.Exists("PARTY_ALREADY_EXISTS", "Party already exists: party %s is already allocated on this node", party)
-	}
-
-	if len(v.parties) >= v.cfg.MaxParties {
-		return "", rejection(ErrFull)
-	}
-
-	state := localParty(v)
-	state.annotations = maps.Clone(annotations)
-
-	return party, v.host(party, state)
-}
-
-func checkAnnotations(annotations map[string]string) error {
-	size := 0
-	for key, value := range annotations {
-		size += len(key) + len(value)
-	}
-
-	if len(annotations) > maxAnnotations || size > maxAnnotationBytes {
-		return cantonerr.Argument("annotations of %d entries and %d bytes", len(annotations), size)
-	}
-
-	return nil
-}
-
-// patchParty changes the annotations that the node keeps with a party; an empty value takes one away.
-func (v *Validator) patchParty(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		Details struct {
-			Party    ident.Party `json:"party"`
-			Metadata struct {
-				Annotations map[string]string `json:"annotations"`
-			} `json:"localMetadata"`
-		} `json:"partyDetails"`
-	}
-	if !v.read(w, r, &req) {
-		return
-	}
-
-	name, err := url.PathUnescape(chi.URLParam(r, "party"))
-	if err != nil {
-		http.Error(w, "Invalid value for: path parameter party", http.StatusBadRequest)
-
-		return
-	}
-
-	if !admin.ClaimsOf(r.Context()).Admin() {
-		v.fail(w, r, cantonerr.PermissionDenied())
-
-		return
-	}
-
-	details, err := v.annotate(ident.Party(name), req.Details.Metadata.Annotations)
-	if err != nil {
-		v.fail(w, r, err)
-
-		return
-	}
-
-	v.answer(w, r, http.StatusOK, obj{"partyDetails": details})
-}
-
-func (v *Validator) annotate(party ident.Party, changes map[string]string) (obj, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
-	state, ok := v.parties[party]
-	if !ok {
-		return nil, cantonerr.NotFound("PARTY_NOT_FOUND", "Party not found: %.255s", party)
-	}
-
-	merged := maps.Clone(state.annotations)
-	if merged == nil {
-		merged = map[string]string{}
-	}
-
-	for key, value := range changes {
-		if value == "" {
-			delete(merged, key)
-		} else {
-			merged[key] = value
-		}
-	}
-
-	if err := checkAnnotations(merged); err != nil {
-		return nil, err
-	}
-
-	state.annotations = merged
-	state.version++
-
-	return v.partyDetails(party), nil
 }
