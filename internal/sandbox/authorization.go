@@ -22,7 +22,7 @@ func (v *Validator) refuseInvalid(next http.Handler) http.Handler {
 // unlessRejecting refuses every request while a fault makes the node refuse every token.
 func (v *Validator) unlessRejecting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if v.faults.rejects.Load() {
+		if v.rejects(r) {
 			v.fail(w, r, errUnauthenticated())
 
 			return

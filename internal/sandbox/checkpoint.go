@@ -51,7 +51,7 @@ func (v *Validator) checkpointAt(offset ident.Offset) *updateJSON {
 	return checkpointItem(offset, times)
 }
 
-// advance moves every synchronizer's record time up to the clock. A replay's stand where its history ends.
+// advance moves every synchronizer's record time up to the clock, which is the end of submissions that were lost. A replay's stand where its history ends.
 func (s *Sandbox) advance() []synchronizerTimeJSON {
 	times := make([]synchronizerTimeJSON, 0, len(s.synchronizers))
 
@@ -62,6 +62,8 @@ func (s *Sandbox) advance() []synchronizerTimeJSON {
 
 		times = append(times, synchronizerTimeJSON{home.id, instant(home.last)})
 	}
+
+	s.expireLost()
 
 	return times
 }

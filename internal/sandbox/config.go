@@ -11,6 +11,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
@@ -126,7 +127,11 @@ type Config struct {
 	// message of a websocket, with status 101 and no header. It is called from many goroutines at once, must not keep
 	// or change what it is given, and must not call the sandbox.
 	Inspect func(method, path string, status int, header http.Header, body []byte)
-	// Logger for what goes wrong on open connections; discarded when nil.
+	// Faults are the rules by which the network fails from the start; FaultSeed, Seed when 0, decides what they leave to
+	// chance. See Sandbox.Faults.
+	Faults    []fault.Rule
+	FaultSeed uint64
+	// Logger for what goes wrong on open connections, and for each fault that strikes; discarded when nil.
 	Logger *slog.Logger
 }
 
@@ -143,6 +148,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Shape = orDefault(c.Shape, ShapeCurrent)
 	c.Workflow = orDefault(c.Workflow, AcmeDirect)
 	c.CheckpointInterval = orDefault(c.CheckpointInterval, defaultCheckpointInterval)
+	c.FaultSeed = orDefault(c.FaultSeed, c.Seed)
 	c.ListLimit = orDefault(c.ListLimit, defaultListLimit)
 	c.ListWait = orDefault(c.ListWait, defaultListWait)
 	c.MaxUpdates = orDefault(c.MaxUpdates, defaultMaxUpdates)

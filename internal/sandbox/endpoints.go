@@ -45,7 +45,7 @@ func (v *Validator) node() http.Handler {
 	r.With(v.authorize).Group(v.commandRoutes)
 	r.With(v.unlessRejecting).Group(v.admin.Routes)
 
-	registry.Mount(r, registries{v.Sandbox}, v.amulet.dso, v.authorize)
+	registry.Mount(r.With(v.unlessRegistryDown), registries{v.Sandbox}, v.amulet.dso, v.authorize)
 	scan.Mount(r, scanView{v}, v.authorize)
 
 	// A websocket without a token opens, and then says so in its first message.

@@ -158,6 +158,10 @@ func (v *Validator) enterLedger(sub *submission, req *executeRequest, p signing.
 		return err
 	}
 
+	if err := v.checkUpgraded(p.Metadata.SynchronizerID); err != nil {
+		return err
+	}
+
 	if err := v.timing(sub, req.MinLedgerTime, p.Metadata); err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
+	"net"
 	"net/http"
 )
 
@@ -17,7 +19,7 @@ func (v *Validator) inspect(next http.Handler) http.Handler {
 		next.ServeHTTP(seen, r)
 
 		switch {
-		case seen.status == http.StatusSwitchingProtocols: // its messages are told one by one
+		case seen.taken: // a websocket's messages are told one by one; a connection that was hung up said nothing
 		case seen.status == 0 && r.Context().Err() != nil: // the client left before there was an answer
 		default:
 			v.tell(r.Method, r.URL.EscapedPath(), max(seen.status, http.StatusOK), seen.Header(), seen.body.Bytes())
@@ -36,12 +38,17 @@ func (v *Validator) tell(method, path string, status int, header http.Header, bo
 type inspected struct {
 	http.ResponseWriter
 
-	status int // 0 when the handler left it to the server
+	status int  // 0 when the handler left it to the server
+	taken  bool // the connection was taken over
 	body   bytes.Buffer
 }
 
-// Unwrap lets a websocket take the connection over.
-func (w *inspected) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Hijack lets a websocket take the connection over.
+func (w *inspected) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.taken = true
+
+	return hijack(w.ResponseWriter)
+}
 
 func (w *inspected) WriteHeader(status int) {
 	w.status = status
@@ -52,28 +59,4 @@ func (w *inspected) Write(raw []byte) (int, error) {
 	w.body.Write(raw)
 
 	return w.ResponseWriter.Write(raw) //nolint:wrapcheck // as the writer below says it
-}
-
-// damage is where answers are damaged on request: outside of inspect.
-func (v *Validator) damage(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&damaged{ResponseWriter: w, faults: &v.faults}, r)
-	})
-}
-
-type damaged struct {
-	http.ResponseWriter
-
-	faults *faults
-}
-
-// Unwrap lets a websocket take the connection over.
-func (w *damaged) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *damaged) Write(raw []byte) (int, error) {
-	if _, err := w.ResponseWriter.Write(w.faults.garbled(raw)); err != nil {
-		return 0, err //nolint:wrapcheck // as the writer below says it
-	}
-
-	return len(raw), nil
 }

@@ -1,17 +1,115 @@
 package sandbox
 
 import (
-	"github.com/canton-exchange/suite/internal/ident"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/signing"
 )
 
-// lie is what a node that lies makes of one prepared transaction. The zero value tells the truth.
-type lie struct{}
+// lie is what a node that lies makes of one prepared transaction. Without rules it tells the truth.
+type lie struct {
+	v     *Validator
+	rules map[fault.Kind]fault.Rule
+}
 
-func (v *Validator) lieFor(ident.Party) lie { return lie{} }
+// Lies of a node. The first change the command before it is interpreted: what comes of them is a transaction like any
+// other, which commits when it is signed. The others change the transaction, which other nodes then refuse.
+func commandLies() []fault.Kind {
+	return []fault.Kind{
+		fault.LieReceiver, fault.LieAmount, fault.LieMemo, fault.LieMetadata, fault.LieDeadline, fault.LieInput,
+	}
+}
 
-func (lie) command(c command) command { return c }
+func transactionLies() []fault.Kind {
+	return []fault.Kind{fault.LieExtraNode, fault.LieRecipientOfChange}
+}
 
-func (lie) transaction(*signing.Prepared) {}
+// choiceTransfer is the choice that most lies are about.
+const choiceTransfer = "TransferFactory_Transfer"
 
-func (lie) hash(h signing.Hash) []byte { return h[:] }
+// errUntold is a lie for which there is nothing in the transaction to lie about.
+var errUntold = errors.New("there is nothing to lie about")
+
+// lieFor asks the plan for lies about a command: most of them need a transfer.
+func (v *Validator) lieFor(r *http.Request, req *prepareRequest, cmd command) lie {
+	note(r.Context(), req.ActAs[0])
+
+	out := lie{v: v}
+	if !v.plan.Armed() {
+		return out
+	}
+
+	kinds := append(transactionLies(), fault.LieHash)
+
+	switch {
+	case cmd.choice == choiceTransfer:
+		kinds = append(kinds, commandLies()...)
+	case req.MaxRecordTime != nil:
+		kinds = append(kinds, fault.LieMetadata, fault.LieDeadline)
+	default:
+		kinds = append(kinds, fault.LieMetadata)
+	}
+
+	out.rules = map[fault.Kind]fault.Rule{}
+
+	for _, kind := range kinds {
+		if rule, strikes := v.plan.Take(kind, fault.Chance{Path: r.URL.Path, Party: req.ActAs[0]}); strikes {
+			out.rules[kind] = rule
+		}
+	}
+
+	return out
+}
+
+func (l lie) tells(kinds ...fault.Kind) bool {
+	for _, kind := range kinds {
+		if _, struck := l.rules[kind]; struck {
+			return true
+		}
+	}
+
+	return false
+}
+
+// interpret builds the transaction to lie about. A lie that the ledger's rules do not allow is not told: an error would
+// give it away.
+func (l lie) interpret(req *prepareRequest, cmd command) (signing.Prepared, int64, error) {
+	if !l.tells(append(commandLies(), transactionLies()...)...) {
+		return l.v.interpret(req, cmd, nil)
+	}
+
+	told, toldCommand, err := l.alter(req, cmd)
+	if err == nil {
+		var (
+			prepared signing.Prepared
+			cost     int64
+		)
+
+		if prepared, cost, err = l.v.interpret(&told, toldCommand, l.bend); err == nil {
+			return prepared, cost, nil
+		}
+	}
+
+	l.v.cfg.Logger.Info("fault: a lie that could not be told", slog.Any("error", err))
+
+	return l.v.interpret(req, cmd, nil)
+}
+
+// hash is the hash to sign: when the node lies about it, that of another transaction.
+func (l lie) hash(p signing.Prepared, scheme signing.Scheme) (signing.Hash, error) {
+	if l.tells(fault.LieHash) {
+		p.Metadata.TransactionUUID = l.v.anyUUID()
+	}
+
+	return p.Hash(scheme) //nolint:wrapcheck // the caller says what was hashed
+}
+
+func (v *Validator) anyUUID() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	return v.newUUID()
+}

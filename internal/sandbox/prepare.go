@@ -155,23 +155,20 @@ func (v *Validator) prepare(r *http.Request, req *prepareRequest) (*prepareRespo
 		return nil, err
 	}
 
-	lie := v.lieFor(req.ActAs[0])
-	commands[0] = lie.command(commands[0])
+	lie := v.lieFor(r, req, commands[0])
 
-	prepared, cost, err := v.interpret(req, commands[0])
+	prepared, cost, err := lie.interpret(req, commands[0])
 	if err != nil {
 		return nil, rejection(err)
 	}
 
-	lie.transaction(&prepared)
-
-	hash, err := prepared.Hash(scheme)
+	hash, err := lie.hash(prepared, scheme)
 	if err != nil {
 		return nil, cantonerr.Invalid("FAILED_TO_PREPARE_TRANSACTION", "%s", err)
 	}
 
 	answer := &prepareResponse{
-		Transaction: signing.Encode(prepared), Hash: lie.hash(hash), Scheme: scheme.String(),
+		Transaction: signing.Encode(prepared), Hash: hash[:], Scheme: scheme.String(),
 	}
 
 	if v.cfg.Version.atLeast(V34) && (req.Estimate == nil || !req.Estimate.Disabled) {
@@ -202,8 +199,11 @@ func (v *Validator) scheme(name string) (signing.Scheme, error) {
 	return scheme, nil
 }
 
-// interpret builds the transaction of a command without putting it on the ledger. It also tells what it would cost.
-func (v *Validator) interpret(req *prepareRequest, cmd command) (signing.Prepared, int64, error) {
+// interpret builds the transaction of a command without putting it on the ledger, bent if a lie bends it. It also tells
+// what it would cost.
+func (v *Validator) interpret(
+	req *prepareRequest, cmd command, bend func(*transaction) error,
+) (signing.Prepared, int64, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 
@@ -233,6 +233,12 @@ func (v *Validator) interpret(req *prepareRequest, cmd command) (signing.Prepare
 
 	if err := t.interpret(cmd); err != nil {
 		return signing.Prepared{}, 0, err
+	}
+
+	if bend != nil {
+		if err := bend(t); err != nil {
+			return signing.Prepared{}, 0, err
+		}
 	}
 
 	meta := signing.Metadata{
@@ -270,6 +276,10 @@ func (v *Validator) ready() error {
 		return ErrReplay
 	case v.stopped:
 		return ErrClosed
+	}
+
+	if len(v.lost) > 0 {
+		v.advance()
 	}
 
 	return v.rotate()

@@ -54,7 +54,11 @@ func NewReplay(updates []json.RawMessage, party ident.Party, cfg ReplayConfig) (
 
 	r.finish(party)
 
-	return s, s.first().administer()
+	if err := s.first().administer(); err != nil {
+		return nil, err
+	}
+
+	return s, s.startFaults()
 }
 
 // recording builds a ledger out of recorded updates.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/sandbox/model"
@@ -36,7 +37,12 @@ type Sandbox struct {
 	ticks         uint64        // counts calls of Tick
 
 	plan       *fault.Plan // when to misbehave
-	upgrading  atomic.Bool // no submissions: the synchronizer is being upgraded
+	began      time.Time   // of uptime
+	lookout    lookout
+	network    *networkClock
+	upgrade    window      // how long nothing can be submitted
+	upgrading  atomic.Bool // until the window is over and the successors are there
+	accomplice ident.Party // in what the nodes make up; none before the first lie
 	joining    map[ident.Party]*joining
 	catalog    *model.Catalog
 	behaviours map[string]behaviour
@@ -100,7 +106,7 @@ func New(cfg Config) (*Sandbox, error) {
 		return nil, fmt.Errorf("start AcmeToken: %w", err)
 	}
 
-	return s, nil
+	return s, s.startFaults()
 }
 
 // secondSynchronizerLag makes record times of two synchronizers disagree, as the ledger API allows.
@@ -129,7 +135,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
 		changed: make(chan struct{}),
-		books:   newBooks(), plan: fault.New(cfg.Seed),
+		books:   newBooks(), plan: fault.New(cfg.FaultSeed), network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
 		locked: map[*contract]*submission{}, joining: map[ident.Party]*joining{},
 	}, nil
@@ -148,6 +154,8 @@ func (s *Sandbox) Close() {
 		v.CutStreams()
 		v.streams.Wait()
 	}
+
+	s.lookout.close()
 }
 
 // DSO is the admin party of Canton Coin.
@@ -173,7 +181,7 @@ func (s *Sandbox) primary() *synchronizer { return s.synchronizers[0] }
 
 // ledgerTime is the effective time of the next transaction: the clock's, never before an earlier one's.
 func (s *Sandbox) ledgerTime() time.Time {
-	if now := micros(s.cfg.Clock.Now()); now.After(s.effective) {
+	if now := micros(s.network.Now()); now.After(s.effective) {
 		s.effective = now
 	}
 

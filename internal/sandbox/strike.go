@@ -11,6 +11,7 @@ import (
 // strikeSubmission refuses a submission for the reasons that a fault gives, before anything of it is sent.
 func (v *Validator) strikeSubmission(r *http.Request, party ident.Party) error {
 	chance := fault.Chance{Path: r.URL.Path, Party: party}
+	note(r.Context(), party)
 
 	if v.paused() {
 		return cantonerr.State("SEQUENCER_SUBMISSION_AFTER_UPGRADE_TIME",

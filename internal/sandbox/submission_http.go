@@ -3,8 +3,6 @@ package sandbox
 import (
 	"net/http"
 	"time"
-
-	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
 
 func (v *Validator) postExecute(w http.ResponseWriter, r *http.Request) {
@@ -53,13 +51,18 @@ func (v *Validator) awaited(w http.ResponseWriter, r *http.Request, sub *submiss
 	timer := time.NewTimer(requestTimeout)
 	defer timer.Stop()
 
+	restart := v.faults.restarts.signal()
+
 	select {
 	case <-sub.done:
 	case <-r.Context().Done():
 		return false
 	case <-v.closed:
-		v.fail(w, r, cantonerr.New(http.StatusServiceUnavailable, cantonerr.GRPCUnavailable, cantonerr.CategoryTransient,
-			"ABORTED_DUE_TO_SHUTDOWN", "Aborted the request due to shutdown"))
+		v.fail(w, r, shuttingDown())
+
+		return false
+	case <-restart:
+		v.fail(w, r, shuttingDown())
 
 		return false
 	case <-timer.C:

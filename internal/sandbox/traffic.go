@@ -255,7 +255,7 @@ func (c *crowd) offer(who ident.Party) error {
 func (c *crowd) shortOffer(who ident.Party) error {
 	return c.send(TransferRequest{
 		Sender: who, Receiver: c.cfg.Treasury, Instrument: c.s.AcmeToken(), Amount: c.small(), Memo: c.memo(),
-		ExecuteBefore: c.s.cfg.Clock.Now().Add(shortOffer),
+		ExecuteBefore: c.s.network.Now().Add(shortOffer),
 	})
 }
 

@@ -33,8 +33,8 @@ func (v *Validator) walletRoutes(r chi.Router) {
 	r.Delete("/wallets/{party}/preapproval", v.onWallet(v.CancelPreapproval))
 	r.Post("/admin/prune", v.postPrune)
 	r.Post("/admin/expire-offers", v.postExpire)
-	r.Post("/admin/faults", v.postFaults)
 	r.Get("/admin/ledger", v.getLedger)
+	r.Route("/admin", v.plan.Routes)
 }
 
 // reply writes an answer of the wallets, which are never at fault.
@@ -272,41 +272,6 @@ func (v *Validator) postPrune(w http.ResponseWriter, r *http.Request) {
 func (v *Validator) postExpire(w http.ResponseWriter, r *http.Request) {
 	made, err := v.ExpireOffers()
 	v.receipt(w, r, obj{"updates": made}, err)
-}
-
-// postFaults makes the node fail as asked. What lasts (down, rejectTokens) lasts until it is set to false; a
-// member that is left out changes nothing.
-func (v *Validator) postFaults(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		CutStreams   bool  `json:"cutStreams"`
-		GarbleNext   bool  `json:"garbleNext"`
-		Down         *bool `json:"down"`
-		RejectTokens *bool `json:"rejectTokens"`
-	}
-
-	if err := strict(r, &body); err != nil {
-		v.refuse(w, r, err)
-
-		return
-	}
-
-	if body.Down != nil {
-		v.SetDown(*body.Down)
-	}
-
-	if body.RejectTokens != nil {
-		v.RejectTokens(*body.RejectTokens)
-	}
-
-	if body.CutStreams {
-		v.CutStreams()
-	}
-
-	if body.GarbleNext {
-		v.GarbleNext()
-	}
-
-	v.reply(w, r, http.StatusOK, obj{"openStreams": v.OpenStreams()})
 }
 
 func (v *Validator) getLedger(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -139,41 +138,6 @@ func TestTapOfAnotherInstrument(t *testing.T) {
 	ok[sandbox.Receipt](n, http.MethodPost, wallet(n.alice, "/tap"), `{"amount":"5","instrument":"Amulet"}`)
 	require.Equal(t, "1005", n.total(n.alice, n.AcmeToken()))
 	require.Equal(t, "1005", n.total(n.alice, n.Amulet()))
-}
-
-func TestFaultsOverHTTP(t *testing.T) {
-	t.Parallel()
-
-	n := newNetwork(t, sandbox.Config{})
-	stream := n.stream("/v2/updates", updatesRequest(n.treasury, n.LedgerEnd()))
-	require.NotNil(t, stream.next().Update.OffsetCheckpoint)
-
-	fault := func(body string) {
-		ok[map[string]any](n, http.MethodPost, "/sandbox/v1/admin/faults", body)
-	}
-
-	fault(`{"cutStreams":true}`)
-	stream.ends()
-
-	fault(`{"rejectTokens":true}`)
-	require.Equal(t, "NA", n.refused(http.MethodGet, "/v2/state/ledger-end", nil, http.StatusUnauthorized).Code)
-
-	fault(`{"rejectTokens":false,"garbleNext":true}`)
-	ok[map[string]any](n, http.MethodGet, "/sandbox/v1/parties", nil)
-
-	_, _, raw := n.call(http.MethodGet, "/v2/state/ledger-end", nil)
-	require.False(t, json.Valid(raw))
-
-	fault(`{"down":true}`)
-
-	_, _, err := n.dial("/v2/updates", nil, "daml.ws.auth")
-	require.Error(t, err)
-
-	fault(`{"down":false}`)
-	ok[map[string]any](n, http.MethodGet, "/v2/state/ledger-end", nil)
-
-	status, _, _ := n.call(http.MethodPost, "/sandbox/v1/admin/faults", `{"cutStream":true}`)
-	require.Equal(t, http.StatusBadRequest, status)
 }
 
 func TestSlashesInPathsAreNotTwisted(t *testing.T) {
