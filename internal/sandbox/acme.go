@@ -64,6 +64,15 @@ func (t *transaction) createAcme(
 ) (*contract, error) {
 	h := &holding{instrument: instrument, owner: owner, amount: value, locked: l != nil, expiresAt: until}
 
+	if l == nil {
+		free := &token{*h}
+
+		return t.create(creation{
+			species: t.s.holdings(pkgAcme, modAcme, "AcmeHolding"), content: free, payload: &free.holding,
+			signatories: []ident.Party{instrument.Admin, owner},
+		})
+	}
+
 	return t.create(creation{
 		template: templateName(pkgAcme, modAcme, "AcmeHolding"), packageName: pkgAcme,
 		argument:    obj{"admin": instrument.Admin, "id": instrument.ID, "owner": owner, "amount": value, "lock": l},

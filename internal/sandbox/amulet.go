@@ -112,12 +112,11 @@ func (t *transaction) amuletValue(owner ident.Party, value amount.Amount) obj {
 }
 
 func (t *transaction) createAmulet(owner ident.Party, value amount.Amount) (*contract, error) {
-	h := &holding{instrument: t.s.Amulet(), owner: owner, amount: value}
+	c := &coin{holding: holding{instrument: t.s.Amulet(), owner: owner, amount: value}, round: t.roundNo()}
 
 	return t.create(creation{
-		template: templateName(pkgAmulet, modAmulet, "Amulet"), packageName: pkgAmulet,
-		argument: t.amuletValue(owner, value), signatories: []ident.Party{t.s.amulet.dso, owner},
-		views: t.amuletViews(h, nil), payload: h,
+		species: t.s.holdings(pkgAmulet, modAmulet, "Amulet"), content: c, payload: &c.holding,
+		signatories: []ident.Party{t.s.amulet.dso, owner},
 	})
 }
 

@@ -157,16 +157,19 @@ func relTime(d time.Duration) obj {
 	return obj{"microseconds": strconv.FormatInt(d.Microseconds(), 10)}
 }
 
-// roundNumber is the round that a coin made here counts from.
-func (t *transaction) roundNumber() string {
+// roundNo is the round that a coin made here counts from.
+func (t *transaction) roundNo() int64 {
 	by := t.config
 	if t.byRound || t.s.cfg.Shape == ShapeRecorded {
 		by = t.round
 	}
 
 	if e := eraOf(by); e != nil {
-		return strconv.FormatInt(e.number, 10)
+		return e.number
 	}
 
-	return "0"
+	return 0
 }
+
+// roundNumber is the same as the ledger writes it.
+func (t *transaction) roundNumber() string { return strconv.FormatInt(t.roundNo(), 10) }

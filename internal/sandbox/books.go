@@ -72,7 +72,7 @@ func (s *Sandbox) Total(party ident.Party, instrument ident.Instrument) (amount.
 
 	total := amount.Zero()
 
-	for _, c := range state.holdings {
+	for c := range state.holdings.all() {
 		if h := holdingOf(c); h.instrument == instrument && !h.bare {
 			if total, err = total.Add(h.amount); err != nil {
 				return amount.Zero(), err

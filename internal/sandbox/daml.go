@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -48,8 +47,10 @@ func meta(pairs ...string) metadata {
 // damlTime is a Daml Time: ISO-8601 in UTC with as many fraction digits as needed, at most six.
 type damlTime time.Time
 
+const damlTimeLayout = "2006-01-02T15:04:05.999999Z"
+
 func (t damlTime) MarshalText() ([]byte, error) {
-	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.999999Z")), nil
+	return []byte(time.Time(t).UTC().Format(damlTimeLayout)), nil
 }
 
 func (t *damlTime) UnmarshalText(text []byte) error {
@@ -207,8 +208,4 @@ type instructionView struct {
 	Transfer transferRecord    `json:"transfer"`
 	Status   variant           `json:"status"`
 	Meta     metadata          `json:"meta"`
-}
-
-func sortViews(views []view) {
-	sort.Slice(views, func(i, j int) bool { return views[i].iface.String() < views[j].iface.String() })
 }

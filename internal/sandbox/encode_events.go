@@ -13,7 +13,7 @@ func (v *Validator) createdEvent(
 	c *contract, offset ident.Offset, f *format, witnesses []ident.Party, delta bool,
 ) *createdJSON {
 	e := &createdJSON{
-		Offset: offset, ContractID: c.id, TemplateID: c.template.String(), Argument: c.argument,
+		Offset: offset, ContractID: c.id, TemplateID: c.template.String(), Argument: c.argument(),
 		Views: []viewJSON{}, Witnesses: witnesses, Signatories: c.signatories, Observers: nonNil(c.observers),
 		CreatedAt: instant(c.createdAt), PackageName: c.packageName, Delta: v.delta(delta),
 	}
@@ -34,12 +34,12 @@ func (v *Validator) createdEvent(
 		e.Blob = base64.StdEncoding.EncodeToString(c.blob())
 	}
 
-	for _, shown := range c.views {
-		if !f.wantsView(shown.iface, witnesses) {
+	for _, iface := range c.interfaces {
+		if !f.wantsView(iface, witnesses) {
 			continue
 		}
 
-		view := viewJSON{InterfaceID: shown.iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: shown.value}
+		view := viewJSON{InterfaceID: iface.String(), Status: statusJSON{Details: []struct{}{}}, Value: c.view(iface)}
 		if v.cfg.Version.atLeast(V35) {
 			view.Implementation = &c.template.Package
 		}
@@ -93,9 +93,9 @@ func (v *Validator) archivedEvent(
 func implemented(c *contract, f *format, witnesses []ident.Party) []string {
 	names := []string{}
 
-	for _, v := range c.views {
-		if f.wantsView(v.iface, witnesses) {
-			names = append(names, v.iface.String())
+	for _, iface := range c.interfaces {
+		if f.wantsView(iface, witnesses) {
+			names = append(names, iface.String())
 		}
 	}
 

@@ -3,7 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -66,7 +66,7 @@ func (s *Sandbox) index(c *contract) {
 	switch p := c.payload.(type) {
 	case *holding:
 		if state, ok := s.parties[p.owner]; ok {
-			state.holdings = append(state.holdings, c)
+			state.holdings.add(c)
 		}
 	case *offer:
 		for _, party := range []ident.Party{p.transfer.Sender, p.transfer.Receiver} {
@@ -85,7 +85,7 @@ func (s *Sandbox) unindex(c *contract) {
 	switch p := c.payload.(type) {
 	case *holding:
 		if state, ok := s.parties[p.owner]; ok {
-			state.holdings = slices.DeleteFunc(state.holdings, same)
+			state.holdings.take(c)
 		}
 	case *offer:
 		for _, party := range []ident.Party{p.transfer.Sender, p.transfer.Receiver} {
@@ -105,11 +105,11 @@ func (s *Sandbox) unindex(c *contract) {
 }
 
 // spendable lists what a wallet may spend of an instrument on one synchronizer: unlocked holdings, and with
-// expired set also those whose lock has run out. Largest first, ties by contract id.
+// expired set also those whose lock has run out.
 func (t *transaction) spendable(owner ident.Party, instrument ident.Instrument, expired bool) []*contract {
 	var list []*contract
 
-	for _, c := range t.s.parties[owner].holdings {
+	for c := range t.s.parties[owner].holdings.all() {
 		h := holdingOf(c)
 		if h.instrument != instrument || h.bare || c.home != t.home || t.consumed[c] != nil {
 			continue
@@ -120,15 +120,16 @@ func (t *transaction) spendable(owner ident.Party, instrument ident.Instrument, 
 		}
 	}
 
-	sort.Slice(list, func(i, j int) bool {
-		if order := holdingOf(list[i]).amount.Cmp(holdingOf(list[j]).amount); order != 0 {
-			return order > 0
-		}
-
-		return list[i].id < list[j].id
-	})
-
 	return list
+}
+
+// compareHoldings orders holdings from the largest on, ties by contract id.
+func compareHoldings(a, b *contract) int {
+	if order := holdingOf(b).amount.Cmp(holdingOf(a).amount); order != 0 {
+		return order
+	}
+
+	return strings.Compare(string(a.id), string(b.id))
 }
 
 // selectInputs takes the largest holdings first until need is covered.
@@ -139,7 +140,7 @@ func (t *transaction) selectInputs(
 
 	total := amount.Zero()
 
-	for _, c := range t.spendable(owner, instrument, false) {
+	for c := range inOrder(t.spendable(owner, instrument, false)) {
 		if len(picked) > 0 && total.Cmp(need) >= 0 {
 			break
 		}
@@ -175,7 +176,7 @@ func (s *Sandbox) home(owner ident.Party, instrument ident.Instrument) *synchron
 	for _, candidate := range s.synchronizers {
 		total := amount.Zero()
 
-		for _, c := range state.holdings {
+		for c := range state.holdings.all() {
 			if h := holdingOf(c); h.instrument == instrument && !h.locked && c.home == candidate {
 				if sum, err := total.Add(h.amount); err == nil {
 					total = sum

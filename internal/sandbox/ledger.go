@@ -4,37 +4,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// contract is one contract of the ledger. Everything but the last block is fixed at creation.
+// contract is one contract of the ledger. Everything but the last block is fixed at creation. A network may have
+// millions of them, so what is the same for many is shared, and what can be derived is.
 type contract struct {
+	*species
+
 	id          ident.ContractID
-	template    ident.Name
-	packageName string
-	argument    json.RawMessage
+	content     content
 	signatories []ident.Party
 	observers   []ident.Party
-	views       []view
 	createdAt   time.Time
-	payload     any  // *holding, *offer or *preapproval: what the token logic reads
+	payload     any // *holding, *offer or *preapproval: what the token logic reads
+	seal        atomic.Pointer[seal]
 	anywhere    bool // usable on every synchronizer, as contracts of the network itself are
 
 	// Guarded by Sandbox.mu.
-	node       *node   // its create
+	slot       int32   // in the holdings of its owner
+	node       *node   // its create; nil while a replay has not told it
 	created    offsets // of the update that created it
 	archivedBy *node   // nil while active
 	archived   offsets // of the update that archived it
 	moves      []*move
 	home       *synchronizer // where it is now
-}
-
-// view is an interface that a contract implements, with the view's value.
-type view struct {
-	iface ident.Name
-	value json.RawMessage
 }
 
 // move is one reassignment of a contract from one synchronizer to another.
@@ -51,7 +48,7 @@ type move struct {
 func (c *contract) stakeholders() []ident.Party { return union(c.signatories, c.observers) }
 
 func (c *contract) implements(name ident.Name) bool {
-	return slices.ContainsFunc(c.views, func(v view) bool { return v.iface.Is(name) })
+	return slices.ContainsFunc(c.interfaces, name.Is)
 }
 
 // active reports whether the contract can still be used.
@@ -66,7 +63,7 @@ func (c *contract) activeAt(node int, offset ident.Offset) bool {
 	return c.active() || c.archived[node] == unseen || c.archived[node] > offset
 }
 
-type nodeKind int
+type nodeKind uint8
 
 const (
 	nodeCreate nodeKind = iota + 1
@@ -77,10 +74,18 @@ const (
 
 // node is one action of a transaction. It does not change once the transaction is committed.
 type node struct {
+	*details
+
 	kind      nodeKind
+	transient bool // creates or archives a contract that lives only inside this transaction
 	id        ident.NodeID
 	last      ident.NodeID // of its last descendant; its own id when it has none
 	contract  *contract
+	witnesses []ident.Party
+}
+
+// details are what an exercise or a fetch says beyond its contract. The creates of a transaction share empty ones.
+type details struct {
 	iface     ident.Name // of an exercise through an interface
 	choice    string
 	argument  json.RawMessage
@@ -88,21 +93,25 @@ type node struct {
 	acting    []ident.Party
 	authority []ident.Party // of a fetch: who had agreed where it was made
 	informed  []ident.Party // choice observers
-	consuming bool
-	transient bool // creates or archives a contract that lives only inside this transaction
-	witnesses []ident.Party
 	children  []*node
-	all       []*node // of its transaction, in pre-order; nil in a replay, whose ids are as recorded
+	consuming bool
+	// all of the transaction's nodes, in pre-order, where nodes number their events themselves (Config.OwnNodeIDs). Not
+	// otherwise: contracts that live on would keep the transactions that made them.
+	all []*node
 }
 
 // informees of a node are those it concerns directly; its witnesses are they and those of its ancestors.
 func (n *node) informees() []ident.Party {
-	parties := union(n.contract.signatories, n.acting, n.informed)
+	return union(n.contract.signatories, n.acting, n.informed, n.concerned())
+}
+
+// concerned are the contract's observers, where the node begins or ends the contract.
+func (n *node) concerned() []ident.Party {
 	if n.kind == nodeCreate || n.consuming {
-		parties = union(parties, n.contract.observers)
+		return n.contract.observers
 	}
 
-	return parties
+	return nil
 }
 
 type updateKind int
@@ -148,15 +157,15 @@ type synchronizer struct {
 }
 
 // number gives every node its id in pre-order over the whole transaction, and its witnesses, and returns the
-// flat list.
-func number(roots []*node) []*node {
+// flat list. With keep set, every node can find the others.
+func number(roots []*node, keep bool) []*node {
 	var flat []*node
 
 	var walk func(n *node, inherited []ident.Party)
 
 	walk = func(n *node, inherited []ident.Party) {
 		n.id = ident.NodeID(len(flat)) //nolint:gosec // a transaction is far smaller than 2^31 nodes
-		n.witnesses = union(inherited, n.informees())
+		n.witnesses = extend(inherited, n.contract.signatories, n.acting, n.informed, n.concerned())
 		flat = append(flat, n)
 
 		for _, child := range n.children {
@@ -170,16 +179,33 @@ func number(roots []*node) []*node {
 		walk(root, nil)
 	}
 
-	for _, n := range flat {
-		n.all = flat
+	if keep {
+		for _, n := range flat {
+			n.all = flat
+		}
 	}
 
 	return flat
 }
 
+// extend is the union of a sorted set with more, which is the set itself if it has them all.
+func extend(sorted []ident.Party, more ...[]ident.Party) []ident.Party {
+	lacks := func(group []ident.Party) bool { return lacking(sorted, group) != "" }
+	if len(sorted) > 0 && !slices.ContainsFunc(more, lacks) {
+		return sorted
+	}
+
+	return union(append(more, sorted)...)
+}
+
 // union is the sorted set of all parties given.
 func union(groups ...[]ident.Party) []ident.Party {
-	var all []ident.Party
+	size := 0
+	for _, group := range groups {
+		size += len(group)
+	}
+
+	all := make([]ident.Party, 0, size)
 	for _, group := range groups {
 		all = append(all, group...)
 	}

@@ -242,7 +242,7 @@ func (s *Sandbox) freeHolding(owner ident.Party, like func(*contract) bool) *con
 		return nil
 	}
 
-	for _, c := range state.holdings {
+	for c := range state.holdings.all() {
 		if h := holdingOf(c); !h.locked && !h.bare && s.locked[c] == nil && like(c) {
 			return c
 		}

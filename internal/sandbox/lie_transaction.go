@@ -36,7 +36,7 @@ func (t *transaction) divertChange(owner, accomplice ident.Party) error {
 		}
 
 		var argument map[string]any
-		if err := json.Unmarshal(c.argument, &argument); err != nil {
+		if err := json.Unmarshal(c.argument(), &argument); err != nil {
 			return err //nolint:wrapcheck // our own JSON
 		}
 
@@ -47,7 +47,7 @@ func (t *transaction) divertChange(owner, accomplice ident.Party) error {
 			return err
 		}
 
-		c.argument = raw
+		c.content = &written{arg: raw}
 		c.signatories = union(slices.DeleteFunc(slices.Clone(c.signatories), func(p ident.Party) bool {
 			return p == owner
 		}), []ident.Party{accomplice})

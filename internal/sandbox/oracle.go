@@ -43,8 +43,8 @@ func (s *Sandbox) Holdings(party ident.Party) ([]Holding, error) {
 		return nil, err
 	}
 
-	list := make([]Holding, 0, len(state.holdings))
-	for _, c := range state.holdings {
+	list := make([]Holding, 0, state.holdings.len())
+	for c := range state.holdings.all() {
 		list = append(list, publicHolding(c))
 	}
 

@@ -112,7 +112,7 @@ func (p *preparation) create(c *contract) (signing.Create, error) {
 		return signing.Create{}, err
 	}
 
-	argument, err := entity.Argument.Decode(c.argument)
+	argument, err := entity.Argument.Decode(c.argument())
 	if err != nil {
 		return signing.Create{}, fmt.Errorf("argument of %s: %w", c.template, err)
 	}

@@ -93,7 +93,9 @@ func (r *recording) create(u *update, e *recordedCreate) (*node, error) {
 
 	r.s.know(e.Witnesses...)
 
-	n := &node{kind: nodeCreate, id: e.NodeID, last: e.NodeID, contract: c, witnesses: union(e.Witnesses)}
+	n := &node{
+		details: &details{}, kind: nodeCreate, id: e.NodeID, last: e.NodeID, contract: c, witnesses: union(e.Witnesses),
+	}
 	c.node, c.created, c.home = n, u.offsets, u.synchronizer
 
 	if c.archived == u.offsets {
@@ -108,9 +110,8 @@ func (r *recording) create(u *update, e *recordedCreate) (*node, error) {
 
 // learn takes over what a create tells about a contract that was known by its id only.
 func (c *contract) learn(from *contract) {
-	c.template, c.packageName = from.template, from.packageName
-	c.argument, c.signatories, c.observers = from.argument, from.signatories, from.observers
-	c.views, c.createdAt = from.views, from.createdAt
+	c.species, c.content, c.createdAt = from.species, from.content, from.createdAt
+	c.signatories, c.observers = from.signatories, from.observers
 }
 
 func contractOf(e *recordedCreate) (*contract, error) {
@@ -119,10 +120,7 @@ func contractOf(e *recordedCreate) (*contract, error) {
 		return nil, fmt.Errorf("%w: %w", errRecording, err)
 	}
 
-	c := &contract{
-		id: e.ContractID, template: template, packageName: e.PackageName, argument: e.Argument,
-		signatories: e.Signatories, observers: e.Observers, createdAt: e.CreatedAt,
-	}
+	said := &written{arg: e.Argument}
 
 	for _, v := range e.Views {
 		name, err := ident.ParseName(v.InterfaceID)
@@ -130,10 +128,13 @@ func contractOf(e *recordedCreate) (*contract, error) {
 			return nil, fmt.Errorf("%w: %w", errRecording, err)
 		}
 
-		c.views = append(c.views, view{iface: name, value: v.Value})
+		said.views = append(said.views, view{iface: name, value: v.Value})
 	}
 
-	return c, nil
+	return &contract{
+		species: &species{template: template, packageName: e.PackageName, interfaces: said.interfaces()},
+		id:      e.ContractID, content: said, signatories: e.Signatories, observers: e.Observers, createdAt: e.CreatedAt,
+	}, nil
 }
 
 func (r *recording) exercise(u *update, e *recordedExercise) (*node, error) {
@@ -145,8 +146,10 @@ func (r *recording) exercise(u *update, e *recordedExercise) (*node, error) {
 	r.s.know(e.Witnesses...)
 
 	n := &node{
-		kind: nodeExercise, id: e.NodeID, last: e.Last, contract: c, choice: e.Choice, argument: e.Argument,
-		result: e.Result, acting: e.Acting, consuming: e.Consuming, witnesses: union(e.Witnesses),
+		kind: nodeExercise, id: e.NodeID, last: e.Last, contract: c, witnesses: union(e.Witnesses),
+		details: &details{
+			choice: e.Choice, argument: e.Argument, result: e.Result, acting: e.Acting, consuming: e.Consuming,
+		},
 	}
 
 	if e.InterfaceID != "" {
@@ -189,7 +192,9 @@ func (r *recording) exercised(e *recordedExercise) (*contract, error) {
 		return nil, fmt.Errorf("%w: %w", errRecording, err)
 	}
 
-	c := &contract{id: e.ContractID, template: template, packageName: e.PackageName, signatories: e.Acting}
+	c := &contract{
+		species: &species{template: template, packageName: e.PackageName}, id: e.ContractID, signatories: e.Acting,
+	}
 
 	for _, text := range e.Interfaces {
 		name, err := ident.ParseName(text)
@@ -197,7 +202,7 @@ func (r *recording) exercised(e *recordedExercise) (*contract, error) {
 			return nil, fmt.Errorf("%w: %w", errRecording, err)
 		}
 
-		c.views = append(c.views, view{iface: name, value: json.RawMessage("null")})
+		c.interfaces = append(c.interfaces, name)
 	}
 
 	r.s.contracts[c.id] = c

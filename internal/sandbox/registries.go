@@ -207,7 +207,7 @@ func (s *Sandbox) disclosure(c *contract) offledger.Contract {
 	}
 
 	return offledger.Contract{
-		TemplateID: c.template, PackageName: c.packageName, ContractID: c.id, Payload: c.argument, Blob: c.blob(),
+		TemplateID: c.template, PackageName: c.packageName, ContractID: c.id, Payload: c.argument(), Blob: c.blob(),
 		SynchronizerID: home.id, CreatedAt: c.createdAt,
 	}
 }

@@ -167,7 +167,7 @@ func (r *recording) lookup(raw json.RawMessage) error {
 	}
 
 	c.learn(old)
-	c.node = &node{kind: nodeCreate, contract: c, id: answer.Created.Event.NodeID}
+	c.node = &node{details: &details{}, kind: nodeCreate, contract: c, id: answer.Created.Event.NodeID}
 	c.created[0] = max(answer.Created.Event.Offset+r.shift, ident.Begin+1)
 	c.home = r.s.primary()
 

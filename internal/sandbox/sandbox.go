@@ -31,6 +31,8 @@ type Sandbox struct {
 	synchronizers []*synchronizer
 	contracts     map[ident.ContractID]*contract
 	order         []*contract // by creation
+	species       map[ident.Name]*species
+	unlocked      map[ident.Name]*species // of unlocked holdings, by names with the package's name
 	parties       map[ident.Party]*partyState
 	partyOrder    []ident.Party
 	changed       chan struct{} // closed, and replaced, whenever an update is appended
@@ -64,8 +66,8 @@ type partyState struct {
 	threshold   int
 	permission  [maxValidators]permission // of each validator; unspecified where it does not host the party
 	annotations map[string]string
-	version     uint64      // of the annotations
-	holdings    []*contract // live ones it owns, by creation
+	version     uint64 // of the annotations
+	holdings    pile
 	offers      []*contract // live instructions it sends or receives
 }
 
@@ -134,6 +136,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		cfg: cfg, known: knownPackages(cfg.EventsV2), closed: make(chan struct{}),
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
+		species: map[ident.Name]*species{}, unlocked: map[ident.Name]*species{},
 		changed: make(chan struct{}),
 		books:   newBooks(), plan: fault.New(cfg.FaultSeed), network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),

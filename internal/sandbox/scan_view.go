@@ -184,7 +184,7 @@ func (s *Sandbox) coinsOf(owner ident.Party) (scan.OwnerHoldings, error) {
 		return out, nil
 	}
 
-	for _, c := range state.holdings {
+	for c := range state.holdings.all() {
 		h := holdingOf(c)
 		if h.instrument != s.Amulet() || h.bare {
 			continue

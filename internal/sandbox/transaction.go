@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -32,6 +30,7 @@ type transaction struct {
 	nodes      []*node // once it is complete, in pre-order
 	failed     error   // see fail
 	onCommit   []func(*update)
+	bare       *details // of all its creates
 
 	// The network's contracts that this transaction goes by.
 	config *contract // ExternalPartyConfigState
@@ -73,7 +72,7 @@ func (s *Sandbox) beginAt(home *synchronizer, at time.Time, from seed, submitter
 
 	return &transaction{
 		s: s, home: home, submitters: parties, authority: parties, at: at, seed: from,
-		consumed: map[*contract]*node{}, inputs: map[*contract]struct{}{},
+		consumed: map[*contract]*node{}, inputs: map[*contract]struct{}{}, bare: &details{},
 		config: s.amulet.config, round: s.amulet.round,
 	}
 }
@@ -87,6 +86,17 @@ type creation struct {
 	observers   []ident.Party
 	views       map[ident.Name]any
 	payload     any
+	// Or, for contracts that write their argument and views themselves, these in place of all but payload and parties.
+	species *species
+	content content
+}
+
+func (spec *creation) entity() string {
+	if spec.species != nil {
+		return spec.species.template.Entity
+	}
+
+	return spec.template.Entity
 }
 
 func (t *transaction) add(n *node) {
@@ -99,31 +109,25 @@ func (t *transaction) add(n *node) {
 
 func (t *transaction) create(spec creation) (*contract, error) {
 	if missing := lacking(t.authority, spec.signatories); missing != "" {
-		return nil, fmt.Errorf("create %s without the authority of %s: %w", spec.template.Entity, missing, ErrUnauthorized)
+		return nil, fmt.Errorf("create %s without the authority of %s: %w", spec.entity(), missing, ErrUnauthorized)
 	}
 
-	argument, err := encodeValue(spec.argument)
-	if err != nil {
-		return nil, err
-	}
-
-	c := &contract{
-		id: t.newContractID(), template: spec.template, packageName: spec.packageName, argument: argument,
-		signatories: spec.signatories, observers: spec.observers, createdAt: t.at, payload: spec.payload, home: t.home,
-	}
-
-	for name, value := range spec.views {
-		raw, err := encodeValue(value)
+	if spec.content == nil {
+		said, err := write(spec.argument, spec.views)
 		if err != nil {
 			return nil, err
 		}
 
-		c.views = append(c.views, view{iface: name, value: raw})
+		spec.content = said
+		spec.species = t.s.speciesOf(spec.template, spec.packageName, said.interfaces())
 	}
 
-	sortViews(c.views)
+	c := &contract{
+		species: spec.species, id: t.newContractID(), content: spec.content, signatories: spec.signatories, observers: spec.observers, createdAt: t.at,
+		payload: spec.payload, home: t.home,
+	}
 
-	c.node = &node{kind: nodeCreate, contract: c}
+	c.node = &node{details: t.bare, kind: nodeCreate, contract: c}
 	t.created = append(t.created, c)
 	t.add(c.node)
 
@@ -148,10 +152,10 @@ func (t *transaction) exercise(spec exercise, body func() (any, error)) error {
 		return err
 	}
 
-	n := &node{
-		kind: nodeExercise, contract: spec.on, iface: spec.iface, choice: spec.choice, argument: argument,
-		acting: spec.acting, informed: spec.observers, consuming: spec.consuming,
-	}
+	n := &node{kind: nodeExercise, contract: spec.on, details: &details{
+		iface: spec.iface, choice: spec.choice, argument: argument, acting: spec.acting, informed: spec.observers,
+		consuming: spec.consuming,
+	}}
 
 	if missing := lacking(t.authority, spec.acting); missing != "" {
 		return fmt.Errorf("exercise %s without the authority of %s: %w", spec.choice, missing, ErrUnauthorized)
@@ -232,7 +236,7 @@ func (t *transaction) fetch(c *contract, acting ...ident.Party) {
 		return
 	}
 
-	t.add(&node{kind: nodeFetch, contract: c, acting: acting, authority: t.authority})
+	t.add(&node{kind: nodeFetch, contract: c, details: &details{acting: acting, authority: t.authority}})
 }
 
 // fail makes the transaction one that cannot be committed; the first reason counts.
@@ -257,7 +261,7 @@ func (t *transaction) commit() (*update, error) {
 // finish numbers the nodes; after it nothing can be added.
 func (t *transaction) finish() []*node {
 	if t.nodes == nil {
-		t.nodes = number(t.roots)
+		t.nodes = number(t.roots, t.s.cfg.OwnNodeIDs)
 	}
 
 	return t.nodes
@@ -301,24 +305,6 @@ func (t *transaction) commitAs(u *update) (*update, error) {
 	t.s.publish()
 
 	return u, nil
-}
-
-// encodeValue writes a Daml value once, when it enters the ledger: what is committed can no longer change.
-func encodeValue(value any) (json.RawMessage, error) {
-	if raw, ok := value.(json.RawMessage); ok {
-		return raw, nil
-	}
-
-	var buf bytes.Buffer
-
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-
-	if err := enc.Encode(value); err != nil {
-		return nil, fmt.Errorf("encode ledger value: %w", err)
-	}
-
-	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
 // hexDigits returns n random bytes in hex.

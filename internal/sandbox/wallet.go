@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -271,6 +272,7 @@ func checkMeta(m metadata) error {
 // mergeInputs takes every holding for a merge, smallest first and at most maxInputs of them.
 func (t *transaction) mergeInputs(p *plan, need amount.Amount) error {
 	all := t.spendable(p.sender(), p.instrument(), p.instrument() == t.s.Amulet())
+	slices.SortFunc(all, compareHoldings)
 	p.inputs = all[max(0, len(all)-maxInputs):]
 	p.total = amount.Zero()
 

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// crowd is the parties that pay one another, each from a goroutine and over a connection of its own.
+type crowd struct {
+	n       *node
+	senders []*sender
+}
+
+// gather makes parties with something to spend, each of which pays the next.
+func (b *bench) gather(ctx context.Context, n *node, external bool, each int) (*crowd, error) {
+	on, err := n.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	b.crowds++
+	c := &crowd{n: n}
+
+	for i := range b.options.parties {
+		hint := fmt.Sprintf("load-%d-%d", b.crowds, i)
+
+		var s *sender
+		if external {
+			s, err = n.onboard(ctx, on, hint)
+		} else {
+			s, err = n.local(ctx, on, hint)
+		}
+
+		if err != nil {
+			return nil, err
+		}
+
+		s.memo = fmt.Sprintf("ACC-%04d", i)
+		c.senders = append(c.senders, s)
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+
+	for i, s := range c.senders {
+		s.receiver = c.senders[(i+1)%len(c.senders)].party
+
+		group.Go(func() error {
+			if !external {
+				if err := n.call(ctx, "POST", "/sandbox/v1/wallets/"+string(s.party)+"/preapproval", nil, nil); err != nil {
+					return err
+				}
+			} else if err := s.preapprove(ctx); err != nil {
+				return err
+			}
+
+			return s.tap(ctx, each)
+		})
+	}
+
+	return c, group.Wait() //nolint:wrapcheck // each says what it did
+}
+
+// rate is how often all parties together did something within a time, and what the node used meanwhile.
+type rate struct {
+	count   int64
+	took    time.Duration
+	used    usage
+	latency time.Duration // of one, on average
+}
+
+func (r rate) perSecond() float64 { return float64(r.count) / r.took.Seconds() }
+
+// measure lets every party act, one thing after the other, until the time is over.
+func (c *crowd) measure(ctx context.Context, length time.Duration, act func(*sender, context.Context) error) (rate, error) {
+	before, err := c.n.usage()
+	if err != nil {
+		return rate{}, err
+	}
+
+	var count atomic.Int64
+
+	begin := time.Now()
+	end := begin.Add(length)
+	group, ctx := errgroup.WithContext(ctx)
+
+	for _, s := range c.senders {
+		group.Go(func() error {
+			for time.Now().Before(end) {
+				if err := act(s, ctx); err != nil {
+					return fmt.Errorf("%s: %w", s.party, err)
+				}
+
+				count.Add(1)
+			}
+
+			return nil
+		})
+	}
+
+	if err := group.Wait(); err != nil {
+		return rate{}, err //nolint:wrapcheck // each says what it did
+	}
+
+	r := rate{count: count.Load(), took: time.Since(begin)}
+
+	if r.used, err = c.n.usage(); err != nil {
+		return r, err
+	}
+
+	r.used.cpu -= before.cpu
+	if r.count > 0 {
+		r.latency = r.took * time.Duration(len(c.senders)) / time.Duration(r.count)
+	}
+
+	return r, nil
+}

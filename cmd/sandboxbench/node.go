@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// sandboxPackage is the program that is measured.
+const sandboxPackage = "github.com/canton-exchange/suite/cmd/sandbox"
+
+// poll is how often a starting program is asked whether it is ready. Each question costs it a little.
+const poll = time.Millisecond
+
+// node is the real program in a process of its own.
+type node struct {
+	url     string
+	command *exec.Cmd
+	log     *bytes.Buffer
+	client  *http.Client
+}
+
+// build makes the real program.
+func build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "sandbox")
+
+	//nolint:gosec // the path is in a directory that run has just made
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, sandboxPackage).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build cmd/sandbox: %w\n%s", err, out)
+	}
+
+	return path, nil
+}
+
+// freeAddress is an address on loopback that nobody listens on now.
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+
+	return listener.Addr().String(), nil
+}
+
+// start runs the program until it says that it is ready, and tells how long that took.
+func start(ctx context.Context, path string, client *http.Client, flags ...string) (*node, time.Duration, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+
+	n := &node{url: "http://" + address, log: &bytes.Buffer{}, client: client}
+	n.command = exec.CommandContext(ctx, path, append([]string{"-listen", address}, flags...)...)
+	n.command.Stderr = n.log
+
+	begin := time.Now()
+
+	if err := n.command.Start(); err != nil {
+		return nil, 0, fmt.Errorf("start cmd/sandbox: %w", err)
+	}
+
+	if err := n.ready(ctx); err != nil {
+		return nil, 0, errors.Join(err, n.stop())
+	}
+
+	return n, time.Since(begin), nil
+}
+
+// ready waits until the node is.
+func (n *node) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/readyz", http.NoBody)
+		if err != nil {
+			return fmt.Errorf("ask for readiness: %w", err)
+		}
+
+		if response, err := n.client.Do(request); err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for cmd/sandbox: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *node) stop() error {
+	_ = n.command.Process.Signal(syscall.SIGTERM)
+
+	if err := n.command.Wait(); err != nil {
+		return fmt.Errorf("cmd/sandbox ended badly: %w\n%s", err, n.log.String())
+	}
+
+	return nil
+}
+
+// usage is what a process has used.
+type usage struct {
+	cpu      time.Duration
+	resident int64 // bytes now
+	peak     int64 // bytes
+}
+
+const mebibyte = 1 << 20
+
+func mebibytes(n int64) int64 { return n / mebibyte }
+
+// clockTicks is the kernel's USER_HZ, 100 on every Linux that Go runs on.
+const clockTicks = 100
+
+// Where proc(5) has utime and stime, in clock ticks, counted from 0 after the program's name.
+const (
+	userField   = 11
+	systemField = 12
+)
+
+func (n *node) usage() (usage, error) {
+	var u usage
+
+	pid := n.command.Process.Pid
+
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return u, fmt.Errorf("read usage: %w", err)
+	}
+
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) <= systemField {
+		return u, errors.New("read usage: unknown format of /proc stat")
+	}
+
+	user, _ := strconv.ParseInt(fields[userField], 10, 64)
+	system, _ := strconv.ParseInt(fields[systemField], 10, 64)
+	u.cpu = time.Duration(user+system) * time.Second / clockTicks
+
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, fmt.Errorf("read usage: %w", err)
+	}
+
+	u.resident, u.peak = kilobytes(status, "VmRSS:"), kilobytes(status, "VmHWM:")
+
+	return u, nil
+}
+
+func kilobytes(status []byte, key string) int64 {
+	_, after, _ := bytes.Cut(status, []byte(key))
+	fields := bytes.Fields(after)
+
+	if len(fields) == 0 {
+		return 0
+	}
+
+	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
+
+	return n << 10
+}
+
+// machine says what the figures were measured on.
+func machine() string {
+	model := "unknown processor"
+
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, after, ok := bytes.Cut(info, []byte("model name\t: ")); ok {
+			line, _, _ := bytes.Cut(after, []byte("\n"))
+			model = string(line)
+		}
+	}
+
+	return fmt.Sprintf("%d cores of %s, %s/%s, %s",
+		runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
