@@ -15,6 +15,7 @@ const takeSize = 256
 type cursor struct {
 	v          *Validator
 	format     *updateFormat
+	through    channel
 	at         ident.Offset // everything up to here was considered; descending, the lower bound
 	end        ident.Offset
 	bounded    bool
@@ -139,6 +140,10 @@ func (c *cursor) send(updates []*update, out emit) (more, sent bool, err error) 
 		item := c.v.render(u, c.format)
 		if item == nil {
 			continue
+		}
+
+		if err := c.forge(u, item); err != nil {
+			return false, sent, err
 		}
 
 		sent = true

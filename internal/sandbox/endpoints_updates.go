@@ -104,7 +104,7 @@ func (v *Validator) openCursor(ctx context.Context, req *updatesRequest, through
 		return nil, err
 	}
 
-	c := &cursor{v: v, format: f, at: req.Begin, tick: v.ticks}
+	c := &cursor{v: v, format: f, through: through, at: req.Begin, tick: v.ticks}
 	c.descending = req.Descending && v.cfg.Version.atLeast(V35) // an unknown member is ignored
 
 	switch {

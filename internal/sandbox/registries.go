@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/canton-exchange/suite/internal/ident"
-	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/sandbox/registry"
 	"github.com/canton-exchange/suite/internal/sandbox/registry/offledger"
 )
@@ -37,6 +36,16 @@ func (s *Sandbox) factoryOf(admin ident.Party) (*contract, error) {
 	}
 
 	return nil, offledger.Errorf(offledger.ErrUnknown, "no registry of %s", admin)
+}
+
+// factory is the contract that a registry names as its factory. Canton Coin's never changes; there the context does.
+func (r registries) factory(admin ident.Party) (*contract, error) {
+	c, err := r.s.factoryOf(admin)
+	if err == nil && admin != r.s.amulet.dso && r.s.isStale(admin) {
+		c = r.s.outdated(c)
+	}
+
+	return c, err
 }
 
 // Instruments implements registry.Ledger.
@@ -103,7 +112,7 @@ func (r registries) TransferFactory(admin ident.Party, raw json.RawMessage) (reg
 	}
 	defer r.s.mu.Unlock()
 
-	factory, err := r.s.factoryOf(admin)
+	factory, err := r.factory(admin)
 	if err != nil {
 		return none, err
 	}
@@ -156,10 +165,10 @@ func (s *Sandbox) eventLogOf(admin ident.Party) *contract {
 	return c
 }
 
-// coinContext is the context of a choice of Canton Coin. A stale one names figures that are no longer in force.
+// coinContext is the context of a choice of Canton Coin. One that is out of date names figures no longer in force.
 func (s *Sandbox) coinContext(t *transaction, extra obj) obj {
-	if _, strikes := s.plan.Take(fault.RegistryStale, fault.Chance{Path: "/registry", Party: s.amulet.dso}); strikes {
-		t.config, t.round = s.amulet.oldConfig, s.amulet.oldRound
+	if s.isStale(s.amulet.dso) {
+		t.config, t.round = s.outdated(t.config), s.outdated(t.round)
 	}
 
 	values, _ := t.amuletContext(extra).Context["values"].(obj)
@@ -263,7 +272,7 @@ func (r registries) AllocationFactory(admin ident.Party, raw json.RawMessage) (r
 	}
 	defer r.s.mu.Unlock()
 
-	factory, err := r.s.factoryOf(admin)
+	factory, err := r.factory(admin)
 	if err != nil {
 		return none, err
 	}

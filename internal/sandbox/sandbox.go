@@ -44,7 +44,8 @@ type Sandbox struct {
 	network    *networkClock
 	upgrade    window      // how long nothing can be submitted
 	upgrading  atomic.Bool // until the window is over and the successors are there
-	accomplice ident.Party // in what the nodes make up; none before the first lie
+	accomplice ident.Party // whom lies give to; none before the first
+	stale      map[staleKey]*contract
 	joining    map[ident.Party]*joining
 	catalog    *model.Catalog
 	behaviours map[string]behaviour
@@ -141,6 +142,7 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		books:   newBooks(), plan: fault.New(cfg.FaultSeed), network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
 		locked: map[*contract]*submission{}, joining: map[ident.Party]*joining{},
+		stale: map[staleKey]*contract{},
 	}, nil
 }
 
