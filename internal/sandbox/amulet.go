@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 )
 
 // amuletState is what the DSO runs: the contracts every Canton Coin transaction refers to.
@@ -37,6 +39,22 @@ const (
 	memoDelimiter = "'"
 )
 
+// startOperator allocates the party of the validator's operator. The validator app's user acts for it, as its clients
+// do that renew preapprovals or feature the operator's app.
+func (s *Sandbox) startOperator() (ident.Party, error) {
+	operator, err := s.allocate("validator-operator")
+	if err != nil {
+		return "", err
+	}
+
+	right := admin.Right{Kind: admin.CanActAs, Party: operator}
+	if err := s.first().admin.Grant(admin.DefaultUser, right); err != nil {
+		return "", fmt.Errorf("let %s act for the validator's operator: %w", admin.DefaultUser, err)
+	}
+
+	return operator, nil
+}
+
 // startAmulet puts the DSO's own contracts on the ledger. Only the DSO sees them.
 func (s *Sandbox) startAmulet(dso string) error {
 	s.amulet.dso = ident.Party(dso)
@@ -47,7 +65,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 		return err
 	}
 
-	provider, err := s.allocate("validator-operator")
+	provider, err := s.startOperator()
 	if err != nil {
 		return err
 	}
@@ -74,7 +92,7 @@ func (s *Sandbox) startAmulet(dso string) error {
 	}
 
 	dsoOnly := obj{"dso": dso}
-	s.amulet.rules = record(modAmuletRules, "AmuletRules", s.rulesArgument(), nil)
+	s.amulet.rules = record(modAmuletRules, "AmuletRules", s.rulesArgument(), s.eventLogViews(s.amulet.dso))
 	s.amulet.externalRules = record(modExternalRules, "ExternalPartyAmuletRules", dsoOnly, s.factoryViews(s.amulet.dso))
 
 	if err != nil {
@@ -92,12 +110,18 @@ func (s *Sandbox) startAmulet(dso string) error {
 func (s *Sandbox) factoryViews(admin ident.Party) map[ident.Name]any {
 	about := obj{"admin": admin, "meta": meta()}
 	views := map[ident.Name]any{ifaceFactory(): about, ifaceAllocationFactory(): about}
-
-	if s.cfg.EventsV2 {
-		views[ifaceEventLog()] = obj{"admin": admin, "meta": meta()}
-	}
+	maps.Copy(views, s.eventLogViews(admin))
 
 	return views
+}
+
+// eventLogViews are the views of a contract on which an admin tells changes of holdings (token standard V2).
+func (s *Sandbox) eventLogViews(admin ident.Party) map[ident.Name]any {
+	if !s.cfg.EventsV2 {
+		return nil
+	}
+
+	return map[ident.Name]any{ifaceEventLog(): obj{"admin": admin, "meta": meta()}}
 }
 
 // amuletValue is the record Amulet, as an argument and inside LockedAmulet.

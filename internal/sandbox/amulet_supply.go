@@ -104,7 +104,8 @@ func (t *transaction) buyTraffic(
 			change = append(change, c)
 		}
 
-		if err := t.logBurn(t.s.amulet.externalRules, owner, value, inputs, change); err != nil {
+		// Clients disclose no other contract of the DSO with a purchase.
+		if err := t.logBurn(rules, owner, value, inputs, change); err != nil {
 			return nil, err
 		}
 

@@ -94,16 +94,12 @@ export function quiet() {
     })
 }
 
-// A token that was never good: signed with another secret.
-export function forged(env) {
+// The administrator's token, for what of the sandbox the SDK has no function for.
+export function adminToken(env) {
     const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const { clientId: sub, clientSecret, audience: aud } = auth(env).credentials
     const now = Math.floor(Date.now() / 1000)
-    const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({
-        sub: 'ledger-api-user',
-        aud: env.audience,
-        iat: now,
-        exp: now + 600,
-    })}`
+    const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub, aud, iat: now, exp: now + 600 })}`
 
-    return `${body}.${createHmac('sha256', 'somebody else').update(body).digest('base64url')}`
+    return `${body}.${createHmac('sha256', clientSecret).update(body).digest('base64url')}`
 }

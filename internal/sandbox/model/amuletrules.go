@@ -11,7 +11,7 @@ func (b *builder) declareRules() {
 		field("isDevNet", daml.Bool()),
 	)
 
-	b.template(m, argument, nil, append(b.rulesTransfers(m), b.rulesSupply(m)...)...)
+	b.template(m, argument, b.eventInterfaces(), append(b.rulesTransfers(m), b.rulesSupply(m)...)...)
 }
 
 // configSchedule is the configuration in force and the changes to come. requiredSynchronizers is a guess in that it is

@@ -122,12 +122,16 @@ func (b *builder) holdingInterfaces() []ident.Name {
 
 // factoryInterfaces are what the contract implements on which a token's choices are exercised.
 func (b *builder) factoryInterfaces(more ...ident.Name) []ident.Name {
-	names := append([]ident.Name{b.transfer.factory, b.allocation.factory}, more...)
-	if b.withV2 {
-		names = append(names, module{Package{ID: hashEventsV2}, modEventsV2}.id("EventLog"))
+	return append(append([]ident.Name{b.transfer.factory, b.allocation.factory}, more...), b.eventInterfaces()...)
+}
+
+// eventInterfaces are what the contract implements on which changes of holdings are told.
+func (b *builder) eventInterfaces() []ident.Name {
+	if !b.withV2 {
+		return nil
 	}
 
-	return names
+	return []ident.Name{module{Package{ID: hashEventsV2}, modEventsV2}.id("EventLog")}
 }
 
 func field(label string, t *daml.Type) daml.Field { return daml.Field{Label: label, Type: t} }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 
+import { adminToken } from '../environment.mjs'
 import { MEMO, units } from '../wallet.mjs'
 
 // A second token, found through a registry of its own: everything is an offer.
@@ -8,6 +9,7 @@ export async function acme(step, { sdk, env, alice, bob, acmeToken }) {
         // Issuing is the registrar's business, which no wallet has a function for.
         const answer = await fetch(`${env.url}/sandbox/v1/wallets/${encodeURIComponent(alice.party)}/tap`, {
             method: 'POST',
+            headers: { Authorization: `Bearer ${adminToken(env)}` },
             body: JSON.stringify({ amount: '50', instrument: { admin: acmeToken.admin, id: acmeToken.id } }),
         })
         assert.equal(answer.status, 200, await answer.text())

@@ -128,11 +128,11 @@ export async function coin(step, { sdk, alice, bob, amulet }) {
 }
 
 // The history as the SDK lists it adds up to the holdings.
-export async function history(step, { sdk, alice, bob, amulet }) {
+export async function history(step, { sdk, alice, bob, carol, amulet }) {
     await step('list transactions; they add up', async () => {
-        for (const wallet of [alice, bob]) {
+        for (const wallet of [alice, bob, carol]) {
             const { transactions, nextOffset } = await sdk.token.holdings({ partyId: wallet.party })
-            assert.ok(transactions.length > 3)
+            assert.ok(transactions.length > 0)
             assert.ok(nextOffset >= transactions.at(-1).offset)
 
             const sum = transactions.flatMap((t) => t.events).reduce((all, e) => all + change(e, amulet), 0n)
@@ -141,9 +141,14 @@ export async function history(step, { sdk, alice, bob, amulet }) {
     })
 
     await step('memos in the list', async () => {
-        const { transactions } = await sdk.token.holdings({ partyId: bob.party })
-        const memos = transactions.flatMap((t) => t.events).map((e) => e.label.reason)
-        assert.ok(memos.includes('two steps') && memos.includes('one step'), JSON.stringify(memos))
+        for (const [wallet, memo] of [
+            [bob, 'two steps'],
+            [carol, 'one step'],
+        ]) {
+            const { transactions } = await sdk.token.holdings({ partyId: wallet.party })
+            const memos = transactions.flatMap((t) => t.events).map((e) => e.label.reason)
+            assert.ok(memos.includes(memo), JSON.stringify(memos))
+        }
     })
 
     await step('list from an offset', async () => {

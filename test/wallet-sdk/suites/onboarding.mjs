@@ -29,7 +29,8 @@ export async function onboarding(step, world) {
     })
 
     await step('onboard external parties', async () => {
-        ;[world.alice, world.bob] = await Promise.all(['alice', 'bob'].map((hint) => Wallet.onboard(sdk, hint)))
+        const onboard = (hint) => Wallet.onboard(sdk, hint)
+        ;[world.alice, world.bob, world.carol] = await Promise.all(['alice', 'bob', 'carol'].map(onboard))
     })
 
     await step('allocate local parties', async () => {
@@ -53,7 +54,7 @@ export async function onboarding(step, world) {
 
     await step('list parties', async () => {
         const list = await sdk.party.list()
-        for (const wallet of [world.alice, world.bob, ...world.locals]) {
+        for (const wallet of [world.alice, world.bob, world.carol, ...world.locals]) {
             assert.ok(list.includes(wallet.party), wallet.party)
         }
     })
@@ -63,9 +64,9 @@ export async function onboarding(step, world) {
 export async function hosting(step, { env, sdk, amulet }) {
     const second = { ...env, url: env.secondURL }
 
-    const [other, carol] = await step('onboard a party on two nodes', async () => {
+    const [other, dora] = await step('onboard a party on two nodes', async () => {
         const there = await connect(second)
-        const wallet = await Wallet.onboard(sdk, 'carol', {
+        const wallet = await Wallet.onboard(sdk, 'dora', {
             confirmingThreshold: 2,
             confirmingParticipantEndpoints: [{ url: new URL(env.secondURL), tokenProviderConfig: auth(env) }],
         })
@@ -74,12 +75,12 @@ export async function hosting(step, { env, sdk, amulet }) {
     })
 
     await step('what it does at one node, the other shows', async () => {
-        const { updateId, completionOffset } = await carol.tap('3')
-        const mirror = new Wallet(other, carol.party, carol.keys)
+        const { updateId, completionOffset } = await dora.tap('3')
+        const mirror = new Wallet(other, dora.party, dora.keys)
         assert.equal(await mirror.balance(amulet), units('3'))
 
         const { offset, recordTime } = await mirror.read(updateId)
-        assert.equal(recordTime, (await carol.read(updateId)).recordTime)
+        assert.equal(recordTime, (await dora.read(updateId)).recordTime)
         assert.notEqual(offset, completionOffset, 'an offset is of one node alone')
     })
 }

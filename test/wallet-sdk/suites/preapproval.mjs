@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { units } from '../wallet.mjs'
 
 // Transfers in one step: the receiver agrees beforehand.
-export async function preapproval(step, { sdk, alice, bob, amulet }) {
+export async function preapproval(step, { sdk, alice, carol, amulet }) {
     const { preapproval } = sdk.amulet
 
     await step('nobody has preapproved anything', async () => {
-        assert.equal(await preapproval.fetchQuick(bob.party), null)
+        assert.equal(await preapproval.fetchQuick(carol.party), null)
     })
 
     const first = await step('create a preapproval', async () => {
-        await bob.submit([await preapproval.command.create({ parties: { receiver: bob.party } })])
+        await carol.submit([await preapproval.command.create({ parties: { receiver: carol.party } })])
 
-        const status = await preapproval.fetchStatus(bob.party)
+        const status = await preapproval.fetchStatus(carol.party)
         assert.equal(status.dso, amulet.admin)
         assert.ok(status.expiresAt > new Date())
 
@@ -21,12 +21,12 @@ export async function preapproval(step, { sdk, alice, bob, amulet }) {
     })
 
     await step('pay in one step, with a memo', async () => {
-        const before = await bob.balance(amulet)
-        const done = await alice.send(amulet, bob, '12.3456789012', 'one step')
-        assert.equal(await bob.balance(amulet), before + units('12.3456789012'))
-        assert.deepEqual(await sdk.token.transfer.pending(bob.party), [])
+        const before = await carol.balance(amulet)
+        const done = await alice.send(amulet, carol, '12.3456789012', 'one step')
+        assert.equal(await carol.balance(amulet), before + units('12.3456789012'))
+        assert.deepEqual(await sdk.token.transfer.pending(carol.party), [])
 
-        const into = await bob.readOne(done.updateId)
+        const into = await carol.readOne(done.updateId)
         assert.equal(into.label.type, 'TransferIn')
         assert.equal(into.label.sender, alice.party)
         assert.equal(into.label.reason, 'one step')
@@ -41,19 +41,19 @@ export async function preapproval(step, { sdk, alice, bob, amulet }) {
         await sdk.amulet.tapInternal('1000')
 
         const expiresAt = new Date(Date.now() + 120 * 24 * 3600 * 1000)
-        const done = await preapproval.renew({ parties: { receiver: bob.party }, expiresAt })
+        const done = await preapproval.renew({ parties: { receiver: carol.party }, expiresAt })
         assert.ok(done.updateId)
 
-        const renewed = await preapproval.fetchStatus(bob.party, { oldCid: first.contractId })
+        const renewed = await preapproval.fetchStatus(carol.party, { oldCid: first.contractId })
         assert.notEqual(renewed.contractId, first.contractId)
         assert.equal(renewed.expiresAt.getTime(), expiresAt.getTime())
     })
 
     await step('cancel; then transfers are offers again', async () => {
-        await bob.submit(await preapproval.command.cancel({ parties: { receiver: bob.party } }))
-        assert.equal(await preapproval.fetchStatus(bob.party, { cancelled: true }), null)
+        await carol.submit(await preapproval.command.cancel({ parties: { receiver: carol.party } }))
+        assert.equal(await preapproval.fetchStatus(carol.party, { cancelled: true }), null)
 
-        await alice.send(amulet, bob, '1', 'after the cancel')
-        await bob.answer('reject', amulet, await bob.offer('after the cancel'))
+        await alice.send(amulet, carol, '1', 'after the cancel')
+        await carol.answer('reject', amulet, await carol.offer('after the cancel'))
     })
 }
