@@ -1,75 +1,45 @@
 package main
 
 import (
-	"context"
-	"log/slog"
-	"time"
+	"fmt"
+	"io"
+	"strings"
 
-	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 )
 
-// faultPlan is how often the node fails by itself; 0 is never.
-type faultPlan struct {
-	cut     time.Duration
-	garble  time.Duration
-	down    time.Duration
-	downFor time.Duration
-}
+// ruleSeparator stands between rules where several are given at once, as in SANDBOX_FAULT.
+const ruleSeparator = ";"
 
-// fail makes the node fail as planned until the end.
-func (p faultPlan) fail(ctx context.Context, s *sandbox.Sandbox, log *slog.Logger) {
-	cut, garble, down := newTicks(p.cut), newTicks(p.garble), newTicks(p.down)
-	defer cut.stop()
-	defer garble.stop()
-	defer down.stop()
-
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-cut.c:
-			log.InfoContext(ctx, "fault: every stream is cut", slog.Int("streams", s.OpenStreams()))
-			s.CutStreams()
-		case <-garble.c:
-			log.InfoContext(ctx, "fault: the next answer is garbage")
-			s.GarbleNext()
-		case <-down.c:
-			log.InfoContext(ctx, "fault: the node is down", slog.Duration("for", p.downFor))
-			s.SetDown(true)
-			rest(ctx, p.downFor)
-			s.SetDown(false)
+// addFaults reads one rule or several.
+func (o *options) addFaults(text string) error {
+	for part := range strings.SplitSeq(text, ruleSeparator) {
+		rule, err := fault.Parse(strings.TrimSpace(part))
+		if err != nil {
+			return err //nolint:wrapcheck // the flag package says which flag
 		}
-	}
-}
 
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+		if len(o.faults) >= fault.MaxRules {
+			return fmt.Errorf("%w: at most %d rules", fault.ErrFull, fault.MaxRules)
+		}
 
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// ticks is a ticker that may never tick.
-type ticks struct {
-	c      <-chan time.Time
-	ticker *time.Ticker
-}
-
-func newTicks(every time.Duration) ticks {
-	if every <= 0 {
-		return ticks{}
+		o.faults = append(o.faults, rule)
 	}
 
-	ticker := time.NewTicker(every)
-
-	return ticks{c: ticker.C, ticker: ticker}
+	return nil
 }
 
-func (t ticks) stop() {
-	if t.ticker != nil {
-		t.ticker.Stop()
+// explainFaults lists the kinds of faults below the flags.
+func explainFaults(w io.Writer) {
+	var text strings.Builder
+
+	text.WriteString("\nA fault RULE is kind=KIND, and whatever else of: p=N/M (how likely), after=N and times=N (chances),\n" +
+		"path=PREFIX, party=PREFIX, every=DURATION, delay=DURATION, size=N. Kinds that strike by time strike once\n" +
+		"without every. For example: kind=reply-lost,p=50/1000,path=/v2/interactive-submission\n\n")
+
+	for _, e := range fault.Catalogue() {
+		_, _ = fmt.Fprintf(&text, "  %-24s %s [by %s]\n", e.Kind, e.Does, e.Strikes) // a builder takes everything
 	}
+
+	_, _ = io.WriteString(w, text.String()) // nobody to tell who cannot read the help
 }

@@ -19,6 +19,11 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 
 	set := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	set.SetOutput(output)
+	set.Usage = func() {
+		_, _ = fmt.Fprintln(output, "Usage of sandbox:")
+		set.PrintDefaults()
+		explainFaults(output)
+	}
 	set.StringVar(&o.listen, "listen", "127.0.0.1:7575", "`address` to serve on")
 	set.StringVar(&o.second, "listen-second", "", "`address` of a second validator node; none without")
 	set.Uint64Var(&o.seed, "seed", 1, "decides every random choice")
@@ -41,11 +46,9 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.StringVar(&o.tokenFile, "token-file", "", "`file` with the only bearer token to accept; none is needed without")
 	set.StringVar(&o.treasury, "treasury", "treasury", "`hint` of a preapproved treasury party; empty for none")
 	set.BoolVar(&o.ownIDs, "own-node-ids", false, "number events as a node that hosts the asking party alone")
-	set.BoolVar(&o.reject, "reject-tokens", false, "fault: refuse every token")
-	set.DurationVar(&o.faults.cut, "cut-every", 0, "fault: cut all streams so often")
-	set.DurationVar(&o.faults.garble, "garble-every", 0, "fault: damage one answer so often")
-	set.DurationVar(&o.faults.down, "down-every", 0, "fault: refuse all connections so often")
-	set.DurationVar(&o.faults.downFor, "down-for", 2*time.Second, "how long -down-every lasts")
+	set.Func("fault", "`RULE` by which the network fails, see below; may be given many times, several separated by ;",
+		o.addFaults)
+	set.Uint64Var(&o.faultSeed, "fault-seed", 0, "decides what faults leave to chance; the -seed when 0")
 	set.IntVar(&o.traffic, "traffic", 0, "customers' actions per second; needs a treasury")
 
 	if err := set.Parse(args); err != nil {

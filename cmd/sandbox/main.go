@@ -21,6 +21,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
@@ -52,8 +53,8 @@ type options struct {
 	traffic   int
 	interval  time.Duration
 	ownIDs    bool
-	reject    bool
-	faults    faultPlan
+	faults    []fault.Rule
+	faultSeed uint64
 	inspect   func(method, path string, status int, header http.Header, body []byte) // for tests
 }
 
@@ -105,8 +106,6 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 
-	s.RejectTokens(opts.reject)
-
 	for i, listener := range listeners {
 		announce(s, opts, i, listener.Addr().String(), treasury, log)
 		serveNode(ctx, group, s.Validators()[i].Handler(), listener)
@@ -115,12 +114,6 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		s.Close()
-
-		return nil
-	})
-
-	group.Go(func() error {
-		opts.faults.fail(ctx, s, log)
 
 		return nil
 	})
@@ -190,6 +183,7 @@ func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 		OwnNodeIDs: opts.ownIDs, AcmePermissioned: opts.permissioned, TwoValidators: opts.second != "",
 		Latency:            opts.latency,
 		CheckpointInterval: opts.interval, Logger: log, Inspect: opts.inspect,
+		Faults: opts.faults, FaultSeed: opts.faultSeed,
 	}
 
 	if opts.tokenFile != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
@@ -43,6 +45,42 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	require.Equal(t, uint64(5), o.seed)
 	require.Equal(t, "/t", o.tokenFile)
 	require.Equal(t, "127.0.0.1:7575", o.listen)
+}
+
+func TestFaultsAreRules(t *testing.T) {
+	t.Parallel()
+
+	cut := fault.Rule{Kind: fault.StreamCut, Every: time.Second}
+	lost := fault.Rule{Kind: fault.ReplyLost, Times: 2}
+
+	o, err := parse([]string{"-fault", cut.String(), "-fault", lost.String(), "-fault-seed", "9"}, env(), io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, []fault.Rule{cut, lost}, o.faults)
+	require.Equal(t, uint64(9), o.faultSeed)
+
+	o, err = parse(nil, env("SANDBOX_FAULT", cut.String()+"; "+lost.String()), io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, []fault.Rule{cut, lost}, o.faults)
+
+	for _, text := range []string{"kind=no-such", "", cut.String() + ";", strings.Repeat("kind=prune;", fault.MaxRules) + "kind=prune"} {
+		_, err := parse([]string{"-fault", text}, env(), io.Discard)
+		require.Error(t, err, text)
+	}
+}
+
+func TestHelpExplainsEveryFault(t *testing.T) {
+	t.Parallel()
+
+	var help strings.Builder
+
+	_, err := parse([]string{"-help"}, env(), &help)
+	require.ErrorIs(t, err, flag.ErrHelp)
+
+	for _, e := range fault.Catalogue() {
+		require.Contains(t, help.String(), string(e.Kind)+" ")
+	}
+
+	require.Contains(t, help.String(), "-fault-seed")
 }
 
 func TestBadFlags(t *testing.T) {
@@ -153,12 +191,26 @@ func get(t *testing.T, url, token string) (int, map[string]any) {
 	return resp.StatusCode, answer
 }
 
+// struck reports whether the first rule of the plan has struck.
+func struck(t *testing.T, url, token string) bool {
+	t.Helper()
+
+	_, plan := get(t, url+"/sandbox/v1/admin/faults", token)
+	rules, _ := plan["rules"].([]any)
+	require.Len(t, rules, 1)
+
+	rule, _ := rules[0].(map[string]any)
+	fired, _ := rule["fired"].(float64)
+
+	return fired > 0
+}
+
 //nolint:paralleltest // shares the default client's idle connections
 func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
 
-	log := serve(t, []string{"-token-file", file, "-traffic", "1000", "-cut-every", "5ms"}, func(url string) {
+	log := serve(t, []string{"-token-file", file, "-traffic", "1000", "-fault", "kind=stream-cut,every=10ms"}, func(url string) {
 		status, _ := get(t, url+"/v2/state/ledger-end", "")
 		require.Equal(t, http.StatusUnauthorized, status)
 
@@ -173,13 +225,13 @@ func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 				first = end
 			}
 
-			return end > first+20
+			return end > first+20 && struck(t, url, "s3cret")
 		}, 20*time.Second, 10*time.Millisecond)
 	})
 
 	require.Contains(t, log, "treasury::1220")
 	require.Contains(t, log, "customers went home")
-	require.Contains(t, log, "every stream is cut")
+	require.Contains(t, log, "rule=stream-cut-1")
 	require.NotContains(t, log, "s3cret")
 }
 

@@ -35,12 +35,15 @@ func (t *transaction) divertChange(owner, accomplice ident.Party) error {
 			continue
 		}
 
-		var argument map[string]any
+		var argument map[string]json.RawMessage
 		if err := json.Unmarshal(c.argument(), &argument); err != nil {
 			return err //nolint:wrapcheck // our own JSON
 		}
 
-		argument["owner"] = accomplice
+		var err error
+		if argument["owner"], err = encodeValue(string(accomplice)); err != nil {
+			return err
+		}
 
 		raw, err := encodeValue(argument)
 		if err != nil {
