@@ -115,6 +115,8 @@ type (
 		Code    int       `json:"code"`
 		Message string    `json:"message"`
 		Details []anyJSON `json:"details"`
+		// Unknown is there in 3.3 only.
+		Unknown *unknownFields `json:"unknownFields,omitempty"`
 	}
 	// anyJSON is a google.protobuf.Any.
 	anyJSON struct {
@@ -138,12 +140,16 @@ func (v *Validator) completionJSON(c *completion, parties []ident.Party) complet
 		Status: statusDetailsJSON{Details: []anyJSON{}},
 	}
 
-	if c.traceparent != "" {
-		out.Trace = &traceJSON{Parent: c.traceparent}
-	}
-
 	if c.err != nil {
 		out.Status = v.statusOf(c.err)
+	}
+
+	if !v.cfg.Version.atLeast(V34) {
+		out.Status.Unknown = &unknownFields{}
+	}
+
+	if c.traceparent != "" {
+		out.Trace = &traceJSON{Parent: c.traceparent}
 	}
 
 	if v.cfg.Version.atLeast(V34) {

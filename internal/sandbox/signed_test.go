@@ -143,8 +143,20 @@ func (e *external) submit(command any, disclosed []any) ident.UpdateID {
 		UpdateID ident.UpdateID `json:"updateId"`
 	}
 
-	p := e.prepare(command, disclosed)
-	e.n.must(http.MethodPost, "/v2/interactive-submission/executeAndWait", e.executeRequest(p), &done)
+	request := e.executeRequest(e.prepare(command, disclosed))
+
+	// 3.3 does not wait, but the sandbox is done at once.
+	if status, _, _ := e.n.call(http.MethodPost, waitPath, map[string]any{}); status == http.StatusNotFound {
+		e.n.must(http.MethodPost, executePath, request, nil)
+
+		list := e.completions(0)
+		last := list[len(list)-1]
+		require.Zero(e.n.t, last.Status.Code, last.Status.Message)
+
+		return last.UpdateID
+	}
+
+	e.n.must(http.MethodPost, waitPath, request, &done)
 	require.NotEmpty(e.n.t, done.UpdateID)
 
 	return done.UpdateID
