@@ -44,6 +44,7 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.StringVar(&o.replay, "replay", "", "serve this recorded `file` of updates instead of a live network")
 	set.StringVar(&o.party, "party", "", "the `party` that the replayed file was recorded for")
 	set.StringVar(&o.tokenFile, "token-file", "", "`file` with the only bearer token to accept; none is needed without")
+	o.jwt.register(set)
 	set.StringVar(&o.treasury, "treasury", "treasury", "`hint` of a preapproved treasury party; empty for none")
 	set.BoolVar(&o.ownIDs, "own-node-ids", false, "number events as a node that hosts the asking party alone")
 	set.Func("fault", "`RULE` by which the network fails, see below; may be given many times, several separated by ;",
@@ -74,6 +75,8 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 		return o, err
 	case set.NArg() > 0:
 		return o, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	case !o.jwt.complete() || o.jwt.file != "" && o.tokenFile != "":
+		return o, fmt.Errorf("%w: flags for JWTs need -jwt-hs256-file, and no -token-file", errUsage)
 	case o.traffic < 0 || o.traffic > maxRate:
 		return o, fmt.Errorf("%w: -traffic %d: want 0 to %d", errUsage, o.traffic, maxRate)
 	case o.traffic > 0 && (o.treasury == "" || o.replay != ""):

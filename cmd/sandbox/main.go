@@ -49,6 +49,7 @@ type options struct {
 	replay    string
 	party     string
 	tokenFile string
+	jwt       jwtFlags
 	treasury  string
 	traffic   int
 	interval  time.Duration
@@ -195,6 +196,11 @@ func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 		cfg.Token = token
 	}
 
+	var err error
+	if cfg.Auth, err = opts.jwt.auth(); err != nil {
+		return nil, err
+	}
+
 	if opts.replay == "" {
 		s, err := sandbox.New(cfg)
 		if err != nil {
@@ -254,7 +260,7 @@ func announce(s *sandbox.Sandbox, opts options, node int, addr string, treasury 
 	log.Info("sandbox is up: JSON Ledger API under /v2, registries and scan under /api, wallets under /sandbox/v1",
 		slog.String("url", "http://"+addr), slog.String("node", s.Validators()[node].Participant()),
 		slog.Uint64("seed", opts.seed), slog.String("version", opts.version),
-		slog.Bool("token_required", opts.tokenFile != ""))
+		slog.Bool("token_required", opts.tokenFile != "" || opts.jwt.file != ""))
 
 	if node > 0 {
 		return
