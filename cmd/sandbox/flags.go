@@ -70,18 +70,25 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 		}
 	})
 
-	switch {
-	case err != nil:
+	if err != nil {
 		return o, err
-	case set.NArg() > 0:
-		return o, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
-	case !o.jwt.complete() || o.jwt.file != "" && o.tokenFile != "":
-		return o, fmt.Errorf("%w: flags for JWTs need -jwt-hs256-file, and no -token-file", errUsage)
-	case o.traffic < 0 || o.traffic > maxRate:
-		return o, fmt.Errorf("%w: -traffic %d: want 0 to %d", errUsage, o.traffic, maxRate)
-	case o.traffic > 0 && (o.treasury == "" || o.replay != ""):
-		return o, fmt.Errorf("%w: -traffic needs a live network with a -treasury", errUsage)
 	}
 
-	return o, nil
+	return o, o.check(set.Args())
+}
+
+// check refuses what does not go together.
+func (o *options) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%w: unexpected %q", errUsage, rest[0])
+	case !o.jwt.complete() || o.jwt.file != "" && o.tokenFile != "":
+		return fmt.Errorf("%w: flags for JWTs need -jwt-hs256-file, and no -token-file", errUsage)
+	case o.traffic < 0 || o.traffic > maxRate:
+		return fmt.Errorf("%w: -traffic %d: want 0 to %d", errUsage, o.traffic, maxRate)
+	case o.traffic > 0 && (o.treasury == "" || o.replay != ""):
+		return fmt.Errorf("%w: -traffic needs a live network with a -treasury", errUsage)
+	}
+
+	return nil
 }

@@ -135,7 +135,7 @@ func run(t *testing.T, dir string, environment []string) {
 
 	output, err := command(t, dir, environment, "node", "--experimental-websocket", "run.mjs")
 	require.NoError(t, err, "%s", output)
-	require.Regexp(t, regexp.MustCompile(`(?m)^[1-9]\d* passed, 0 failed$`), string(output))
+	require.Regexp(t, `(?m)^[1-9]\d* passed, 0 failed$`, string(output))
 }
 
 func command(t *testing.T, dir string, environment []string, name string, args ...string) ([]byte, error) {
