@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 )
 
 func (v *Validator) getLive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
@@ -27,12 +28,14 @@ func (v *Validator) getVersion(w http.ResponseWriter, r *http.Request) {
 
 	features := obj{
 		"experimental":     obj{"staticTime": supported, "commandInspectionService": supported},
-		"userManagement":   obj{"supported": false, "maxRightsPerUser": 0, "maxUsersPageSize": 0},
+		"userManagement": obj{
+			"supported": true, "maxRightsPerUser": admin.MaxRightsPerUser, "maxUsersPageSize": admin.MaxUsersPageSize,
+		},
 		"partyManagement":  obj{"maxPartiesPageSize": v.cfg.MaxParties},
 		"offsetCheckpoint": obj{"maxOffsetCheckpointEmissionDelay": delay},
 	}
 	if v.cfg.Version.atLeast(V34) {
-		features["packageFeature"] = obj{"maxVettedPackagesPageSize": 0}
+		features["packageFeature"] = obj{"maxVettedPackagesPageSize": admin.MaxVettedPageSize}
 	}
 
 	v.answer(w, r, http.StatusOK, obj{"version": v.cfg.Version, "features": features})
