@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,8 +12,11 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox"
 )
 
-// BenchmarkTransfer is a whole transfer of an external party, client and node in one process, for profiles.
+// BenchmarkTransfer is a whole transfer of an external party, client and node in one process, for profiles. Beside the
+// time it takes it tells the processor time, which does not depend on what else the machine does.
 func BenchmarkTransfer(b *testing.B) {
+	const parties = 4
+
 	s, err := sandbox.New(sandbox.Config{MaxUpdates: 10_000_000})
 	require.NoError(b, err)
 
@@ -20,20 +24,22 @@ func BenchmarkTransfer(b *testing.B) {
 
 	defer func() { s.Close(); server.CloseClientConnections(); server.Close() }()
 
-	n := &node{url: server.URL, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
-	o := &bench{options: options{parties: 4}}
-	c, err := o.gather(b.Context(), n, true, b.N/4+1)
+	n := &node{url: server.URL, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parties}}}
+	each := b.N/parties + 1
+	c, err := (&bench{options: options{parties: parties}}).gather(b.Context(), n, true, each)
 	require.NoError(b, err)
+
+	before := processor(b)
 
 	b.ReportAllocs()
 	b.ResetTimer()
 
 	var group sync.WaitGroup
 
-	for _, each := range c.senders {
+	for _, one := range c.senders {
 		group.Go(func() {
-			for range b.N/4 + 1 {
-				if err := each.transfer(b.Context()); err != nil {
+			for range each {
+				if err := one.transfer(b.Context()); err != nil {
 					b.Error(err)
 
 					return
@@ -43,4 +49,15 @@ func BenchmarkTransfer(b *testing.B) {
 	}
 
 	group.Wait()
+	b.ReportMetric(float64(processor(b)-before)/float64(parties*each)/1000, "cpu-µs/op")
+}
+
+func processor(b *testing.B) int64 {
+	b.Helper()
+
+	var u syscall.Rusage
+
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+
+	return u.Utime.Nano() + u.Stime.Nano()
 }

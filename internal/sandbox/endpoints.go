@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	tolerant "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/canton-exchange/suite/internal/sandbox/registry"
 	"github.com/canton-exchange/suite/internal/sandbox/scan"
@@ -165,18 +167,25 @@ var errBody = errors.New("invalid value for: body")
 // errTooLarge is a request body beyond the bound, which a node refuses in plain text too.
 var errTooLarge = errors.New("request body too large")
 
-// decode reads a ledger API request the tolerant way a node does: unknown members are ignored.
+// decode reads a ledger API request the tolerant way a node does: unknown members are ignored, and of equal ones the
+// last counts.
 func decode(r *http.Request, into any) error {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBody+1))
+	var raw bytes.Buffer
+	if r.ContentLength > 0 { // it is read into one piece of memory
+		raw.Grow(int(min(r.ContentLength, maxRequestBody)) + bytes.MinRead)
+	}
+
+	_, err := raw.ReadFrom(io.LimitReader(r.Body, maxRequestBody+1))
 
 	switch {
 	case err != nil:
 		return errBody
-	case len(raw) > maxRequestBody:
+	case raw.Len() > maxRequestBody:
 		return errTooLarge
 	}
 
-	if err := json.Unmarshal(raw, into); err != nil {
+	err = tolerant.Unmarshal(raw.Bytes(), into, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
 		return errBody
 	}
 

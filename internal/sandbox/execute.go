@@ -77,12 +77,12 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 		return nil, err
 	}
 
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
 	if err := v.checkSignatures(req, prepared, hash); err != nil {
 		return nil, err
 	}
+
+	v.mu.Lock()
+	defer v.mu.Unlock()
 
 	sub := &submission{
 		node: v, userID: req.UserID, submissionID: req.SubmissionID, actAs: prepared.Metadata.ActAs, dedup: dedup,
@@ -121,26 +121,46 @@ func (v *Validator) checkFormat(r *http.Request, format *transactionFormatJSON) 
 	return v.mayRead(r.Context(), f.transactions)
 }
 
-// checkSignatures checks that every party that acts has signed, with as many of its keys as it takes.
+// keysOf is what external parties sign with.
+func (v *Validator) keysOf(parties []ident.Party) ([]topology.KeySet, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	keys := make([]topology.KeySet, 0, len(parties))
+
+	for _, party := range parties {
+		state, ok := v.parties[party]
+		if !ok || len(state.keys.Keys) == 0 {
+			return nil, cantonerr.NotFound("UNKNOWN_SUBMITTERS", "Submitters are unknown or not external parties: %s", party)
+		}
+
+		keys = append(keys, state.keys)
+	}
+
+	return keys, nil
+}
+
+// checkSignatures checks that every party that acts has signed, with as many of its keys as it takes. It takes long, and
+// does not hold the ledger meanwhile.
 func (v *Validator) checkSignatures(req *executeRequest, p signing.Prepared, hash signing.Hash) error {
 	given := make(map[ident.Party][]topology.Signature, len(req.Signatures.Parties))
 	for _, s := range req.Signatures.Parties {
 		given[s.Party] = append(given[s.Party], s.Signatures...)
 	}
 
-	for _, party := range p.Metadata.ActAs {
-		state, ok := v.parties[party]
-		if !ok || len(state.keys.Keys) == 0 {
-			return cantonerr.NotFound("UNKNOWN_SUBMITTERS", "Submitters are unknown or not external parties: %s", party)
-		}
+	keys, err := v.keysOf(p.Metadata.ActAs)
+	if err != nil {
+		return err
+	}
 
+	for i, party := range p.Metadata.ActAs {
 		signatures := topology.Signatures(given[party])
-		if v.cfg.Version.atLeast(V35) && len(signatures) > len(state.keys.Keys) {
+		if v.cfg.Version.atLeast(V35) && len(signatures) > len(keys[i].Keys) {
 			return cantonerr.Invalid("INVALID_EXTERNAL_SIGNATURE",
-				"%d signatures of %s, which has %d keys", len(signatures), party, len(state.keys.Keys))
+				"%d signatures of %s, which has %d keys", len(signatures), party, len(keys[i].Keys))
 		}
 
-		if err := topology.CheckSubmission(hash, state.keys, signatures); err != nil {
+		if err := topology.CheckSubmission(hash, keys[i], signatures); err != nil {
 			return cantonerr.Invalid("INVALID_EXTERNAL_SIGNATURE", "Signatures of %s: %s", party, err)
 		}
 	}
@@ -170,7 +190,7 @@ func (v *Validator) enterLedger(sub *submission, req *executeRequest, p signing.
 		return v.refuseLate(sub, p, fmt.Errorf("contract %s: %w", spent.id, ErrInactive))
 	}
 
-	t, err := v.rebuild(p)
+	t, err := v.rebuild(p, req.Transaction)
 
 	switch {
 	case errors.Is(err, errConformance):

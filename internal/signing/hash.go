@@ -115,14 +115,14 @@ func (p Prepared) NotHashed(scheme Scheme) []string {
 }
 
 func (t Transaction) hash(scheme Scheme) (Hash, error) {
-	e := encoding{scheme: scheme}
+	e := encoding{scheme: scheme, buf: make([]byte, 0, firstBytes/2)}
 	e.transaction(t)
 
 	return e.sum()
 }
 
 func (m Metadata) hash(scheme Scheme) (Hash, error) {
-	e := encoding{scheme: scheme}
+	e := encoding{scheme: scheme, buf: make([]byte, 0, firstBytes/2)}
 	e.metadata(m)
 
 	return e.sum()
