@@ -50,6 +50,8 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 	set.Func("fault", "`RULE` by which the network fails, see below; may be given many times, several separated by ;",
 		o.addFaults)
 	set.Uint64Var(&o.faultSeed, "fault-seed", 0, "decides what faults leave to chance; the -seed when 0")
+	set.IntVar(&o.fill.Holdings, "holdings", 0, "begin with so many holdings of AcmeToken")
+	set.IntVar(&o.fill.Parties, "holders", 0, "parties that own the -holdings (default 1000)")
 	set.IntVar(&o.traffic, "traffic", 0, "customers' actions per second; needs a treasury")
 
 	if err := set.Parse(args); err != nil {

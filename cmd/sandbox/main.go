@@ -52,6 +52,7 @@ type options struct {
 	jwt       jwtFlags
 	treasury  string
 	traffic   int
+	fill      sandbox.Fill
 	interval  time.Duration
 	ownIDs    bool
 	faults    []fault.Rule
@@ -71,6 +72,8 @@ func ran() bool {
 	defer stop()
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+
+	saveMemory()
 
 	opts, err := parse(os.Args[1:], os.Getenv, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -95,7 +98,7 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 	}
 	defer s.Close()
 
-	treasury, err := prepare(s, opts)
+	treasury, err := prepare(ctx, s, opts)
 	if err != nil {
 		return err
 	}
@@ -238,8 +241,14 @@ func openReplay(opts options, cfg sandbox.Config) (*sandbox.Sandbox, error) {
 	return s, nil
 }
 
-// prepare allocates the treasury and lets it be paid in one step.
-func prepare(s *sandbox.Sandbox, opts options) (ident.Party, error) {
+// prepare fills the network, allocates the treasury and lets it be paid in one step.
+func prepare(ctx context.Context, s *sandbox.Sandbox, opts options) (ident.Party, error) {
+	if opts.fill.Holdings > 0 {
+		if err := s.Fill(ctx, opts.fill); err != nil {
+			return "", err
+		}
+	}
+
 	if opts.treasury == "" || opts.replay != "" {
 		return "", nil
 	}

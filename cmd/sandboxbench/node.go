@@ -128,9 +128,14 @@ type usage struct {
 	peak     int64 // bytes
 }
 
-const mebibyte = 1 << 20
+const (
+	mebibyte = 1 << 20
+	megabyte = 1_000_000
+)
 
 func mebibytes(n int64) int64 { return n / mebibyte }
+
+func megabytes(n int64) int64 { return n / megabyte }
 
 // clockTicks is the kernel's USER_HZ, 100 on every Linux that Go runs on.
 const clockTicks = 100

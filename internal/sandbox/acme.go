@@ -289,10 +289,16 @@ func (t *transaction) approveAcme(c *contract, args json.RawMessage) error {
 	return t.instructionChoice(c, choiceUpdate, admin, orOwn(args, own), func() (any, error) { return t.completeAcme(o) })
 }
 
-// mintAcme creates a holding out of nothing, through the registry.
-func (t *transaction) mintAcme(instrument ident.Instrument, owner ident.Party, value amount.Amount) error {
-	return t.burnMint(instrument, owner, nil, value, func(created []*contract) error {
-		return t.logMint(t.registryOf(instrument.Admin), owner, created[0])
+// mintAcme creates holdings out of nothing, through the registry.
+func (t *transaction) mintAcme(instrument ident.Instrument, owner ident.Party, values ...amount.Amount) error {
+	return t.burnMint(instrument, owner, nil, values, func(created []*contract) error {
+		for _, c := range created {
+			if err := t.logMint(t.registryOf(instrument.Admin), owner, c); err != nil {
+				return err
+			}
+		}
+
+		return nil
 	})
 }
 
@@ -300,18 +306,23 @@ func (t *transaction) mintAcme(instrument ident.Instrument, owner ident.Party, v
 func (t *transaction) burnAcme(
 	instrument ident.Instrument, owner ident.Party, value amount.Amount, inputs []*contract, kept amount.Amount,
 ) error {
-	return t.burnMint(instrument, owner, inputs, kept, func(created []*contract) error {
+	var outputs []amount.Amount
+	if kept.Sign() > 0 {
+		outputs = append(outputs, kept)
+	}
+
+	return t.burnMint(instrument, owner, inputs, outputs, func(created []*contract) error {
 		return t.logBurn(t.registryOf(instrument.Admin), owner, value, inputs, created)
 	})
 }
 
 // burnMint is the standard's BurnMintFactory_BurnMint; its result has no metadata.
 func (t *transaction) burnMint(
-	instrument ident.Instrument, owner ident.Party, inputs []*contract, out amount.Amount,
+	instrument ident.Instrument, owner ident.Party, inputs []*contract, values []amount.Amount,
 	log func(created []*contract) error,
 ) error {
-	outputs := []obj{}
-	if out.Sign() > 0 {
+	outputs := make([]obj, 0, len(values))
+	for _, out := range values {
 		outputs = append(outputs, obj{"owner": owner, "amount": out, "context": obj{"values": obj{}}})
 	}
 
@@ -328,9 +339,9 @@ func (t *transaction) burnMint(
 			return nil, err
 		}
 
-		var created []*contract
+		created := make([]*contract, 0, len(values))
 
-		if out.Sign() > 0 {
+		for _, out := range values {
 			c, err := t.createAcme(instrument, owner, out, nil, time.Time{})
 			if err != nil {
 				return nil, err
