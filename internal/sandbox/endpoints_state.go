@@ -27,7 +27,7 @@ func (v *Validator) getVersion(w http.ResponseWriter, r *http.Request) {
 	delay := obj{"seconds": int64(pace / time.Second), "nanos": int64(pace % time.Second)}
 
 	features := obj{
-		"experimental":     obj{"staticTime": supported, "commandInspectionService": supported},
+		"experimental": obj{"staticTime": supported, "commandInspectionService": supported},
 		"userManagement": obj{
 			"supported": true, "maxRightsPerUser": admin.MaxRightsPerUser, "maxUsersPageSize": admin.MaxUsersPageSize,
 		},
