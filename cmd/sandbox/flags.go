@@ -19,11 +19,7 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 
 	set := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	set.SetOutput(output)
-	set.Usage = func() {
-		_, _ = fmt.Fprintln(output, "Usage of sandbox:")
-		set.PrintDefaults()
-		explainFaults(output)
-	}
+	set.Usage = func() { explain(set, output) }
 	set.StringVar(&o.listen, "listen", "127.0.0.1:7575", "`address` to serve on")
 	set.StringVar(&o.second, "listen-second", "", "`address` of a second validator node; none without")
 	set.Uint64Var(&o.seed, "seed", 1, "decides every random choice")
