@@ -81,3 +81,22 @@ func Discloses(s *Sandbox, blob []byte) ident.ContractID {
 
 	return c.id
 }
+
+// InFlight is how many submissions the first node has on their way.
+func InFlight(s *Sandbox) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return len(s.first().inFlight)
+}
+
+// Lost is how many submissions never reached a sequencer and wait for their time to be over.
+func Lost(s *Sandbox) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return len(s.lost)
+}
+
+// Upgrading reports whether the synchronizers are being upgraded.
+func Upgrading(s *Sandbox) bool { return s.upgrading.Load() }
