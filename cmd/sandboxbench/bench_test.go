@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -29,7 +30,7 @@ func BenchmarkTransfer(b *testing.B) {
 	c, err := (&bench{options: options{parties: parties}}).gather(b.Context(), n, true, each)
 	require.NoError(b, err)
 
-	before := processor(b)
+	before, heap := processor(b), live()
 
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -50,6 +51,17 @@ func BenchmarkTransfer(b *testing.B) {
 
 	group.Wait()
 	b.ReportMetric(float64(processor(b)-before)/float64(parties*each)/1000, "cpu-µs/op")
+	b.ReportMetric(float64(live()-heap)/float64(parties*each), "live-B/op")
+}
+
+// live is how much memory is in use once garbage is gone.
+func live() uint64 {
+	var m runtime.MemStats
+
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+
+	return m.HeapAlloc
 }
 
 func processor(b *testing.B) int64 {

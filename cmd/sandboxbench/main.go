@@ -128,7 +128,7 @@ func (b *bench) throughput(ctx context.Context) error {
 		{"registry, prepare, sign, execute and wait", true, b.options.each, (*sender).transfer},
 		{"the same with the registry's answer reused", true, b.options.each, (*sender).transferKnown},
 		{"registry, submit and wait (local party)", false, b.options.each, (*sender).submit},
-		{"wallet API", false, 1, (*sender).pay},
+		{"wallet API", false, 100, (*sender).pay},
 	} {
 		n, _, err := start(ctx, b.program, b.client)
 		if err != nil {

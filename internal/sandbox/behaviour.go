@@ -55,7 +55,7 @@ func births() map[string]birth {
 
 // read decodes an argument whose type has been checked.
 func read(argument json.RawMessage, into any) error {
-	if err := json.Unmarshal(argument, into); err != nil {
+	if err := unmarshal(argument, into); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 

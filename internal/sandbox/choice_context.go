@@ -43,7 +43,7 @@ func (c choiceContext) contract(t *transaction, key string) (*contract, error) {
 	}
 
 	var id ident.ContractID
-	if err := json.Unmarshal(entry.Value, &id); err != nil || entry.Tag != "AV_ContractId" {
+	if err := unmarshal(entry.Value, &id); err != nil || entry.Tag != "AV_ContractId" {
 		return nil, fmt.Errorf("%w: context entry %s is no contract id", ErrInvalid, key)
 	}
 

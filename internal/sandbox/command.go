@@ -190,7 +190,7 @@ func (t *transaction) interpret(commands ...command) error {
 	}
 
 	for _, n := range t.finish() {
-		for _, party := range n.informees() {
+		for _, party := range n.witnesses {
 			if _, known := t.s.parties[party]; !known {
 				return cantonerr.NotFound("UNKNOWN_INFORMEES",
 					"The participant is not connected to any synchronizer where the given informees are known: %.255s", party)

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	tolerant "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/canton-exchange/suite/internal/sandbox/registry"
 	"github.com/canton-exchange/suite/internal/sandbox/scan"
@@ -184,8 +182,7 @@ func decode(r *http.Request, into any) error {
 		return errTooLarge
 	}
 
-	err = tolerant.Unmarshal(raw.Bytes(), into, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
+	if unmarshal(raw.Bytes(), into) != nil {
 		return errBody
 	}
 

@@ -24,7 +24,7 @@ func (t *transaction) prepared(metadata signing.Metadata) (signing.Prepared, err
 		Transaction: signing.Transaction{Version: signing.LFVersion1}, Metadata: metadata,
 	}
 
-	built := make(map[*node]*signing.Node, len(nodes))
+	built := make([]*signing.Node, len(nodes)) // by id
 
 	// Backwards, so that a node's children are there before it.
 	for _, n := range slices.Backward(nodes) {
@@ -33,11 +33,11 @@ func (t *transaction) prepared(metadata signing.Metadata) (signing.Prepared, err
 			return out, err
 		}
 
-		built[n] = made
+		built[n.id] = made
 	}
 
 	for _, root := range t.roots {
-		out.Transaction.Roots = append(out.Transaction.Roots, built[root])
+		out.Transaction.Roots = append(out.Transaction.Roots, built[root.id])
 	}
 
 	inputs, err := p.inputs()
@@ -67,7 +67,7 @@ type preparation struct {
 	made map[ident.ContractID]bool
 }
 
-func (p *preparation) node(n *node, built map[*node]*signing.Node) (*signing.Node, error) {
+func (p *preparation) node(n *node, built []*signing.Node) (*signing.Node, error) {
 	out := &signing.Node{ID: n.id}
 	c := n.contract
 
@@ -94,7 +94,7 @@ func (p *preparation) node(n *node, built map[*node]*signing.Node) (*signing.Nod
 		}
 
 		for _, child := range n.children {
-			exercise.Children = append(exercise.Children, built[child])
+			exercise.Children = append(exercise.Children, built[child.id])
 		}
 
 		out.Action = exercise
@@ -166,18 +166,40 @@ func (p *preparation) inputs() ([]signing.InputContract, error) {
 	inputs := make([]signing.InputContract, 0, len(used))
 
 	for _, c := range used {
-		create, err := p.create(c)
+		create, err := p.input(c)
 		if err != nil {
 			return nil, err
 		}
 
 		inputs = append(inputs, signing.InputContract{
-			Create: create, CreatedAt: signing.TimestampOf(c.createdAt), EventBlob: c.blob(),
+			Create: *create, CreatedAt: signing.TimestampOf(c.createdAt), EventBlob: c.blob(),
 		})
 	}
 
 	return inputs, nil
 }
+
+// input is the create of a contract that the transaction depends on. The network's own are in most transactions, and
+// are kept; nobody may change what they hold.
+func (p *preparation) input(c *contract) (*signing.Create, error) {
+	known := p.t.s.inputs[c]
+	if known == nil {
+		create, err := p.create(c)
+		if err != nil {
+			return nil, err
+		}
+
+		known = &create
+		if c.anywhere && c.active() && len(p.t.s.inputs) < maxKeptInputs {
+			p.t.s.inputs[c] = known
+		}
+	}
+
+	return known, nil
+}
+
+// maxKeptInputs bounds the contracts of the network of which the signed form is kept.
+const maxKeptInputs = 1_000
 
 // local is the id of a contract inside the transaction: one that it makes has no suffix yet.
 func (p *preparation) local(id ident.ContractID) ident.ContractID {

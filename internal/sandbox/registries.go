@@ -99,7 +99,7 @@ func (r registries) TransferFactory(admin ident.Party, raw json.RawMessage) (reg
 		}
 	)
 
-	if err := json.Unmarshal(raw, &args); err != nil {
+	if err := unmarshal(raw, &args); err != nil {
 		return none, offledger.Errorf(offledger.ErrInvalid, "choiceArguments: %s", err)
 	}
 
@@ -259,7 +259,7 @@ func (r registries) AllocationFactory(admin ident.Party, raw json.RawMessage) (r
 		}
 	)
 
-	if err := json.Unmarshal(raw, &args); err != nil {
+	if err := unmarshal(raw, &args); err != nil {
 		return none, offledger.Errorf(offledger.ErrInvalid, "choiceArguments: %s", err)
 	}
 

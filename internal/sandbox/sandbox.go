@@ -54,6 +54,8 @@ type Sandbox struct {
 	lost       []*submission             // never sequenced, waiting for their time to be over
 	sequenced  sequencedBefore
 
+	inputs map[*contract]*signing.Create // signed forms of the network's own contracts, while these are active
+
 	amulet amuletState
 	acme   acmeState
 	books  books
@@ -142,7 +144,8 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		books:   newBooks(), plan: fault.New(cfg.FaultSeed), network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
 		locked: map[*contract]*submission{}, joining: map[ident.Party]*joining{},
-		stale: map[staleKey]*contract{},
+		inputs: map[*contract]*signing.Create{},
+		stale:  map[staleKey]*contract{},
 	}, nil
 }
 

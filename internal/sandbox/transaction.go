@@ -31,6 +31,7 @@ type transaction struct {
 	failed     error   // see fail
 	onCommit   []func(*update)
 	bare       *details // of all its creates
+	looking    *details // of its last fetch
 
 	// The network's contracts that this transaction goes by.
 	config *contract // ExternalPartyConfigState
@@ -236,7 +237,18 @@ func (t *transaction) fetch(c *contract, acting ...ident.Party) {
 		return
 	}
 
-	t.add(&node{kind: nodeFetch, contract: c, details: &details{acting: acting, authority: t.authority}})
+	t.add(&node{kind: nodeFetch, contract: c, details: t.lookAs(acting)})
+}
+
+// lookAs are the details of a fetch, which fetches next to one another share.
+func (t *transaction) lookAs(acting []ident.Party) *details {
+	if last := t.looking; last != nil && slices.Equal(last.acting, acting) && slices.Equal(last.authority, t.authority) {
+		return last
+	}
+
+	t.looking = &details{acting: acting, authority: t.authority}
+
+	return t.looking
 }
 
 // fail makes the transaction one that cannot be committed; the first reason counts.
@@ -294,6 +306,7 @@ func (t *transaction) commitAs(u *update) (*update, error) {
 
 	for c, n := range t.consumed {
 		c.archived, c.archivedBy = u.offsets, n
+		delete(t.s.inputs, c)
 	}
 
 	t.s.indexPayloads(t)

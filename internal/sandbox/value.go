@@ -10,6 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	tolerant "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 )
@@ -28,6 +31,13 @@ func encodeValue(value any) (json.RawMessage, error) {
 	}
 
 	return slices.Clip(w.buf), nil
+}
+
+// unmarshal reads what a client sent as tolerantly as a node does, and several times faster than the standard decoder:
+// unknown members are ignored, and of equal ones the last counts.
+func unmarshal(raw []byte, into any) error {
+	//nolint:wrapcheck // the caller says what it decodes
+	return tolerant.Unmarshal(raw, into, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // usualValue is how long most values are, in bytes.

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -257,6 +258,24 @@ func (d *decoder) contractID(text string) ident.ContractID {
 }
 
 func (d *decoder) identifier(m message) ident.Name {
+	recent := &d.names[slot(m.rest, recentNames)]
+	if raw := m.rest; len(raw) > 0 && bytes.Equal(raw, recent.raw) {
+		m.rest = nil
+		m.next() // leaves the message
+
+		return recent.name
+	}
+
+	name := d.newIdentifier(m)
+	if d.err == nil {
+		*recent = recentName{raw: m.rest, name: name}
+	}
+
+	return name
+}
+
+// newIdentifier is an identifier that was not met shortly before.
+func (d *decoder) newIdentifier(m message) ident.Name {
 	var packageID, module, entity string
 
 	for m.next() {

@@ -26,8 +26,8 @@ func Encode(p Prepared) []byte {
 // then, in a oneof or optional, has methods of its own.
 type writer struct{ buf []byte }
 
-// firstBytes is what a writer begins with: a transfer of one input takes about 12 kB.
-const firstBytes = 16 << 10
+// firstBytes is what a writer begins with: a transfer of one input takes about 20 kB.
+const firstBytes = 32 << 10
 
 // message appends a message field; a message is there even if it is empty. The content is written in its place, behind
 // one byte for its length, and moves up if the length takes more: copying it at every level would be quadratic.

@@ -76,23 +76,18 @@ func HashBytes(raw []byte, scheme Scheme) (Hash, error) {
 // Hash is what a party signs for this transaction. It is an error if the scheme cannot cover everything that was
 // decoded, except for what NotHashed names.
 func (p Prepared) Hash(scheme Scheme) (Hash, error) {
-	transaction, err := p.Transaction.hash(scheme)
-	if err != nil {
-		return Hash{}, fmt.Errorf("hash transaction: %w", err)
-	}
-
-	metadata, err := p.Metadata.hash(scheme)
-	if err != nil {
-		return Hash{}, fmt.Errorf("hash metadata: %w", err)
-	}
-
-	e := encoding{scheme: scheme}
+	e := encoding{scheme: scheme, buf: make([]byte, 0, firstBytes/2)}
 	e.int32(purposePreparedSubmission)
 	e.byte(byte(scheme))
-	e.buf = append(e.buf, transaction[:]...)
-	e.buf = append(e.buf, metadata[:]...)
+	e.nested(func() { e.transaction(p.Transaction) })
+	e.nested(func() { e.metadata(p.Metadata) })
 
-	return e.sum()
+	h, err := e.sum()
+	if err != nil {
+		return Hash{}, fmt.Errorf("hash prepared transaction: %w", err)
+	}
+
+	return h, nil
 }
 
 // NotHashed names what the message says and the scheme's hash does not cover, so that the node that executes it could
