@@ -140,10 +140,13 @@ export function units(text) {
     return BigInt(sign + whole + fraction.padEnd(10, '0'))
 }
 
-// What the node says when it refuses.
-export async function refused(promise, code) {
+// gRPC's code, which is all that a node says to those whom it denies something.
+export const PERMISSION_DENIED = 7
+
+// The node refuses for this reason and no other.
+export async function refused(promise, reason) {
     await assert.rejects(promise, (error) => {
-        assert.equal(error.code, code, JSON.stringify(error))
+        assert.equal(error.code === 'NA' ? error.grpcCodeValue : error.code, reason, JSON.stringify(error))
 
         return true
     })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout } from 'node:timers/promises'
 
 const HOLDING = '#splice-api-token-holding-v1:Splice.Api.Token.HoldingV1:Holding'
 
@@ -43,8 +44,16 @@ export async function stream(step, { sdk, alice, bob, amulet }) {
     })
 }
 
-// The first message that is wanted. An error that the node sends is a message too.
-async function find(messages, wanted) {
+// The first message that is wanted. An error that the node sends is a message too. The caller waits for it only after it
+// has caused it.
+function find(messages, wanted) {
+    const found = Promise.race([first(messages, wanted), late()])
+    found.catch(() => {})
+
+    return found
+}
+
+async function first(messages, wanted) {
     for await (const message of messages) {
         assert.ok(!message.code, JSON.stringify(message))
 
@@ -54,4 +63,9 @@ async function find(messages, wanted) {
     }
 
     assert.fail('the stream ended')
+}
+
+async function late() {
+    await setTimeout(10_000, undefined, { ref: false })
+    assert.fail('nothing came over the stream')
 }
