@@ -33,6 +33,8 @@ func TestWalletSDKWorksAgainstTheSandbox(t *testing.T) {
 	t.Parallel()
 
 	dir := install(t)
+	// The SDK's tokens live for an hour.
+	checked := admin.AuthConfig{HS256: secret.New(jwtSecret), Audience: jwtAudience, MaxLifetime: 2 * time.Hour}
 
 	for name, c := range map[string]struct {
 		config sandbox.Config
@@ -42,15 +44,9 @@ func TestWalletSDKWorksAgainstTheSandbox(t *testing.T) {
 		"3.4":                        {config: sandbox.Config{Version: sandbox.V34}},
 		"3.5":                        {config: sandbox.Config{Version: sandbox.V35}},
 		"3.5 with token standard V2": {config: sandbox.Config{Version: sandbox.V35, EventsV2: true}},
-		"3.4 with two nodes": {
-			config: sandbox.Config{Version: sandbox.V34, TwoValidators: true}, second: true,
-		},
-		// The SDK's tokens live for an hour.
-		"3.5 with checked tokens": {
-			config: sandbox.Config{Version: sandbox.V35, Auth: admin.AuthConfig{
-				HS256: secret.New(jwtSecret), Audience: jwtAudience, MaxLifetime: 2 * time.Hour,
-			}},
-			tokens: true,
+		"3.5 with checked tokens":    {config: sandbox.Config{Version: sandbox.V35, Auth: checked}, tokens: true},
+		"3.4 with two nodes and checked tokens": {
+			config: sandbox.Config{Version: sandbox.V34, TwoValidators: true, Auth: checked}, second: true, tokens: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

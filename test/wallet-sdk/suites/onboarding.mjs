@@ -76,6 +76,8 @@ export async function hosting(step, { env, sdk, amulet }) {
 
     await step('what it does at one node, the other shows', async () => {
         const { updateId, completionOffset } = await dora.tap('3')
+        await other.user.rights.grant({ userRights: { readAs: [dora.party] } })
+
         const mirror = new Wallet(other, dora.party, dora.keys)
         assert.equal(await mirror.balance(amulet), units('3'))
 
