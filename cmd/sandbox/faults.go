@@ -16,7 +16,7 @@ func (o *options) addFaults(text string) error {
 	for part := range strings.SplitSeq(text, ruleSeparator) {
 		rule, err := fault.Parse(strings.TrimSpace(part))
 		if err != nil {
-			return err //nolint:wrapcheck // the flag package says which flag
+			return err
 		}
 
 		if len(o.faults) >= fault.MaxRules {
@@ -33,9 +33,10 @@ func (o *options) addFaults(text string) error {
 func explainFaults(w io.Writer) {
 	var text strings.Builder
 
-	text.WriteString("\nA fault RULE is kind=KIND, and whatever else of: p=N/M (how likely), after=N and times=N (chances),\n" +
-		"path=PREFIX, party=PREFIX, every=DURATION, delay=DURATION, size=N. Kinds that strike by time strike once\n" +
-		"without every. For example: kind=reply-lost,p=50/1000,path=/v2/interactive-submission\n\n")
+	text.WriteString("\nA fault RULE is kind=KIND, and whatever else of: p=N/M (how likely), after=N and times=N\n" +
+		"(chances), path=PREFIX, party=PREFIX, every=DURATION, delay=DURATION, size=N. Kinds that strike\n" +
+		"by time strike once without every. For example:\n" +
+		"kind=reply-lost,p=50/1000,path=/v2/interactive-submission\n\n")
 
 	for _, e := range fault.Catalogue() {
 		_, _ = fmt.Fprintf(&text, "  %-24s %s [by %s]\n", e.Kind, e.Does, e.Strikes) // a builder takes everything

@@ -51,7 +51,8 @@ func (v *Validator) checkpointAt(offset ident.Offset) *updateJSON {
 	return checkpointItem(offset, times)
 }
 
-// advance moves every synchronizer's record time up to the clock, which is the end of submissions that were lost. A replay's stand where its history ends.
+// advance moves every synchronizer's record time up to the clock, which is the end of submissions that were lost. A
+// replay's stand where its history ends.
 func (s *Sandbox) advance() []synchronizerTimeJSON {
 	times := make([]synchronizerTimeJSON, 0, len(s.synchronizers))
 

@@ -137,7 +137,7 @@ func (c *completionCursor) run(ctx context.Context, wait *waiter, out func(compl
 			continue
 		}
 
-		checkpoint := c.v.checkpointIfIdle(c.at)
+		checkpoint := c.checkpointIfIdle()
 		if checkpoint == nil {
 			continue
 		}
@@ -147,6 +147,20 @@ func (c *completionCursor) run(ctx context.Context, wait *waiter, out func(compl
 			return err
 		}
 	}
+}
+
+// checkpointIfIdle is the checkpoint of a stream that has delivered everything; nil when more has come since. The time
+// that it tells is the end of lost submissions, so their completions come first.
+func (c *completionCursor) checkpointIfIdle() *updateJSON {
+	c.v.mu.Lock()
+	defer c.v.mu.Unlock()
+
+	times := c.v.advance()
+	if c.v.after(c.at) < len(c.v.history) || c.v.completedAfter(c.at) < len(c.v.completions) {
+		return nil
+	}
+
+	return checkpointItem(max(c.at, c.v.end), times)
 }
 
 func (c *completionCursor) take() ([]completionItem, uint64, <-chan struct{}, error) {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -35,7 +36,7 @@ func (s *Sandbox) startFaults() error {
 	s.plan.Follow(s.logStrike, s.lookForTimers)
 
 	if _, err := s.plan.Replace(s.cfg.Faults); err != nil {
-		return err //nolint:wrapcheck // it says which rule is wrong
+		return fmt.Errorf("faults: %w", err)
 	}
 
 	return nil

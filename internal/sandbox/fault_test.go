@@ -69,8 +69,15 @@ func (n *network) strikes(rules ...fault.Rule) {
 	n.Faults().Clear()
 }
 
+// answer is what an attempt brought.
+type answer struct {
+	status     int
+	retryAfter string
+	body       string
+}
+
 // attempt does one request over a connection of its own, so that nothing is tried again behind the test's back.
-func (n *network) attempt(ctx context.Context, path string, body any) (*http.Response, []byte, error) {
+func (n *network) attempt(ctx context.Context, path string, body any) (answer, error) {
 	n.t.Helper()
 
 	raw, err := json.Marshal(body)
@@ -83,21 +90,21 @@ func (n *network) attempt(ctx context.Context, path string, body any) (*http.Res
 
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 
 	defer func() { require.NoError(n.t, resp.Body.Close()) }()
 
-	answer, err := io.ReadAll(resp.Body)
+	got, err := io.ReadAll(resp.Body)
 
-	return resp, answer, err
+	return answer{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), body: string(got)}, err
 }
 
 // hangsUp expects a request's connection to end without an answer.
 func (n *network) hangsUp(path string, body any) {
 	n.t.Helper()
 
-	_, _, err := n.attempt(n.t.Context(), path, body)
+	_, err := n.attempt(n.t.Context(), path, body)
 	require.Error(n.t, err)
 	require.NoError(n.t, n.t.Context().Err())
 }
@@ -161,7 +168,7 @@ func TestReplyDelayedIsCommittedMeanwhile(t *testing.T) {
 	answered := make(chan error, 1)
 
 	go func() {
-		_, _, err := n.attempt(ctx, executeAndWait, request)
+		_, err := n.attempt(ctx, executeAndWait, request)
 		answered <- err
 	}()
 
@@ -202,11 +209,11 @@ func TestRefusalsBeforeAnythingIsDone(t *testing.T) {
 
 			n.fails(fault.Rule{Kind: c.kind, Delay: c.delay, Times: 1, Match: fault.Match{Path: executeAndWait}})
 
-			resp, raw, err := n.attempt(t.Context(), executeAndWait, request)
+			got, err := n.attempt(t.Context(), executeAndWait, request)
 			require.NoError(t, err)
-			require.Equal(t, c.status, resp.StatusCode)
-			require.Equal(t, c.retry, resp.Header.Get("Retry-After"))
-			require.Contains(t, string(raw), c.says)
+			require.Equal(t, c.status, got.status)
+			require.Equal(t, c.retry, got.retryAfter)
+			require.Contains(t, got.body, c.says)
 			require.Empty(t, n.Transfers())
 
 			n.must(http.MethodPost, executeAndWait, request, nil) // the very same works once the fault is over
@@ -429,7 +436,7 @@ func TestFaultsOfOneNode(t *testing.T) {
 
 	n.fails(fault.Rule{Kind: fault.NodeDown, Every: 10 * time.Millisecond, Times: 1, Delay: time.Hour})
 	require.Eventually(t, func() bool {
-		_, _, err := n.attempt(t.Context(), updatesPath, map[string]any{})
+		_, err := n.attempt(t.Context(), updatesPath, map[string]any{})
 
 		return err != nil
 	}, waitAtMost, time.Millisecond)

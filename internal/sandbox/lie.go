@@ -53,7 +53,7 @@ func (v *Validator) lieFor(r *http.Request, req *prepareRequest, cmd command) li
 		kinds = append(kinds, fault.LieMetadata)
 	}
 
-	out.rules = map[fault.Kind]fault.Rule{}
+	out.rules = make(map[fault.Kind]fault.Rule, len(kinds))
 
 	for _, kind := range kinds {
 		if rule, strikes := v.plan.Take(kind, fault.Chance{Path: r.URL.Path, Party: req.ActAs[0]}); strikes {
@@ -104,7 +104,7 @@ func (l lie) hash(p signing.Prepared, scheme signing.Scheme) (signing.Hash, erro
 		p.Metadata.TransactionUUID = l.v.anyUUID()
 	}
 
-	return p.Hash(scheme) //nolint:wrapcheck // the caller says what was hashed
+	return p.Hash(scheme)
 }
 
 func (v *Validator) anyUUID() string {

@@ -15,8 +15,9 @@ import (
 
 // told is a prepared transaction as its signer reads it.
 type told struct {
-	t *testing.T
 	signing.Prepared
+
+	t *testing.T
 }
 
 func (p prepared) read(t *testing.T) told {
@@ -25,7 +26,7 @@ func (p prepared) read(t *testing.T) told {
 	decoded, err := signing.Decode(p.Transaction)
 	require.NoError(t, err)
 
-	return told{t, decoded}
+	return told{decoded, t}
 }
 
 // argument is a part of the root action's argument.
@@ -41,10 +42,10 @@ func argument[T signing.Value](p told, labels ...string) T {
 	return found
 }
 
-func (p told) meta(key string) string {
+func (p told) memo() string {
 	values := argument[signing.TextMap](p, "transfer", "meta", "values")
 
-	value, ok := values.Get(key)
+	value, ok := values.Get(reasonKey)
 	if !ok {
 		return ""
 	}
@@ -83,48 +84,48 @@ func (n *network) mallory() ident.Party {
 // committed is how a lie shows: before it is signed to who reads it, and afterwards on the ledger.
 type committed struct {
 	kind  fault.Kind
-	seen  func(t *testing.T, honest, lied told)
-	after func(t *testing.T, n *network, alice, bob *external)
+	seen  func(honest, lied told)
+	after func(n *network, alice, bob *external)
 }
 
 func liesThatCommit() []committed {
 	return []committed{
-		{fault.LieReceiver, func(t *testing.T, _, lied told) {
-			require.Contains(t, argument[signing.Party](lied, "transfer", "receiver"), "mallory::")
-		}, func(t *testing.T, n *network, _, bob *external) {
-			require.Equal(t, "0", n.total(bob.party, n.Amulet()))
-			require.Equal(t, "10", n.total(n.mallory(), n.Amulet()), "paid in one step, as Bob would have been")
+		{fault.LieReceiver, func(_, lied told) {
+			require.Contains(lied.t, argument[signing.Party](lied, "transfer", "receiver"), "mallory::")
+		}, func(n *network, _, bob *external) {
+			require.Equal(n.t, "0", n.total(bob.party, n.Amulet()))
+			require.Equal(n.t, "10", n.total(n.mallory(), n.Amulet()), "paid in one step, as Bob would have been")
 		}},
-		{fault.LieAmount, func(t *testing.T, honest, lied told) {
-			require.NotEqual(t, argument[signing.Numeric](honest, "transfer", "amount"),
+		{fault.LieAmount, func(honest, lied told) {
+			require.NotEqual(lied.t, argument[signing.Numeric](honest, "transfer", "amount"),
 				argument[signing.Numeric](lied, "transfer", "amount"))
-		}, func(t *testing.T, n *network, _, bob *external) {
-			require.Equal(t, "505", n.total(bob.party, n.Amulet()), "half of the change too")
+		}, func(n *network, _, bob *external) {
+			require.Equal(n.t, "505", n.total(bob.party, n.Amulet()), "half of the change too")
 		}},
-		{fault.LieMemo, func(t *testing.T, honest, lied told) {
-			require.NotEqual(t, honest.meta(reasonKey), lied.meta(reasonKey))
-		}, func(t *testing.T, n *network, _, _ *external) {
-			require.Equal(t, "ACC-10", *n.Transfers()[0].Memo)
+		{fault.LieMemo, func(honest, lied told) {
+			require.NotEqual(lied.t, honest.memo(), lied.memo())
+		}, func(n *network, _, _ *external) {
+			require.Equal(n.t, "ACC-10", *n.Transfers()[0].Memo)
 		}},
-		{fault.LieMetadata, func(t *testing.T, honest, lied told) {
-			require.Len(t, argument[signing.TextMap](lied, "transfer", "meta", "values"),
+		{fault.LieMetadata, func(honest, lied told) {
+			require.Len(lied.t, argument[signing.TextMap](lied, "transfer", "meta", "values"),
 				1+len(argument[signing.TextMap](honest, "transfer", "meta", "values")))
-			require.Equal(t, honest.meta(reasonKey), lied.meta(reasonKey))
-		}, func(t *testing.T, n *network, _, bob *external) {
-			require.Equal(t, "10", n.total(bob.party, n.Amulet()))
+			require.Equal(lied.t, honest.memo(), lied.memo())
+		}, func(n *network, _, bob *external) {
+			require.Equal(n.t, "10", n.total(bob.party, n.Amulet()))
 		}},
-		{fault.LieDeadline, func(t *testing.T, honest, lied told) {
-			require.Equal(t, argument[signing.Timestamp](honest, "transfer", "executeBefore").Time().Add(time.Hour),
+		{fault.LieDeadline, func(honest, lied told) {
+			require.Equal(lied.t, argument[signing.Timestamp](honest, "transfer", "executeBefore").Time().Add(time.Hour),
 				argument[signing.Timestamp](lied, "transfer", "executeBefore").Time())
-			require.Greater(t, *lied.Metadata.MaxLedgerTime, *honest.Metadata.MaxLedgerTime)
-		}, func(t *testing.T, n *network, _, _ *external) {
-			require.Equal(t, start().Add(day+time.Hour), n.Transfers()[0].ExecuteBefore)
+			require.Greater(lied.t, *lied.Metadata.MaxLedgerTime, *honest.Metadata.MaxLedgerTime)
+		}, func(n *network, _, _ *external) {
+			require.Equal(n.t, start().Add(day+time.Hour), n.Transfers()[0].ExecuteBefore)
 		}},
-		{fault.LieInput, func(t *testing.T, honest, lied told) {
-			require.Len(t, lied.inputs(), 1+len(honest.inputs()))
-		}, func(t *testing.T, n *network, alice, _ *external) {
-			require.Equal(t, "1490", n.total(alice.party, n.Amulet()), "it is her own money all the same")
-			require.Len(t, alice.inputs(n.Amulet()), 1)
+		{fault.LieInput, func(honest, lied told) {
+			require.Len(lied.t, lied.inputs(), 1+len(honest.inputs()))
+		}, func(n *network, alice, _ *external) {
+			require.Equal(n.t, "1490", n.total(alice.party, n.Amulet()), "it is her own money all the same")
+			require.Len(n.t, alice.inputs(n.Amulet()), 1)
 		}},
 	}
 }
@@ -150,11 +151,11 @@ func TestLiesThatCommit(t *testing.T) {
 
 			lied := alice.preparesTransfer(n.Amulet(), arguments)
 			require.Equal(t, 1, n.fired())
-			c.seen(t, honest.read(t), lied.read(t))
+			c.seen(honest.read(t), lied.read(t))
 
 			n.must(http.MethodPost, executeAndWait, alice.executeRequest(lied), nil)
 			require.Len(t, n.Transfers(), 1)
-			c.after(t, n, alice, bob)
+			c.after(n, alice, bob)
 		})
 	}
 }
@@ -173,7 +174,7 @@ func TestLieSpendsAnotherInputInstead(t *testing.T) {
 	lied := alice.preparesTransfer(n.Amulet(), alice.transferArguments(bob.party, n.Amulet(), "10", "", named))
 	require.Equal(t, []ident.ContractID{n.coinOf(alice, "1000")}, lied.read(t).inputs())
 	n.must(http.MethodPost, executeAndWait, alice.executeRequest(lied), nil)
-	require.Equal(t, named, []ident.ContractID{n.coinOf(alice, "500")})
+	require.Equal(t, named[0], n.coinOf(alice, "500"))
 }
 
 // coinOf is a party's coin of a value.
@@ -219,16 +220,16 @@ const choiceName = "TransferFactory_Transfer"
 func TestLiesThatAreRefused(t *testing.T) {
 	t.Parallel()
 
-	for kind, check := range map[fault.Kind]func(t *testing.T, honest, lied told, mallory ident.Party){
-		fault.LieExtraNode: func(t *testing.T, honest, lied told, mallory ident.Party) {
-			require.Len(t, lied.Transaction.Consumed(), 1+len(honest.Transaction.Consumed()))
-			require.Equal(t, mallory, ownerOf(t, lied.Transaction.Creates()[len(lied.Transaction.Creates())-1]))
+	for kind, check := range map[fault.Kind]func(honest, lied told, mallory ident.Party){
+		fault.LieExtraNode: func(honest, lied told, mallory ident.Party) {
+			require.Len(lied.t, lied.Transaction.Consumed(), 1+len(honest.Transaction.Consumed()))
+			require.Equal(lied.t, mallory, ownerOf(lied.t, lied.Transaction.Creates()[len(lied.Transaction.Creates())-1]))
 		},
-		fault.LieRecipientOfChange: func(t *testing.T, honest, lied told, mallory ident.Party) {
+		fault.LieRecipientOfChange: func(honest, lied told, mallory ident.Party) {
 			before, after := honest.Transaction.Creates(), lied.Transaction.Creates()
-			require.Len(t, after, len(before))
-			require.NotEqual(t, mallory, ownerOf(t, before[len(before)-1]))
-			require.Equal(t, mallory, ownerOf(t, after[len(after)-1]))
+			require.Len(lied.t, after, len(before))
+			require.NotEqual(lied.t, mallory, ownerOf(lied.t, before[len(before)-1]))
+			require.Equal(lied.t, mallory, ownerOf(lied.t, after[len(after)-1]))
 		},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -246,7 +247,7 @@ func TestLiesThatAreRefused(t *testing.T) {
 
 			for range 8 {
 				lied := alice.preparesTransfer(n.Amulet(), arguments)
-				check(t, honest.read(t), lied.read(t), n.mallory())
+				check(honest.read(t), lied.read(t), n.mallory())
 				roots[len(lied.read(t).Transaction.Roots)] = true
 
 				require.Equal(t, "INVALID_EXTERNAL_TRANSACTION",
@@ -358,5 +359,4 @@ func TestLiesAboutOffers(t *testing.T) {
 	n.fails(fault.Rule{Kind: fault.LieAmount, Times: 1})
 	alice.transfer(bob.party, token, "70", "everything")
 	require.Equal(t, "35", n.Transfers()[1].Amount.Short(), "nothing is left to take, so less is moved")
-
 }

@@ -14,7 +14,7 @@ import (
 type registries struct{ s *Sandbox }
 
 // enter locks the ledger for one answer and brings it up to date. The caller unlocks.
-func (r registries) enter(admin ident.Party) error {
+func (r registries) enter() error {
 	r.s.mu.Lock()
 
 	if err := r.s.first().ready(); err != nil {
@@ -50,7 +50,7 @@ func (r registries) factory(admin ident.Party) (*contract, error) {
 
 // Instruments implements registry.Ledger.
 func (r registries) Instruments(admin ident.Party) ([]registry.Instrument, error) {
-	if err := r.enter(admin); err != nil {
+	if err := r.enter(); err != nil {
 		return nil, err
 	}
 	defer r.s.mu.Unlock()
@@ -104,10 +104,11 @@ func (r registries) TransferFactory(admin ident.Party, raw json.RawMessage) (reg
 	}
 
 	if args.Transfer.Instrument.Admin != admin {
-		return none, offledger.Errorf(offledger.ErrInvalid, "instrument %s is not of this registry", args.Transfer.Instrument.ID)
+		return none, offledger.Errorf(offledger.ErrInvalid, "instrument %s is not of this registry",
+			args.Transfer.Instrument.ID)
 	}
 
-	if err := r.enter(admin); err != nil {
+	if err := r.enter(); err != nil {
 		return none, err
 	}
 	defer r.s.mu.Unlock()
@@ -138,7 +139,8 @@ func (r registries) TransferFactory(admin ident.Party, raw json.RawMessage) (reg
 		context = t.permissions(p)
 
 		if r.s.isPermissioned(admin) && (p.permits[0] == nil || p.permits[1] == nil) {
-			return none, offledger.Errorf(offledger.ErrInvalid, "sender and receiver must be permitted to hold %s", p.transfer.Instrument.ID)
+			return none, offledger.Errorf(offledger.ErrInvalid, "sender and receiver must be permitted to hold %s",
+				p.transfer.Instrument.ID)
 		}
 	}
 
@@ -227,7 +229,7 @@ func (r registries) InstructionContext(
 ) (registry.Context, error) {
 	var none registry.Context
 
-	if err := r.enter(admin); err != nil {
+	if err := r.enter(); err != nil {
 		return none, err
 	}
 	defer r.s.mu.Unlock()
@@ -267,7 +269,7 @@ func (r registries) AllocationFactory(admin ident.Party, raw json.RawMessage) (r
 		return none, offledger.Errorf(offledger.ErrInvalid, "the leg's instrument is not of this registry")
 	}
 
-	if err := r.enter(admin); err != nil {
+	if err := r.enter(); err != nil {
 		return none, err
 	}
 	defer r.s.mu.Unlock()
@@ -297,7 +299,7 @@ func (r registries) AllocationContext(
 ) (registry.Context, error) {
 	var none registry.Context
 
-	if err := r.enter(admin); err != nil {
+	if err := r.enter(); err != nil {
 		return none, err
 	}
 	defer r.s.mu.Unlock()

@@ -58,7 +58,11 @@ func NewReplay(updates []json.RawMessage, party ident.Party, cfg ReplayConfig) (
 		return nil, err
 	}
 
-	return s, s.startFaults()
+	if err := s.startFaults(); err != nil {
+		return nil, err
+	}
+
+	return s, nil
 }
 
 // recording builds a ledger out of recorded updates.

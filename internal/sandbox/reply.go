@@ -90,7 +90,7 @@ func (v *Validator) damage(next http.Handler) http.Handler {
 		next.ServeHTTP(out, r)
 
 		if !out.decided && r.Context().Err() == nil { // it left the empty answer to the server
-			out.decide()
+			out.decide(r.Context())
 		}
 
 		if out.lost {
@@ -115,11 +115,11 @@ func (w *outgoing) chance() fault.Chance {
 }
 
 // decide is called with the first of the answer, when everything else has been done.
-func (w *outgoing) decide() {
+func (w *outgoing) decide(ctx context.Context) {
 	w.decided = true
 
 	if rule, strikes := w.v.plan.Take(fault.ReplyDelayed, w.chance()); strikes {
-		w.v.hold(w.r.Context(), rule.Delay)
+		w.v.hold(ctx, rule.Delay)
 	}
 
 	_, w.lost = w.v.plan.Take(fault.ReplyLost, w.chance())
@@ -150,7 +150,7 @@ func (w *outgoing) WriteHeader(status int) {
 	}
 
 	if !w.decided {
-		w.decide()
+		w.decide(w.r.Context())
 	}
 
 	if !w.lost {
@@ -160,7 +160,7 @@ func (w *outgoing) WriteHeader(status int) {
 
 func (w *outgoing) Write(raw []byte) (int, error) {
 	if !w.decided {
-		w.decide()
+		w.decide(w.r.Context())
 	}
 
 	if w.lost {

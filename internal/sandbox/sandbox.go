@@ -111,7 +111,11 @@ func New(cfg Config) (*Sandbox, error) {
 		return nil, fmt.Errorf("start AcmeToken: %w", err)
 	}
 
-	return s, s.startFaults()
+	if err := s.startFaults(); err != nil {
+		return nil, err
+	}
+
+	return s, nil
 }
 
 // secondSynchronizerLag makes record times of two synchronizers disagree, as the ledger API allows.
@@ -141,7 +145,8 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
 		species: map[ident.Name]*species{}, unlocked: map[ident.Name]*species{},
 		changed: make(chan struct{}),
-		books:   newBooks(), plan: fault.New(cfg.FaultSeed), network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
+		books:   newBooks(), plan: fault.New(cfg.FaultSeed),
+		network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
 		catalog: model.New(cfg.EventsV2), behaviours: behaviours(), births: births(),
 		locked: map[*contract]*submission{}, joining: map[ident.Party]*joining{},
 		inputs: map[*contract]*signing.Create{},

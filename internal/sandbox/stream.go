@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -105,7 +106,7 @@ func (s *telling) conduct(
 		}
 
 		if err := claims.Check(); err != nil {
-			return err //nolint:wrapcheck // the same
+			return err
 		}
 
 		return s.tell(ctx, value)
@@ -144,7 +145,11 @@ func (s *telling) tell(ctx context.Context, value any) error {
 
 	s.left--
 
-	return s.conn.Write(ctx, websocket.MessageText, s.v.garbled(raw, s.chance))
+	if err := s.conn.Write(ctx, websocket.MessageText, s.v.garbled(raw, s.chance)); err != nil {
+		return fmt.Errorf("write message: %w", err)
+	}
+
+	return nil
 }
 
 // sender writes one message.

@@ -33,7 +33,7 @@ func TestNodeDownForAWhile(t *testing.T) {
 	ok[map[string]any](n, http.MethodGet, "/sandbox/v1/parties", nil)
 
 	require.Eventually(t, func() bool {
-		_, _, err := n.attempt(t.Context(), updatesPath, map[string]any{})
+		_, err := n.attempt(t.Context(), updatesPath, map[string]any{})
 
 		return err == nil
 	}, waitAtMost, time.Millisecond)
@@ -53,12 +53,12 @@ func TestRestart(t *testing.T) {
 	answered := make(chan string, 1)
 
 	go func() {
-		_, raw, err := n.attempt(t.Context(), executeAndWait, early)
+		got, err := n.attempt(t.Context(), executeAndWait, early)
 		if err != nil {
-			raw = []byte(err.Error())
+			got.body = err.Error()
 		}
 
-		answered <- string(raw)
+		answered <- got.body
 	}()
 
 	require.Eventually(t, func() bool { return sandbox.InFlight(n.Sandbox) == 1 }, waitAtMost, time.Millisecond)
