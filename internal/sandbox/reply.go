@@ -84,13 +84,14 @@ func note(ctx context.Context, party ident.Party) {
 func (v *Validator) damage(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		about := &noted{}
-		r = r.WithContext(context.WithValue(r.Context(), notedKey{}, about))
+		ctx := context.WithValue(r.Context(), notedKey{}, about)
+		r = r.WithContext(ctx)
 		out := &outgoing{ResponseWriter: w, v: v, r: r, about: about}
 
 		next.ServeHTTP(out, r)
 
-		if !out.decided && r.Context().Err() == nil { // it left the empty answer to the server
-			out.decide(r.Context())
+		if !out.decided && ctx.Err() == nil { // it left the empty answer to the server
+			out.decide(ctx)
 		}
 
 		if out.lost {
