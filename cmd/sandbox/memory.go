@@ -9,7 +9,7 @@ import (
 // towards the limit, which leaves room for a million contracts within 2 GB.
 const (
 	garbagePercent = 400
-	memoryLimit    = 1_650_000_000 // bytes
+	memoryLimit    = 1_800_000_000 // bytes
 
 	defaultPercent = 100 // Go's own
 )

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"sync"
@@ -25,10 +24,12 @@ func BenchmarkTransfer(b *testing.B) {
 
 	defer func() { s.Close(); server.CloseClientConnections(); server.Close() }()
 
-	n := &node{url: server.URL, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parties}}}
+	n := &node{url: server.URL}
 	each := b.N/parties + 1
 	c, err := (&bench{options: options{parties: parties}}).gather(b.Context(), n, true, each)
 	require.NoError(b, err)
+
+	defer c.close()
 
 	before, heap := processor(b), live()
 

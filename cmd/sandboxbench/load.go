@@ -17,29 +17,15 @@ type crowd struct {
 
 // gather makes parties with something to spend, each of which pays the next.
 func (b *bench) gather(ctx context.Context, n *node, external bool, each int) (*crowd, error) {
-	on, err := n.discover(ctx)
-	if err != nil {
-		return nil, err
-	}
-
 	b.crowds++
 	c := &crowd{n: n}
 
 	for i := range b.options.parties {
-		hint := fmt.Sprintf("load-%d-%d", b.crowds, i)
-
-		var s *sender
-		if external {
-			s, err = n.onboard(ctx, on, hint)
-		} else {
-			s, err = n.local(ctx, on, hint)
-		}
-
+		s, err := n.join(ctx, external, fmt.Sprintf("load-%d-%d", b.crowds, i))
 		if err != nil {
-			return nil, err
+			return c, err
 		}
 
-		s.memo = fmt.Sprintf("ACC-%04d", i)
 		c.senders = append(c.senders, s)
 	}
 
@@ -49,11 +35,7 @@ func (b *bench) gather(ctx context.Context, n *node, external bool, each int) (*
 		s.receiver = c.senders[(i+1)%len(c.senders)].party
 
 		group.Go(func() error {
-			if !external {
-				if err := n.call(ctx, "POST", "/sandbox/v1/wallets/"+string(s.party)+"/preapproval", nil, nil); err != nil {
-					return err
-				}
-			} else if err := s.preapprove(ctx); err != nil {
+			if err := s.preapprove(ctx); err != nil {
 				return err
 			}
 
@@ -62,6 +44,13 @@ func (b *bench) gather(ctx context.Context, n *node, external bool, each int) (*
 	}
 
 	return c, group.Wait() //nolint:wrapcheck // each says what it did
+}
+
+// close ends the parties' connections.
+func (c *crowd) close() {
+	for _, s := range c.senders {
+		s.c.close()
+	}
 }
 
 // rate is how often all parties together did something within a time, and what the node used meanwhile.

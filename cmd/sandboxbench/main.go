@@ -57,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	b := &bench{options: o, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.parties + 1}}}
+	b := &bench{options: o, client: &http.Client{}}
 
 	if b.program, err = build(ctx, dir); err != nil {
 		return err
@@ -156,6 +156,8 @@ func (b *bench) rateOf(
 	ctx context.Context, n *node, external bool, each int, act func(*sender, context.Context) error,
 ) (rate, error) {
 	c, err := b.gather(ctx, n, external, each)
+	defer c.close()
+
 	if err != nil {
 		return rate{}, err
 	}

@@ -97,11 +97,17 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // countContracts reads the active contracts to the last one.
 func (n *node) countContracts(ctx context.Context) (int, error) {
+	c, err := n.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
+
 	var end struct {
 		Offset int64 `json:"offset"`
 	}
 
-	if err := n.get(ctx, "/v2/state/ledger-end", &end); err != nil {
+	if err := c.get(ctx, "/v2/state/ledger-end", &end); err != nil {
 		return 0, err
 	}
 

@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -29,7 +31,7 @@ type text = strictjson.Raw
 // sender is a party that pays, as often as it has holdings: an external one with a key of its own, or one for which the
 // node signs.
 type sender struct {
-	n        *node
+	c        *connection
 	network  network
 	party    ident.Party
 	receiver ident.Party
@@ -48,7 +50,7 @@ type network struct {
 	provider     ident.Party
 }
 
-func (n *node) discover(ctx context.Context) (network, error) {
+func (c *connection) discover(ctx context.Context) (network, error) {
 	var out network
 
 	var connected struct {
@@ -57,7 +59,7 @@ func (n *node) discover(ctx context.Context) (network, error) {
 		} `json:"connectedSynchronizers"`
 	}
 
-	if err := n.get(ctx, "/v2/state/connected-synchronizers", &connected); err != nil {
+	if err := c.get(ctx, "/v2/state/connected-synchronizers", &connected); err != nil {
 		return out, err
 	}
 
@@ -71,7 +73,7 @@ func (n *node) discover(ctx context.Context) (network, error) {
 		Admin ident.Party `json:"adminId"`
 	}
 
-	if err := n.get(ctx, "/registry/metadata/v1/info", &info); err != nil {
+	if err := c.get(ctx, "/registry/metadata/v1/info", &info); err != nil {
 		return out, err
 	}
 
@@ -81,16 +83,16 @@ func (n *node) discover(ctx context.Context) (network, error) {
 		Party ident.Party `json:"party_id"`
 	}
 
-	err := n.get(ctx, "/api/validator/v0/validator-user", &user)
+	err := c.get(ctx, "/api/validator/v0/validator-user", &user)
 	out.provider = user.Party
 
 	return out, err
 }
 
 // onboard makes an external party the way a client does.
-func (n *node) onboard(ctx context.Context, on network, hint string) (*sender, error) {
+func (c *connection) onboard(ctx context.Context, on network, hint string) (*sender, error) {
 	seed := sha256.Sum256([]byte(hint))
-	s := &sender{n: n, network: on, key: ed25519.NewKeyFromSeed(seed[:])}
+	s := &sender{c: c, network: on, key: ed25519.NewKeyFromSeed(seed[:])}
 
 	public, err := signing.NewPublicKey(s.key.Public())
 	if err != nil {
@@ -106,7 +108,7 @@ func (n *node) onboard(ctx context.Context, on network, hint string) (*sender, e
 		MultiHash    []byte              `json:"multiHash"`
 	}
 
-	err = n.post(ctx, "/v2/parties/external/generate-topology", map[string]any{
+	err = c.post(ctx, "/v2/parties/external/generate-topology", map[string]any{
 		"synchronizer": on.synchronizer, "partyHint": hint, "confirmationThreshold": 1,
 		"publicKey": map[string]any{
 			"format": signing.KeyFormatRaw, "keyData": raw, "keySpec": signing.KeyEd25519,
@@ -123,7 +125,7 @@ func (n *node) onboard(ctx context.Context, on network, hint string) (*sender, e
 		transactions = append(transactions, map[string]any{"transaction": tx})
 	}
 
-	err = n.post(ctx, "/v2/parties/external/allocate", map[string]any{
+	err = c.post(ctx, "/v2/parties/external/allocate", map[string]any{
 		"synchronizer": on.synchronizer, "identityProviderId": "", "onboardingTransactions": transactions,
 		"multiHashSignatures": []any{map[string]any{
 			"format": signing.FormatConcat, "signature": ed25519.Sign(s.key, generated.MultiHash), "signedBy": s.signedBy,
@@ -135,18 +137,50 @@ func (n *node) onboard(ctx context.Context, on network, hint string) (*sender, e
 }
 
 // local makes a party for which the node signs.
-func (n *node) local(ctx context.Context, on network, hint string) (*sender, error) {
+func (c *connection) local(ctx context.Context, on network, hint string) (*sender, error) {
 	var made struct {
 		Party ident.Party `json:"party"`
 	}
 
-	err := n.post(ctx, "/sandbox/v1/parties", map[string]any{"hint": hint}, &made)
+	err := c.post(ctx, "/sandbox/v1/parties", map[string]any{"hint": hint}, &made)
 
-	return &sender{n: n, network: on, party: made.Party}, err
+	return &sender{c: c, network: on, party: made.Party}, err
+}
+
+// join makes a party with a connection of its own.
+func (n *node) join(ctx context.Context, external bool, hint string) (*sender, error) {
+	c, err := n.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	on, err := c.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	var s *sender
+	if external {
+		s, err = c.onboard(ctx, on, hint)
+	} else {
+		s, err = c.local(ctx, on, hint)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	s.memo = hint
+
+	return s, nil
 }
 
 // preapprove lets the party be paid in one step.
 func (s *sender) preapprove(ctx context.Context) error {
+	if s.key == nil {
+		return s.c.call(ctx, http.MethodPost, s.wallet("preapproval"), nil, nil)
+	}
+
 	command, err := strictjson.Encode(map[string]any{"CreateCommand": map[string]any{
 		"templateId": proposalTemplate,
 		"createArguments": map[string]any{
@@ -157,19 +191,17 @@ func (s *sender) preapprove(ctx context.Context) error {
 		return fmt.Errorf("preapproval: %w", err)
 	}
 
-	return s.interactive(ctx, command, text("[]"))
+	return s.interactive(ctx, string(command), text("[]"))
 }
 
 // tap gives the party holdings to spend.
 func (s *sender) tap(ctx context.Context, count int) error {
-	path := "/sandbox/v1/wallets/" + url.PathEscape(string(s.party)) + "/tap"
-
 	for range count {
 		var receipt struct {
 			Holdings []ident.ContractID `json:"holdings"`
 		}
 
-		if err := s.n.call(ctx, "POST", path, []byte(`{"amount":"10"}`), &receipt); err != nil {
+		if err := s.c.call(ctx, http.MethodPost, s.wallet("tap"), []byte(`{"amount":"10"}`), &receipt); err != nil {
 			return err
 		}
 
@@ -202,59 +234,64 @@ type factory struct {
 	} `json:"choiceContext"`
 }
 
-// arguments are those of a transfer out of one holding, with change; everything in it is plain ASCII without quotes.
-func (s *sender) arguments(input ident.ContractID, context text) []byte {
+// arguments are those of a transfer out of one holding, with change. Everything in it is plain ASCII without quotes.
+func (s *sender) arguments(input ident.ContractID, context text) string {
 	now := time.Now().UTC()
 
-	return fmt.Appendf(nil, `{"expectedAdmin":%q,"transfer":{"sender":%q,"receiver":%q,"amount":"1.25",`+
-		`"instrumentId":{"admin":%q,"id":%q},"requestedAt":%q,"executeBefore":%q,"inputHoldingCids":[%q],`+
-		`"meta":{"values":{"splice.lfdecentralizedtrust.org/reason":%q}}},`+
-		`"extraArgs":{"context":%s,"meta":{"values":{}}}}`,
-		s.network.dso, s.party, s.receiver, s.network.dso, coin,
-		now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339), input, s.memo, context)
+	return `{"expectedAdmin":"` + string(s.network.dso) + `","transfer":{"sender":"` + string(s.party) +
+		`","receiver":"` + string(s.receiver) + `","amount":"1.25","instrumentId":{"admin":"` + string(s.network.dso) +
+		`","id":"` + coin + `"},"requestedAt":"` + now.Add(-time.Minute).Format(time.RFC3339) +
+		`","executeBefore":"` + now.Add(time.Hour).Format(time.RFC3339) + `","inputHoldingCids":["` + string(input) +
+		`"],"meta":{"values":{"splice.lfdecentralizedtrust.org/reason":"` + s.memo +
+		`"}}},"extraArgs":{"context":` + string(context) + `,"meta":{"values":{}}}}`
 }
 
 // ask asks the registry how a transfer goes.
 func (s *sender) ask(ctx context.Context, input ident.ContractID) error {
 	s.factory = &factory{}
-	body := fmt.Appendf(nil, `{"choiceArguments":%s,"excludeDebugFields":true}`,
-		s.arguments(input, text(`{"values":{}}`)))
+	body := `{"choiceArguments":` + s.arguments(input, text(`{"values":{}}`)) + `,"excludeDebugFields":true}`
 
-	return s.n.call(ctx, "POST", "/registry/transfer-instruction/v1/transfer-factory", body, s.factory)
+	return s.c.call(ctx, http.MethodPost, "/registry/transfer-instruction/v1/transfer-factory", []byte(body), s.factory)
 }
 
 // command is the transfer as the ledger API has it.
-func (s *sender) command(input ident.ContractID) []byte {
-	return fmt.Appendf(nil, `{"ExerciseCommand":{"templateId":%q,"contractId":%q,"choice":"TransferFactory_Transfer",`+
-		`"choiceArgument":%s}}`, factoryTemplate, s.factory.ID, s.arguments(input, s.factory.Context.Data))
+func (s *sender) command(input ident.ContractID) string {
+	return `{"ExerciseCommand":{"templateId":"` + factoryTemplate + `","contractId":"` + string(s.factory.ID) +
+		`","choice":"TransferFactory_Transfer","choiceArgument":` + s.arguments(input, s.factory.Context.Data) + `}}`
+}
+
+// submission is what prepare and the commands of local parties have in common, with a command id that is new.
+func (s *sender) submission(command string, disclosed text) string {
+	s.sent++
+
+	return `"userId":"` + userID + `","commandId":"` + s.memo + "-" + strconv.Itoa(s.sent) + `","actAs":["` +
+		string(s.party) + `"],"readAs":[],"commands":[` + command + `],"disclosedContracts":` + string(disclosed)
 }
 
 // interactive prepares, signs and executes a command of an external party, and waits until it is on the ledger.
-func (s *sender) interactive(ctx context.Context, command []byte, disclosed text) error {
-	s.sent++
-
+func (s *sender) interactive(ctx context.Context, command string, disclosed text) error {
 	var prepared struct {
 		Transaction text   `json:"preparedTransaction"`
 		Hash        []byte `json:"preparedTransactionHash"`
 		Scheme      text   `json:"hashingSchemeVersion"`
 	}
 
-	body := fmt.Appendf(nil, `{"userId":%q,"commandId":"%.20s-%d","actAs":[%q],"readAs":[],"commands":[%s],`+
-		`"disclosedContracts":%s,"synchronizerId":"","packageIdSelectionPreference":[],"verboseHashing":false}`,
-		userID, s.party, s.sent, s.party, command, disclosed)
+	body := `{` + s.submission(command, disclosed) +
+		`,"synchronizerId":"","packageIdSelectionPreference":[],"verboseHashing":false}`
 
-	if err := s.n.call(ctx, "POST", "/v2/interactive-submission/prepare", body, &prepared); err != nil {
+	err := s.c.call(ctx, http.MethodPost, "/v2/interactive-submission/prepare", []byte(body), &prepared)
+	if err != nil {
 		return err
 	}
 
-	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(s.key, prepared.Hash))
-	body = fmt.Appendf(nil, `{"userId":%q,"preparedTransaction":%s,"hashingSchemeVersion":%s,"submissionId":"",`+
-		`"deduplicationPeriod":{"Empty":{}},"partySignatures":{"signatures":[{"party":%q,"signatures":[`+
-		`{"format":%q,"signature":%q,"signedBy":%q,"signingAlgorithmSpec":%q}]}]}}`,
-		userID, prepared.Transaction, prepared.Scheme, s.party, signing.FormatConcat, signature, s.signedBy,
-		signing.AlgorithmEd25519)
+	body = `{"userId":"` + userID + `","preparedTransaction":` + string(prepared.Transaction) +
+		`,"hashingSchemeVersion":` + string(prepared.Scheme) +
+		`,"submissionId":"","deduplicationPeriod":{"Empty":{}},"partySignatures":{"signatures":[{"party":"` +
+		string(s.party) + `","signatures":[{"format":"` + string(signing.FormatConcat) + `","signature":"` +
+		base64.StdEncoding.EncodeToString(ed25519.Sign(s.key, prepared.Hash)) + `","signedBy":"` + string(s.signedBy) +
+		`","signingAlgorithmSpec":"` + string(signing.AlgorithmEd25519) + `"}]}]}}`
 
-	return s.n.call(ctx, "POST", "/v2/interactive-submission/executeAndWait", body, nil)
+	return s.c.call(ctx, http.MethodPost, "/v2/interactive-submission/executeAndWait", []byte(body), nil)
 }
 
 // transfer is one whole transfer of an external party: it asks the registry, prepares, signs and executes.
@@ -296,17 +333,19 @@ func (s *sender) submit(ctx context.Context) error {
 		return err
 	}
 
-	s.sent++
-	body := fmt.Appendf(nil, `{"userId":%q,"commandId":"%.20s-%d","actAs":[%q],"readAs":[],"commands":[%s],`+
-		`"disclosedContracts":%s}`, userID, s.party, s.sent, s.party, s.command(input), s.factory.Context.Disclosed)
+	body := `{` + s.submission(s.command(input), s.factory.Context.Disclosed) + `}`
 
-	return s.n.call(ctx, "POST", "/v2/commands/submit-and-wait", body, nil)
+	return s.c.call(ctx, http.MethodPost, "/v2/commands/submit-and-wait", []byte(body), nil)
 }
 
 // pay is a transfer by the sandbox's own wallet, which chooses the input itself.
 func (s *sender) pay(ctx context.Context) error {
-	path := "/sandbox/v1/wallets/" + url.PathEscape(string(s.party)) + "/transfers"
-	body := fmt.Appendf(nil, `{"receiver":%q,"amount":"0.25","instrument":%q,"memo":%q}`, s.receiver, coin, s.memo)
+	body := `{"receiver":"` + string(s.receiver) + `","amount":"0.25","instrument":"` + coin + `","memo":"` + s.memo + `"}`
 
-	return s.n.call(ctx, "POST", path, body, nil)
+	return s.c.call(ctx, http.MethodPost, s.wallet("transfers"), []byte(body), nil)
+}
+
+// wallet is the path of a resource of the sandbox's own wallet of the party.
+func (s *sender) wallet(resource string) string {
+	return "/sandbox/v1/wallets/" + url.PathEscape(string(s.party)) + "/" + resource
 }
