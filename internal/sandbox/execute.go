@@ -43,11 +43,12 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 		return nil, cantonerr.Field("submission_id is longer than %d characters", maxCommandID)
 	}
 
-	prepared, err := signing.Decode(req.Transaction)
+	given, err := v.handed.read(req.Transaction)
 	if err != nil {
 		return nil, cantonerr.Invalid("FAILED_TO_EXECUTE_TRANSACTION", "The prepared transaction cannot be read: %s", err)
 	}
 
+	prepared := given.prepared
 	for _, party := range prepared.Metadata.ActAs {
 		if !claims.ExecuteAs(party) {
 			return nil, cantonerr.PermissionDenied()
@@ -59,7 +60,7 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 		return nil, err
 	}
 
-	hash, err := prepared.Hash(scheme)
+	hash, err := given.hashed(scheme)
 	if err != nil {
 		return nil, cantonerr.Invalid("FAILED_TO_EXECUTE_TRANSACTION", "%s", err)
 	}

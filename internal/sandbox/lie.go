@@ -64,6 +64,9 @@ func (v *Validator) lieFor(r *http.Request, req *prepareRequest, cmd command) li
 	return out
 }
 
+// isTold reports whether there is any lie.
+func (l lie) isTold() bool { return len(l.rules) > 0 }
+
 func (l lie) tells(kinds ...fault.Kind) bool {
 	for _, kind := range kinds {
 		if _, struck := l.rules[kind]; struck {

@@ -171,6 +171,10 @@ func (v *Validator) prepare(r *http.Request, req *prepareRequest) (*prepareRespo
 		Transaction: signing.Encode(prepared), Hash: hash[:], Scheme: scheme.String(),
 	}
 
+	if !lie.isTold() {
+		v.handed.put(preparedBytes{raw: answer.Transaction, prepared: prepared, scheme: scheme, hash: hash})
+	}
+
 	if v.cfg.Version.atLeast(V34) && (req.Estimate == nil || !req.Estimate.Disabled) {
 		answer.Cost = &costJSON{
 			At: instant(prepared.Metadata.PreparationTime.Time()), Request: cost, Response: responseCost,

@@ -33,6 +33,7 @@ type Validator struct {
 	admin       *admin.Admin // users, rights, tokens, packages
 
 	streams sync.WaitGroup
+	handed  *handedOut
 
 	// Guarded by Sandbox.mu.
 	history  []*update // what it saw, ascending offsets
@@ -50,7 +51,7 @@ type Validator struct {
 func (s *Sandbox) addValidator() *Validator {
 	v := &Validator{
 		Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{},
-		inFlight: map[changeID]*submission{}, changes: map[changeID]succeeded{},
+		handed: newHandedOut(), inFlight: map[changeID]*submission{}, changes: map[changeID]succeeded{},
 	}
 	v.participant = "participant"
 
