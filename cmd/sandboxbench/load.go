@@ -64,7 +64,9 @@ type rate struct {
 func (r rate) perSecond() float64 { return float64(r.count) / r.took.Seconds() }
 
 // measure lets every party act, one thing after the other, until the time is over.
-func (c *crowd) measure(ctx context.Context, length time.Duration, act func(*sender, context.Context) error) (rate, error) {
+func (c *crowd) measure(
+	ctx context.Context, length time.Duration, act func(*sender, context.Context) error,
+) (rate, error) {
 	before, err := c.n.usage()
 	if err != nil {
 		return rate{}, err

@@ -121,8 +121,8 @@ func (n *node) countContracts(ctx context.Context) (int, error) {
 
 	conn.SetReadLimit(maxAnswer)
 
-	request := fmt.Appendf(nil, `{"activeAtOffset":%d,"eventFormat":{"filtersForAnyParty":{"cumulative":[]},"verbose":true}}`,
-		end.Offset)
+	request := fmt.Appendf(nil,
+		`{"activeAtOffset":%d,"eventFormat":{"filtersForAnyParty":{"cumulative":[]},"verbose":true}}`, end.Offset)
 	if err := conn.Write(ctx, websocket.MessageText, request); err != nil {
 		return 0, fmt.Errorf("ask for active contracts: %w", err)
 	}

@@ -64,6 +64,7 @@ func start(ctx context.Context, path string, client *http.Client, flags ...strin
 	}
 
 	n := &node{url: "http://" + address, log: &bytes.Buffer{}, client: client}
+	//nolint:gosec // the program that was just built
 	n.command = exec.CommandContext(ctx, path, append([]string{"-listen", address}, flags...)...)
 	n.command.Stderr = n.log
 

@@ -155,18 +155,20 @@ func (n *node) join(ctx context.Context, external bool, hint string) (*sender, e
 	}
 
 	on, err := c.discover(ctx)
-	if err != nil {
-		return nil, err
-	}
 
 	var s *sender
-	if external {
+
+	switch {
+	case err != nil:
+	case external:
 		s, err = c.onboard(ctx, on, hint)
-	} else {
+	default:
 		s, err = c.local(ctx, on, hint)
 	}
 
 	if err != nil {
+		c.close()
+
 		return nil, err
 	}
 
@@ -235,7 +237,7 @@ type factory struct {
 }
 
 // arguments are those of a transfer out of one holding, with change. Everything in it is plain ASCII without quotes.
-func (s *sender) arguments(input ident.ContractID, context text) string {
+func (s *sender) arguments(input ident.ContractID, values text) string {
 	now := time.Now().UTC()
 
 	return `{"expectedAdmin":"` + string(s.network.dso) + `","transfer":{"sender":"` + string(s.party) +
@@ -243,7 +245,7 @@ func (s *sender) arguments(input ident.ContractID, context text) string {
 		`","id":"` + coin + `"},"requestedAt":"` + now.Add(-time.Minute).Format(time.RFC3339) +
 		`","executeBefore":"` + now.Add(time.Hour).Format(time.RFC3339) + `","inputHoldingCids":["` + string(input) +
 		`"],"meta":{"values":{"splice.lfdecentralizedtrust.org/reason":"` + s.memo +
-		`"}}},"extraArgs":{"context":` + string(context) + `,"meta":{"values":{}}}}`
+		`"}}},"extraArgs":{"context":` + string(values) + `,"meta":{"values":{}}}}`
 }
 
 // ask asks the registry how a transfer goes.

@@ -141,8 +141,8 @@ func (v *Validator) keysOf(parties []ident.Party) ([]topology.KeySet, error) {
 	return keys, nil
 }
 
-// checkSignatures checks that every party that acts has signed, with as many of its keys as it takes. It takes long, and
-// does not hold the ledger meanwhile.
+// checkSignatures checks that every party that acts has signed, with as many of its keys as it takes. That takes long,
+// and does not hold the ledger meanwhile.
 func (v *Validator) checkSignatures(req *executeRequest, p signing.Prepared, hash signing.Hash) error {
 	given := make(map[ident.Party][]topology.Signature, len(req.Signatures.Parties))
 	for _, s := range req.Signatures.Parties {

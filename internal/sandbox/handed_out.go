@@ -66,7 +66,7 @@ func (h *handedOut) read(raw []byte) (preparedBytes, error) {
 
 	prepared, err := signing.Decode(raw)
 
-	return preparedBytes{raw: raw, prepared: prepared}, err //nolint:wrapcheck // the caller says what cannot be read
+	return preparedBytes{raw: raw, prepared: prepared}, err
 }
 
 // hashed is the hash under a scheme.
@@ -75,5 +75,5 @@ func (p *preparedBytes) hashed(scheme signing.Scheme) (signing.Hash, error) {
 		return p.hash, nil
 	}
 
-	return p.prepared.Hash(scheme) //nolint:wrapcheck // the caller says what cannot be hashed
+	return p.prepared.Hash(scheme)
 }

@@ -100,11 +100,6 @@ type details struct {
 	all []*node
 }
 
-// informees of a node are those it concerns directly; its witnesses are they and those of its ancestors.
-func (n *node) informees() []ident.Party {
-	return union(n.contract.signatories, n.acting, n.informed, n.concerned())
-}
-
 // concerned are the contract's observers, where the node begins or ends the contract.
 func (n *node) concerned() []ident.Party {
 	if n.kind == nodeCreate || n.consuming {
@@ -165,6 +160,7 @@ func number(roots []*node, keep bool) []*node {
 
 	walk = func(n *node, inherited []ident.Party) {
 		n.id = ident.NodeID(len(flat)) //nolint:gosec // a transaction is far smaller than 2^31 nodes
+		// Its informees, whom it concerns directly, and those of its ancestors.
 		n.witnesses = extend(inherited, n.contract.signatories, n.acting, n.informed, n.concerned())
 		flat = append(flat, n)
 

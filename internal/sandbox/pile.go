@@ -58,20 +58,25 @@ func (p *pile) take(c *contract) {
 }
 
 // largest is a heap of holdings, the largest at its top and, of equal ones, the one with the smallest contract id.
-type largest []*contract
+type largest struct{ list []*contract }
 
-func (l largest) Len() int           { return len(l) }
-func (l largest) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
-func (l largest) Less(i, j int) bool { return compareHoldings(l[i], l[j]) < 0 }
+// Len implements heap.Interface.
+func (l *largest) Len() int { return len(l.list) }
+
+// Swap implements heap.Interface.
+func (l *largest) Swap(i, j int) { l.list[i], l.list[j] = l.list[j], l.list[i] }
+
+// Less implements heap.Interface.
+func (l *largest) Less(i, j int) bool { return compareHoldings(l.list[i], l.list[j]) < 0 }
 
 // Push implements heap.Interface; nothing is pushed.
 func (l *largest) Push(any) {}
 
 // Pop implements heap.Interface.
 func (l *largest) Pop() any {
-	last := len(*l) - 1
-	c := (*l)[last]
-	*l = (*l)[:last]
+	last := len(l.list) - 1
+	c := l.list[last]
+	l.list = l.list[:last]
 
 	return c
 }
@@ -79,11 +84,11 @@ func (l *largest) Pop() any {
 // inOrder yields the holdings of a list from the largest on, at little cost for those that nobody gets to.
 func inOrder(list []*contract) iter.Seq[*contract] {
 	return func(yield func(*contract) bool) {
-		h := largest(list)
-		heap.Init(&h)
+		h := &largest{list}
+		heap.Init(h)
 
-		for len(h) > 0 {
-			if c, _ := heap.Pop(&h).(*contract); !yield(c) {
+		for h.Len() > 0 {
+			if c, _ := heap.Pop(h).(*contract); !yield(c) {
 				return
 			}
 		}

@@ -147,7 +147,8 @@ func (v *Validator) prepare(r *http.Request, req *prepareRequest) (*prepareRespo
 	}
 
 	if len(req.Commands) != 1 {
-		return nil, cantonerr.Argument("Preparing multiple commands is currently not supported: %d commands", len(req.Commands))
+		return nil, cantonerr.Argument("Preparing multiple commands is currently not supported: %d commands",
+			len(req.Commands))
 	}
 
 	commands, err := v.commands(req.Commands)
@@ -267,8 +268,9 @@ func (s *Sandbox) newUUID() string {
 		return "" // 16 bytes are always one
 	}
 
-	const version, variantBits = 0x40, 0x80
-	id[6], id[8] = id[6]&0x0f|version, id[8]&0x3f|variantBits
+	// Version 4, variant 1 (RFC 9562).
+	const version, versionMask, variant, variantMask = 0x40, 0x0f, 0x80, 0x3f
+	id[6], id[8] = id[6]&versionMask|version, id[8]&variantMask|variant
 
 	return id.String()
 }

@@ -133,7 +133,7 @@ func (p *preparation) exercise(n *node) (signing.Exercise, error) {
 
 	choice, ok := p.t.s.catalog.Choice(entity, n.iface, n.choice)
 	if !ok {
-		return signing.Exercise{}, fmt.Errorf("choice %s of %s is not declared", n.choice, c.template) //nolint:err113 // a bug
+		return signing.Exercise{}, fmt.Errorf("choice %s of %s is not declared", n.choice, c.template)
 	}
 
 	argument, err := choice.Argument.Decode(n.argument)
@@ -212,7 +212,7 @@ func (p *preparation) local(id ident.ContractID) ident.ContractID {
 
 // localized is a value with local contract ids.
 func (p *preparation) localized(value signing.Value) signing.Value {
-	switch v := value.(type) {
+	switch v := value.(type) { //nolint:exhaustive // the others are leaves, and values are no pointers
 	case signing.ContractID:
 		return signing.ContractID(p.local(ident.ContractID(v)))
 	case signing.Optional:
@@ -249,7 +249,7 @@ func (p *preparation) localized(value signing.Value) signing.Value {
 func (s *Sandbox) templateOf(c *contract) (*model.Entity, error) {
 	entity, ok := s.catalog.Lookup(c.template.Module, c.template.Entity)
 	if !ok {
-		return nil, fmt.Errorf("template %s is not declared", c.template) //nolint:err113 // a bug
+		return nil, fmt.Errorf("template %s is not declared", c.template)
 	}
 
 	return entity, nil

@@ -93,7 +93,7 @@ func (s *Sandbox) commandOf(root *signing.Node) (command, error) {
 		value signing.Value
 	)
 
-	switch action := root.Action.(type) {
+	switch action := root.Action.(type) { //nolint:exhaustive // nothing else is the action of a command
 	case signing.Create:
 		name, value = action.Template, action.Argument
 	case signing.Exercise:

@@ -21,8 +21,8 @@ const (
 	derivedNode     = "node"
 )
 
-// Contract ids, version 1: a discriminator that the seed decides, and from the commit on a suffix behind an infix. Inside
-// a prepared transaction the contracts that it makes have no suffix yet.
+// Contract ids, version 1: a discriminator that the seed decides, and from the commit on a suffix behind an infix.
+// Inside a prepared transaction the contracts that it makes have no suffix yet.
 const (
 	contractIDPrefix = "00"
 	contractIDInfix  = "ca111220"
@@ -82,11 +82,6 @@ func lacking(authority, needed []ident.Party) ident.Party {
 type bounds struct {
 	from time.Time // inclusive
 	last time.Time // inclusive
-}
-
-// admits reports whether a ledger time is within the bounds.
-func (b bounds) admits(at time.Time) bool {
-	return (b.from.IsZero() || !at.Before(b.from)) && (b.last.IsZero() || !at.After(b.last))
 }
 
 // clamp is the ledger time within the bounds that is nearest to now.

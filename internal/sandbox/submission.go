@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -107,7 +108,8 @@ func (v *Validator) admits(sub *submission) error {
 	}
 
 	if earlier, ok := v.changes[sub.change]; ok && v.ledgerTime().Sub(earlier.at) <= maxDeduplication {
-		return cantonerr.Exists("DUPLICATE_COMMAND", "A command with the given command id has already been successfully processed").
+		return cantonerr.Exists("DUPLICATE_COMMAND",
+			"A command with the given command id has already been successfully processed").
 			With("existing_submission_id", earlier.submissionID).
 			With("completion_offset", fmt.Sprint(earlier.offset))
 	}
@@ -167,7 +169,7 @@ func (s *Sandbox) sequence(sub *submission) {
 	sub.node.complete(sub, done)
 
 	if _, err := s.automate(); err != nil && !errors.Is(err, ErrFull) {
-		s.cfg.Logger.Error("automation after a submission", "error", err)
+		s.cfg.Logger.Error("automation after a submission", slog.Any("error", err))
 	}
 }
 

@@ -124,7 +124,8 @@ func (t *transaction) create(spec creation) (*contract, error) {
 	}
 
 	c := &contract{
-		species: spec.species, id: t.newContractID(), content: spec.content, signatories: spec.signatories, observers: spec.observers, createdAt: t.at,
+		species: spec.species, id: t.newContractID(), content: spec.content,
+		signatories: spec.signatories, observers: spec.observers, createdAt: t.at,
 		payload: spec.payload, home: t.home,
 	}
 
