@@ -94,11 +94,14 @@ func (t *transaction) transferAcme(p *plan) error {
 			time.Time(p.transfer.RequestedAt), p.before, ErrExpired)
 	}
 
-	own := obj{"expectedAdmin": admin, "transfer": p.transfer, "extraArgs": choiceArgs(t.permissions(p))}
+	var argument any = p.arguments
+	if p.arguments == nil {
+		argument = obj{"expectedAdmin": admin, "transfer": p.transfer, "extraArgs": choiceArgs(t.permissions(p))}
+	}
 
 	return t.exercise(exercise{
 		on: registry, iface: ifaceFactory(), choice: "TransferFactory_Transfer", acting: []ident.Party{p.sender()},
-		argument: orOwn(p.arguments, own),
+		argument: argument,
 	}, func() (any, error) {
 		if err := t.permitted(p); err != nil {
 			return nil, err

@@ -333,7 +333,7 @@ func TestAllocationsHaveDeadlines(t *testing.T) {
 
 	late := d.alice.prepare(command, disclosed)
 
-	d.clock.Advance(time.Hour)
+	d.clock.Advance(time.Hour + 2*minute)
 	d.refusedWith(waitPath, d.alice.executeRequest(late), bad("LEDGER_TIME_OUTSIDE_BOUNDS"))
 }
 

@@ -223,8 +223,9 @@ func (v *Validator) timing(sub *submission, earliest *minLedgerTime, m signing.M
 
 	now := v.ledgerTime()
 
+	// It may go back to the last moment that the bounds allow, but not behind what the client asks for.
 	sub.at = window.clamp(at)
-	if sub.at.Before(at) || now.Sub(sub.at).Abs() > ledgerTimeTolerance {
+	if (at.After(now) && sub.at.Before(at)) || now.Sub(sub.at).Abs() > ledgerTimeTolerance {
 		return cantonerr.Invalid("LEDGER_TIME_OUTSIDE_BOUNDS",
 			"The ledger time %s is outside the bounds of the prepared transaction", instantText(at))
 	}
