@@ -182,12 +182,17 @@ func (v *Validator) headOf(u *update, f *format) transactionHead {
 		SynchronizerID: u.synchronizer.id, RecordTime: instant(u.recordTime), Trace: traceOf(u),
 	}
 
-	// The command, and what it cost, are its submitters' own business.
-	if own := f.witnessed(u.submitters); len(own) > 0 {
+	// The command, and what it cost, are its submitters' own business, and their node's.
+	if own := f.witnessed(u.submitters); len(own) > 0 && v.submittedHere(u) {
 		head.CommandID = u.commandID
 	}
 
 	return head
+}
+
+// submittedHere reports whether an update was submitted here. The network's wallets submit on the first node.
+func (v *Validator) submittedHere(u *update) bool {
+	return u.submitter == v || u.submitter == nil && v.index == 0
 }
 
 func (v *Validator) eventOf(offset ident.Offset, f *format, e seen, effects bool) eventJSON {
