@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,7 +59,31 @@ type rate struct {
 	count   int64
 	took    time.Duration
 	used    usage
+	load    time.Duration // of the processor, that this program used
 	latency time.Duration // of one, on average
+}
+
+// ownTime is how much of the processor this program has used.
+func ownTime() (time.Duration, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("read own usage: %w", err)
+	}
+
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+}
+
+// String tells the rate, and what it took: on a machine that does other work too, the processor time says more.
+func (r rate) String() string {
+	each := func(d time.Duration) time.Duration {
+		return (d / time.Duration(max(r.count, 1))).Round(time.Microsecond)
+	}
+
+	return fmt.Sprintf("%.0f transfers/s (%d in %.1f s), %s each\n%46s"+
+		"processor time each: node %s, load %s; cores used: node %.2f, load %.2f; node at most %d MB resident",
+		r.perSecond(), r.count, r.took.Seconds(), r.latency.Round(poll/10), "",
+		each(r.used.cpu), each(r.load), r.used.cpu.Seconds()/r.took.Seconds(), r.load.Seconds()/r.took.Seconds(),
+		megabytes(r.used.peak))
 }
 
 func (r rate) perSecond() float64 { return float64(r.count) / r.took.Seconds() }
@@ -68,6 +93,11 @@ func (c *crowd) measure(
 	ctx context.Context, length time.Duration, act func(*sender, context.Context) error,
 ) (rate, error) {
 	before, err := c.n.usage()
+	if err != nil {
+		return rate{}, err
+	}
+
+	own, err := ownTime()
 	if err != nil {
 		return rate{}, err
 	}
@@ -103,6 +133,12 @@ func (c *crowd) measure(
 	}
 
 	r.used.cpu -= before.cpu
+
+	if r.load, err = ownTime(); err != nil {
+		return r, err
+	}
+
+	r.load -= own
 	if r.count > 0 {
 		r.latency = r.took * time.Duration(len(c.senders)) / time.Duration(r.count)
 	}

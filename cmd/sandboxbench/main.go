@@ -107,7 +107,7 @@ func (b *bench) starting(ctx context.Context) error {
 	}
 
 	slices.Sort(times)
-	fmt.Printf("%-44s median %s, at most %s (%d starts)\n", "start to ready",
+	fmt.Printf("%-45s median %s, at most %s (%d starts)\n", "start to ready",
 		times[len(times)/2].Round(poll), times[len(times)-1].Round(poll), len(times))
 
 	return nil
@@ -140,9 +140,7 @@ func (b *bench) throughput(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", way.title, err)
 		}
 
-		fmt.Printf("%-44s %.0f transfers/s (%d in %.1f s), %s each; the node used %.2f cores, at most %d MiB resident\n",
-			way.title, r.perSecond(), r.count, r.took.Seconds(), r.latency.Round(poll/10),
-			r.used.cpu.Seconds()/r.took.Seconds(), mebibytes(r.used.peak))
+		fmt.Printf("%-45s %s\n", way.title, r)
 
 		if err := n.stop(); err != nil {
 			return err

@@ -49,7 +49,7 @@ func (b *bench) measureMemory(ctx context.Context, n *node, took time.Duration) 
 		return err
 	}
 
-	fmt.Printf("%-44s %d MB resident after %s of rest, at most %d MB; filled in %.1f s\n",
+	fmt.Printf("%-45s %d MB resident after %s of rest, at most %d MB; filled in %.1f s\n",
 		title, megabytes(used.resident), settle, megabytes(used.peak), took.Seconds())
 
 	begin := time.Now()
@@ -74,10 +74,9 @@ func (b *bench) measureMemory(ctx context.Context, n *node, took time.Duration) 
 		return err
 	}
 
-	fmt.Printf("%-44s %d contracts in %.1f s; at most %d MB resident until then and through the transfers\n",
+	fmt.Printf("%-45s %d contracts in %.1f s; at most %d MB resident until then and through the transfers\n",
 		"all of them over the active-contracts stream", count, read.Seconds(), megabytes(used.peak))
-	fmt.Printf("%-44s %.0f transfers/s (%d in %.1f s), %s each\n",
-		"registry, prepare, sign, execute beside them", r.perSecond(), r.count, r.took.Seconds(), r.latency.Round(poll/10))
+	fmt.Printf("%-45s %s\n", "registry, prepare, sign, execute beside them", r)
 
 	return nil
 }

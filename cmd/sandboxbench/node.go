@@ -129,12 +129,7 @@ type usage struct {
 	peak     int64 // bytes
 }
 
-const (
-	mebibyte = 1 << 20
-	megabyte = 1_000_000
-)
-
-func mebibytes(n int64) int64 { return n / mebibyte }
+const megabyte = 1_000_000
 
 func megabytes(n int64) int64 { return n / megabyte }
 

@@ -69,7 +69,7 @@ func (t *transaction) createAcme(
 
 		return t.create(creation{
 			species: t.s.holdings(pkgAcme, modAcme, "AcmeHolding"), content: free, payload: &free.holding,
-			signatories: []ident.Party{instrument.Admin, owner},
+			signatories: t.signers(instrument.Admin, owner),
 		})
 	}
 

@@ -140,7 +140,7 @@ func (t *transaction) createAmulet(owner ident.Party, value amount.Amount) (*con
 
 	return t.create(creation{
 		species: t.s.holdings(pkgAmulet, modAmulet, "Amulet"), content: c, payload: &c.holding,
-		signatories: []ident.Party{t.s.amulet.dso, owner},
+		signatories: t.signers(t.s.amulet.dso, owner),
 	})
 }
 

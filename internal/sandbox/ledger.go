@@ -26,6 +26,7 @@ type contract struct {
 
 	// Guarded by Sandbox.mu.
 	slot       int32   // in the holdings of its owner
+	birth      node    // where node is, save in a replay
 	node       *node   // its create; nil while a replay has not told it
 	created    offsets // of the update that created it
 	archivedBy *node   // nil while active

@@ -30,8 +30,9 @@ type transaction struct {
 	nodes      []*node // once it is complete, in pre-order
 	failed     error   // see fail
 	onCommit   []func(*update)
-	bare       *details // of all its creates
-	looking    *details // of its last fetch
+	bare       *details      // of all its creates
+	signed     []ident.Party // the last holding
+	looking    *details      // of its last fetch
 
 	// The network's contracts that this transaction goes by.
 	config *contract // ExternalPartyConfigState
@@ -129,11 +130,21 @@ func (t *transaction) create(spec creation) (*contract, error) {
 		payload: spec.payload, home: t.home,
 	}
 
-	c.node = &node{details: t.bare, kind: nodeCreate, contract: c}
+	c.birth = node{details: t.bare, kind: nodeCreate, contract: c}
+	c.node = &c.birth
 	t.created = append(t.created, c)
 	t.add(c.node)
 
 	return c, nil
+}
+
+// signers are the signatories of a holding, which holdings of one owner share.
+func (t *transaction) signers(admin, owner ident.Party) []ident.Party {
+	if last := t.signed; len(last) == 0 || last[0] != admin || last[1] != owner {
+		t.signed = []ident.Party{admin, owner}
+	}
+
+	return t.signed
 }
 
 // exercise describes a choice to exercise.
