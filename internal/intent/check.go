@@ -157,7 +157,7 @@ func title(n *signing.Node) string {
 	case signing.Create:
 		return "create of " + name(a.Template)
 	case signing.Exercise:
-		return a.Choice + " on " + name(a.Template)
+		return word(a.Choice) + " on " + name(a.Template)
 	case signing.Fetch:
 		return "fetch of " + name(a.Template)
 	case signing.Rollback:
@@ -175,7 +175,7 @@ func name(n ident.Name) string {
 		return "none"
 	}
 
-	return n.Module + ":" + n.Entity
+	return word(n.Module + ":" + n.Entity)
 }
 
 // parties is a list for people, bounded because a node can make it as long as it likes.
@@ -191,7 +191,7 @@ func parties(list []ident.Party) string {
 			break
 		}
 
-		texts = append(texts, string(p))
+		texts = append(texts, word(string(p)))
 	}
 
 	return strings.Join(texts, ", ")

@@ -158,6 +158,12 @@ func (r *reader) plain(v signing.Value) *holding {
 	return h
 }
 
+// about is what the holding is worth, and whose it is.
+func (h *holding) about() string {
+	return h.amount.String() + " " + word(h.instrument.ID) + " of " + word(string(h.instrument.Admin)) +
+		", owned by " + word(string(h.owner))
+}
+
 // free reports whether a holding can be spent: it has no lock, or one that has ended by now.
 func (h *holding) free(now signing.Timestamp) bool {
 	return h.lock == nil || h.lock.expires != nil && !h.lock.relative && *h.lock.expires <= now

@@ -15,6 +15,10 @@ const (
 	maxMismatches = 50
 	// maxShown is how much is shown of one text that others wrote, in bytes before it is escaped.
 	maxShown = 200
+	// maxSide is how much is shown of one side of a mismatch, which can be a sentence of several texts.
+	maxSide = 600
+	// maxWord is enough for every party and synchronizer, which must not be cut: people compare them.
+	maxWord = 255
 )
 
 // Mismatch is one difference between a request and a prepared transaction. Its texts are bounded and escaped.
@@ -76,7 +80,7 @@ func (c *checker) differs(field, want, got string) {
 	}
 
 	c.found.Mismatches = append(c.found.Mismatches, Mismatch{
-		Field: shown(field, maxShown), Want: shown(want, maxShown), Got: shown(got, maxShown),
+		Field: shown(field, maxShown), Want: shown(want, maxSide), Got: shown(got, maxSide),
 	})
 }
 
@@ -94,9 +98,23 @@ func (c *checker) expect(holds bool, field, want, got string) {
 	}
 }
 
-// shown is a stranger's text in a form that neither floods nor breaks a line: as it is if it consists of printable
-// ASCII without quotes, else quoted and escaped.
+// shown is a stranger's text in a form that neither floods nor breaks a line, nor passes for several things: as it is
+// if it consists of printable ASCII without quotes and semicolons, else quoted and escaped.
 func shown(text string, most int) string {
+	return escaped(text, most, func(b byte) bool { return b >= ' ' && b <= '~' && b != '"' && b != '\\' && b != ';' })
+}
+
+// word is shown for what stands inside a sentence: a text that is no single plain word is quoted.
+func word(text string) string {
+	return escaped(text, maxWord, func(b byte) bool {
+		return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || strings.IndexByte("._:-#", b) >= 0
+	})
+}
+
+// quoted is a text in quotes, escaped and bounded.
+func quoted(text string) string { return escaped(text, maxShown, func(byte) bool { return false }) }
+
+func escaped(text string, most int, plain func(byte) bool) string {
 	cut := len(text) > most
 	if cut {
 		for most > 0 && !utf8.RuneStart(text[most]) {
@@ -106,12 +124,12 @@ func shown(text string, most int) string {
 		text = text[:most]
 	}
 
-	plain := text != ""
+	asIs := text != ""
 	for i := range len(text) {
-		plain = plain && text[i] >= ' ' && text[i] <= '~' && text[i] != '"' && text[i] != '\\'
+		asIs = asIs && plain(text[i])
 	}
 
-	if !plain {
+	if !asIs {
 		text = fmt.Sprintf("%+q", text)
 	}
 

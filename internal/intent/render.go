@@ -44,7 +44,7 @@ func (r *renderer) value(v signing.Value, depth int) {
 	switch x := v.(type) {
 	case signing.Record:
 		r.list("{", "}", len(x.Fields), func(i int) {
-			r.write(shown(x.Fields[i].Label, maxShown) + ": ")
+			r.write(word(x.Fields[i].Label) + ": ")
 			r.value(x.Fields[i].Value, depth+1)
 		})
 	case signing.List:
@@ -61,7 +61,7 @@ func (r *renderer) value(v signing.Value, depth int) {
 			r.value(x[i].Value, depth+1)
 		})
 	case signing.Variant:
-		r.write(shown(x.Constructor, maxShown) + " ")
+		r.write(word(x.Constructor) + " ")
 		r.value(x.Value, depth+1)
 	case signing.Optional:
 		if x.Value == nil {
@@ -98,18 +98,18 @@ func leaf(v signing.Value) string {
 	case signing.Text:
 		return quoted(string(x))
 	case signing.Party:
-		return shown(string(x), maxShown)
+		return word(string(x))
 	case signing.ContractID:
-		return shown(string(x), maxShown)
+		return word(string(x))
 	case signing.Timestamp:
 		return stamp(x.Time())
 	case signing.Enum:
-		return shown(x.Constructor, maxShown)
+		return word(x.Constructor)
 	case signing.Unit:
 		return "()"
 	case nil:
 		return "nothing"
 	default: // numbers, dates and booleans
-		return shown(fmt.Sprint(x), maxShown)
+		return word(fmt.Sprint(x))
 	}
 }

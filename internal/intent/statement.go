@@ -2,7 +2,6 @@ package intent
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -63,20 +62,17 @@ func (d *describer) action(root *signing.Node) string {
 	case signing.Exercise:
 		return d.exercise(a)
 	case signing.Create:
-		return shown(parties(a.Signatories), maxActors) + " creates " + shown(name(a.Template), maxShown) + " " +
+		return parties(a.Signatories) + " creates " + name(a.Template) + " " +
 			rendered(a.Argument)
 	case signing.Fetch, signing.Rollback, signing.QueryByKey:
-		return "no action, but a " + shown(title(root), maxShown)
+		return "no action, but a " + title(root)
 	default:
 		return "an unknown action"
 	}
 }
 
-// maxActors is how much of a list of parties is shown: parties shows eight, of at most 255 bytes each.
-const maxActors = 8 * 260
-
 func (d *describer) exercise(x signing.Exercise) string {
-	who := shown(parties(x.ActingParties), maxActors)
+	who := parties(x.ActingParties)
 
 	if x.Choice == token.ChoiceTransfer && token.IsTransferFactory(x.Interface) {
 		if t, err := readTransfer(x.Argument); err == nil {
@@ -91,11 +87,11 @@ func (d *describer) exercise(x signing.Exercise) string {
 	if verb, ok := verbs[x.Choice]; ok && token.IsTransferInstruction(x.Interface) {
 		if t, err := readTransfer(d.contracts[x.ContractID].Argument); err == nil {
 			return who + verb + " the offer " + brief(x.ContractID) + " of " + quantity(t) + " from " +
-				whole(t.Sender) + " to " + whole(t.Receiver) + memo(t)
+				word(string(t.Sender)) + " to " + word(string(t.Receiver)) + memo(t)
 		}
 	}
 
-	return who + " exercises " + shown(x.Choice, maxShown) + " on " + shown(name(x.Template), maxShown) + " " +
+	return who + " exercises " + word(x.Choice) + " on " + name(x.Template) + " " +
 		brief(x.ContractID) + " with " + rendered(x.Argument)
 }
 
@@ -105,12 +101,12 @@ func pays(t token.Transfer, kind Kind) string {
 	case Self:
 		return " transfers " + quantity(t) + " to itself"
 	case Offer:
-		return " offers " + quantity(t) + " of " + whole(t.Sender) + " to " + whole(t.Receiver) + " until " +
+		return " offers " + quantity(t) + " of " + word(string(t.Sender)) + " to " + word(string(t.Receiver)) + " until " +
 			stamp(t.ExecuteBefore)
 	case Direct:
-		return " pays " + quantity(t) + " of " + whole(t.Sender) + " to " + whole(t.Receiver) + " at once"
+		return " pays " + quantity(t) + " of " + word(string(t.Sender)) + " to " + word(string(t.Receiver)) + " at once"
 	default:
-		return " tries to pay " + quantity(t) + " of " + whole(t.Sender) + " to " + whole(t.Receiver)
+		return " tries to pay " + quantity(t) + " of " + word(string(t.Sender)) + " to " + word(string(t.Receiver))
 	}
 }
 
@@ -133,7 +129,7 @@ func kindOf(x signing.Exercise, t token.Transfer) Kind {
 }
 
 func quantity(t token.Transfer) string {
-	return t.Amount.String() + " " + shown(t.Instrument.ID, maxShown) + " of " + whole(t.Instrument.Admin)
+	return t.Amount.String() + " " + word(t.Instrument.ID) + " of " + word(string(t.Instrument.Admin))
 }
 
 func memo(t token.Transfer) string {
@@ -143,22 +139,6 @@ func memo(t token.Transfer) string {
 	}
 
 	return ", memo " + quoted(*text)
-}
-
-// quoted is a stranger's text in quotes, escaped and bounded.
-func quoted(text string) string {
-	if out := shown(text, maxShown); !strings.HasPrefix(out, `"`) {
-		return `"` + out + `"`
-	} else {
-		return out
-	}
-}
-
-// whole is a party as it is: what a person compares must not be cut.
-func whole(p ident.Party) string {
-	const most = 255
-
-	return shown(string(p), most)
 }
 
 // effects tells of every contract that is archived or made. What is below a rollback has no effect.
@@ -219,7 +199,7 @@ func (d *describer) effect(n *signing.Node, spent map[ident.ContractID]bool) str
 			return "archives " + brief(a.ContractID) + " (" + worth(create) + ")"
 		}
 
-		return "archives " + brief(a.ContractID) + " (" + shown(name(a.Template), maxShown) + ", content unknown)"
+		return "archives " + brief(a.ContractID) + " (" + name(a.Template) + ", content unknown)"
 	case signing.Fetch, signing.Rollback, signing.QueryByKey:
 		return ""
 	default:
@@ -233,28 +213,25 @@ func worth(create signing.Create) string {
 
 	switch {
 	case err != nil:
-		return shown(name(create.Template), maxShown) + ", not readable"
+		return name(create.Template) + ", not readable"
 	case h == nil:
-		return shown(name(create.Template), maxShown) + ", signed by " + shown(parties(create.Signatories), maxActors)
+		return name(create.Template) + ", signed by " + parties(create.Signatories)
 	}
-
-	text := h.amount.String() + " " + shown(h.instrument.ID, maxShown) + " of " + whole(h.instrument.Admin) +
-		", owned by " + whole(h.owner)
 
 	switch {
 	case h.lock == nil:
-		return text
+		return h.about()
 	case h.lock.expires != nil:
-		return text + ", locked until " + stamp(h.lock.expires.Time())
+		return h.about() + ", locked until " + stamp(h.lock.expires.Time())
 	default:
-		return text + ", locked"
+		return h.about() + ", locked"
 	}
 }
 
 func terms(m signing.Metadata) []string {
 	out := []string{
-		"acts as " + shown(parties(m.ActAs), maxActors), "command " + shown(m.CommandID, maxShown),
-		"on " + shown(string(m.SynchronizerID), maxShown), "prepared at " + stamp(m.PreparationTime.Time()),
+		"acts as " + parties(m.ActAs), "command " + word(m.CommandID),
+		"on " + word(string(m.SynchronizerID)), "prepared at " + stamp(m.PreparationTime.Time()),
 	}
 
 	for _, bound := range []struct {
@@ -269,5 +246,5 @@ func terms(m signing.Metadata) []string {
 		}
 	}
 
-	return slices.Clip(out)
+	return out
 }

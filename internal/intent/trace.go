@@ -45,9 +45,9 @@ func (x *contract) about() string {
 	case x.holding == nil:
 		return name(x.Template) + " signed by " + parties(x.Signatories)
 	case x.holding.lock != nil:
-		return "locked " + x.holding.amount.Short() + " " + x.holding.instrument.ID + " of " + string(x.holding.owner)
+		return "locked " + x.holding.about()
 	default:
-		return x.holding.amount.Short() + " " + x.holding.instrument.ID + " of " + string(x.holding.owner)
+		return x.holding.about()
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *checker) exercise(n *signing.Node, x signing.Exercise, at site) {
 	if us := c.request.Party; !at.root && slices.Contains(x.ActingParties, us) {
 		registry := c.request.Action.registry()
 		c.expect(slices.Contains(x.Signatories, registry) || slices.Contains(x.Signatories, us), where+".contract",
-			"a contract of "+string(registry), x.Choice+" on a contract of "+parties(x.Signatories))
+			"a contract of "+string(registry), word(x.Choice)+" on a contract of "+parties(x.Signatories))
 	}
 
 	if x.Consuming && on != nil {
