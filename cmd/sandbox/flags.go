@@ -82,6 +82,8 @@ func (o *options) check(rest []string) error {
 		return fmt.Errorf("%w: unexpected %q", errUsage, rest[0])
 	case !o.jwt.complete() || o.jwt.file != "" && o.tokenFile != "":
 		return fmt.Errorf("%w: flags for JWTs need -jwt-hs256-file, and no -token-file", errUsage)
+	case o.fill.Holdings < 0 || o.fill.Parties < 0 || o.fill.Holdings > 0 && o.replay != "":
+		return fmt.Errorf("%w: -holdings and -holders need a live network, and are not negative", errUsage)
 	case o.traffic < 0 || o.traffic > maxRate:
 		return fmt.Errorf("%w: -traffic %d: want 0 to %d", errUsage, o.traffic, maxRate)
 	case o.traffic > 0 && (o.treasury == "" || o.replay != ""):

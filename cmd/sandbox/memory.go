@@ -11,12 +11,14 @@ const (
 	garbagePercent = 400
 	memoryLimit    = 1_800_000_000 // bytes
 
-	defaultPercent = 100 // Go's own
+	// Go's own.
+	defaultPercent = 100
+	noLimit        = math.MaxInt64
 )
 
 // saveMemory sets the collector up, unless GOGC or GOMEMLIMIT already do.
 func saveMemory() {
-	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	if debug.SetMemoryLimit(-1) != noLimit {
 		return
 	}
 
