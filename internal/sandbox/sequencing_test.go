@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -84,6 +85,51 @@ func TestNotSequencedIsToldByTheClock(t *testing.T) {
 	n.fails(fault.Rule{Kind: fault.NotSequenced, Times: 1})
 	require.Equal(t, "NOT_SEQUENCED_TIMEOUT", n.code(http.StatusConflict, executeAndWait, alice.executeRequest(p)))
 	require.Empty(t, n.Transfers())
+}
+
+// TestCheckpointsComeAfterWhatTheirTimeBringsAbout is about a client that goes on where the last checkpoint was: nothing
+// that it was not told may lie before.
+func TestCheckpointsComeAfterWhatTheirTimeBringsAbout(t *testing.T) {
+	t.Parallel()
+
+	n, alice, bob := payers(t, sandbox.Config{CheckpointInterval: time.Millisecond})
+	request := alice.executeRequest(alice.pays(bob, "10"))
+	latest := n.clock.Now().Add(minute)
+
+	n.fails(fault.Rule{Kind: fault.NotSequenced, Times: 1})
+	n.must(http.MethodPost, executeOnly, request, nil)
+
+	s := n.stream("/v2/commands/completions", map[string]any{
+		"userId": "ledger-api-user", "parties": []any{alice.party}, "beginExclusive": n.LedgerEnd(),
+	})
+
+	for seen := 0; ; seen++ {
+		raw, err := s.raw()
+		require.NoError(t, err)
+
+		var item struct {
+			Response struct {
+				Checkpoint *struct {
+					Value checkpoint `json:"value"`
+				} `json:"OffsetCheckpoint"`
+			} `json:"completionResponse"`
+		}
+
+		require.NoError(t, json.Unmarshal(raw, &item))
+
+		if item.Response.Checkpoint == nil {
+			require.Contains(t, string(raw), "NOT_SEQUENCED_TIMEOUT")
+			require.Positive(t, seen)
+
+			return
+		}
+
+		require.False(t, item.Response.Checkpoint.Value.Times[0].RecordTime.After(latest), "its time is over, untold")
+
+		if seen == 0 {
+			n.clock.Advance(2 * minute)
+		}
+	}
 }
 
 func TestDuplicateSubmissionCommitsOnce(t *testing.T) {

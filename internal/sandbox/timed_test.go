@@ -192,6 +192,20 @@ func TestUpgradePause(t *testing.T) {
 	require.Equal(t, []string{"NOT_SEQUENCED_TIMEOUT"}, n.rejections(bob))
 }
 
+// TestUpgradeLosesWhatIsOnItsWay is about a submission whose turn comes while nobody sequences.
+func TestUpgradeLosesWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+
+	n, alice, bob := payers(t, sandbox.Config{Latency: 300 * time.Millisecond})
+	request := alice.executeRequest(alice.pays(bob, "10"))
+
+	n.must(http.MethodPost, executeOnly, request, nil)
+	n.fails(once(fault.UpgradePause, time.Hour))
+	require.Eventually(t, func() bool { return sandbox.Lost(n.Sandbox) == 1 }, waitAtMost, time.Millisecond)
+	require.Empty(t, n.Transfers())
+	require.Equal(t, "0", n.total(bob.party, n.Amulet()))
+}
+
 // rejections are the codes of the party's submissions that were rejected, in order.
 func (n *network) rejections(e *external) []string {
 	n.t.Helper()
