@@ -82,6 +82,10 @@ func (a Answer) money(c *checker, spent []*contract, behind map[ident.ContractID
 		c.expect(behind[x.ContractID] && x.holding.owner == a.Transfer.Sender &&
 			x.holding.instrument == a.Transfer.Instrument && x.holding.lock != nil,
 			x.place(), "the money behind the offer", x.about())
+
+		if x.holding.lock != nil {
+			c.locks(x, []*contract{x}, a.Transfer)
+		}
 	}
 
 	c.expect(len(spent) <= 1, "spent", "one holding at most", joined(idsOf(spent)))
@@ -145,11 +149,15 @@ func (a Answer) accepted(c *checker, e effects, out outcome) {
 // goesOn demands that the next instruction of a chain is the same transfer. It may carry our agreement, which is to
 // receive.
 func (a Answer) goesOn(c *checker, x offer) {
+	before := c.contracts[a.Instruction]
+
 	c.sameTransfer(x.place()+".transfer", a.Transfer, x.transfer)
-	c.binds(x.contract, c.contracts[a.Instruction], a.Transfer.Receiver)
+	c.equal(x.place()+".package_name", before.PackageName, x.PackageName)
+	c.expect(x.Template.Is(before.Template), x.place()+".template_id", name(before.Template), name(x.Template))
+	c.binds(x.contract, before, a.Transfer)
 
 	behind := map[ident.ContractID]bool{}
-	cids(c.contracts[a.Instruction].Argument, behind)
+	cids(before.Argument, behind)
 
 	for _, id := range x.transfer.Inputs {
 		made, known := c.contracts[id]
@@ -172,7 +180,7 @@ func (a Answer) ended(c *checker, e effects, out outcome) {
 
 	spent := c.sum(e.spent)
 	c.expect(len(e.spent) == 0 || spent.Cmp(a.Transfer.Amount) >= 0, "spent", a.Transfer.Amount.String(), spent.String())
-	c.balanced("returned", spent, c.sum(back), a.MaxFee)
+	c.balanced("returned", spent, c.sum(back), amount.Zero())
 	c.sameContracts("root.result.senderChangeCids", idsOf(back), out.change)
 }
 

@@ -67,6 +67,9 @@ func readHolding(create signing.Create) (*holding, error) {
 	return h, nil
 }
 
+// coin reports whether a template is one of the two that Canton Coin has, locked and free.
+func coin(template ident.Name) bool { return template.Module == moduleAmulet }
+
 // amulet is a Canton Coin.
 func (r *reader) amulet(v signing.Value) *holding {
 	r.only(v, []string{"dso", "owner", "amount"})
@@ -129,8 +132,8 @@ func (r *reader) utility(v signing.Value) *holding {
 	return h
 }
 
-// plain is a template whose fields are those of the standard's view: the owner, the amount, the instrument (or its
-// admin and id), and the lock.
+// plain is a template whose fields are those of the standard's view as they are, or begin with the instrument's admin
+// and id instead of the instrument.
 func (r *reader) plain(v signing.Value) *holding {
 	h := &holding{owner: r.party(v, "owner"), amount: r.amount(v, "amount")}
 
@@ -139,7 +142,7 @@ func (r *reader) plain(v signing.Value) *holding {
 			r.only(v, []string{"owner", "instrumentId", "amount"}, "lock", "meta")
 			h.instrument = r.instrument(instrument)
 		} else {
-			r.only(v, []string{"owner", "admin", "id", "amount"}, "lock", "meta")
+			r.only(v, []string{"admin", "id", "owner", "amount"}, "lock", "meta")
 			h.instrument = ident.Instrument{Admin: r.party(v, "admin"), ID: r.text(v, "id")}
 		}
 	}

@@ -230,7 +230,7 @@ func extraArgs(context any) map[string]any {
 // maxFee is more than the recorded generation burns of what the tests pay.
 func (n *network) maxFee(instrument ident.Instrument, shape sandbox.AmuletShape) amount.Amount {
 	if shape == sandbox.ShapeRecorded && instrument == n.Amulet() {
-		return amounttest.Of("60")
+		return amounttest.Of("40")
 	}
 
 	return amount.Zero()

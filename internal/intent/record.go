@@ -34,8 +34,8 @@ func at[T signing.Value](r *reader, v signing.Value, labels ...string) T {
 	return found
 }
 
-// only demands that a record has these fields and no other: a field that we do not know could mean anything. Fields
-// after the bar may be missing, as a node leaves out optional ones.
+// only demands that a record has these fields in their order, then perhaps some of those that may follow, and no other:
+// a field that we do not know could mean anything. A node leaves out optional fields at the end that hold nothing.
 func (r *reader) only(v signing.Value, must []string, may ...string) {
 	record, ok := v.(signing.Record)
 	if !ok {
@@ -44,16 +44,23 @@ func (r *reader) only(v signing.Value, must []string, may ...string) {
 		return
 	}
 
-	for _, label := range must {
-		if _, there := record.Get(label); !there {
-			r.fail("field %s is missing", label)
+	for i, label := range must {
+		if i >= len(record.Fields) || record.Fields[i].Label != label {
+			r.fail("no field %s in its place", label)
+
+			return
 		}
 	}
 
-	for _, f := range record.Fields {
-		if !slices.Contains(must, f.Label) && !slices.Contains(may, f.Label) {
+	for _, f := range record.Fields[len(must):] {
+		at := slices.Index(may, f.Label)
+		if at < 0 {
 			r.fail("unknown field %s", shown(f.Label, maxShown))
+
+			return
 		}
+
+		may = may[at+1:]
 	}
 }
 

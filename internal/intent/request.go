@@ -71,7 +71,8 @@ type Answer struct {
 	Instruction ident.ContractID
 	// Transfer is what the instruction's view shows, its rewritten inputs included.
 	Transfer token.Transfer
-	// MaxFee is how much of the locked money may be burned.
+	// MaxFee is how much of the sender's money may be burned when we accept. What is rejected or withdrawn comes back
+	// whole.
 	MaxFee amount.Amount
 	Meta   token.Metadata
 }

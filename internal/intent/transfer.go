@@ -235,22 +235,48 @@ func (t Transfer) instruction(c *checker, x offer, held *contract) {
 		c.sameContracts(x.place()+".transfer.inputHoldingCids", t.Transfer.Inputs, x.transfer.Inputs)
 	}
 
-	c.binds(x.contract, held, t.Transfer.Sender)
+	c.offerTemplate(x.contract, held)
+	c.binds(x.contract, held, t.Transfer)
 }
 
-// binds demands that an offer is signed by the registry and by nobody else than these parties, and seen by those who
-// see the money, the sender and the receiver.
-func (c *checker) binds(x, money *contract, signers ...ident.Party) {
-	c.expect(x.signedBy(c.request.Action.registry()), x.place()+".signatories",
-		string(c.request.Action.registry()), parties(x.Signatories))
+// offerTemplate demands the template of offers that goes with the money behind them: a contract of another one could do
+// anything with our signature. It is of the factory's package.
+func (c *checker) offerTemplate(x, money *contract) {
+	if root, ok := c.prepared.Transaction.RootExercise(); ok {
+		c.equal(x.place()+".package_name", root.PackageName, x.PackageName)
+	}
+
+	want := ident.Name{Module: money.Template.Module, Entity: x.Template.Entity}
+
+	switch money.Template.Module {
+	case moduleAmulet:
+		want = ident.Name{Module: "Splice.AmuletTransferInstruction", Entity: "AmuletTransferInstruction"}
+	case moduleUtility:
+		want = ident.Name{Module: "Utility.Registry.App.V0.Model.Transfer", Entity: "TransferOffer"}
+	}
+
+	c.expect(x.Template.Is(want), x.place()+".template_id", name(want), name(x.Template))
+}
+
+// binds demands that an offer is signed by the registry and the sender, and by nobody else than who signed the money or
+// receives it; and that it is seen by both sides, and otherwise by those who see the money.
+func (c *checker) binds(x, money *contract, t token.Transfer) {
+	for _, p := range []ident.Party{t.Instrument.Admin, t.Sender} {
+		c.expect(x.signedBy(p), x.place()+".signatories", string(p), parties(x.Signatories))
+	}
 
 	for _, p := range x.Signatories {
-		c.expect(slices.Contains(signers, p) || slices.Contains(money.Signatories, p), x.place()+".signatories",
-			parties(append(slices.Clone(money.Signatories), signers...)), string(p))
+		waiting := p == t.Receiver && p == c.request.Party
+		c.expect(waiting || slices.Contains(money.Signatories, p), x.place()+".signatories",
+			"of "+parties(money.Signatories), string(p))
+	}
+
+	for _, p := range []ident.Party{t.Sender, t.Receiver} {
+		c.expect(slices.Contains(x.Stakeholders, p), x.place()+".stakeholders", string(p), parties(x.Stakeholders))
 	}
 
 	for _, p := range x.Stakeholders {
 		c.expect(c.counterparty(p) || slices.Contains(money.Stakeholders, p), x.place()+".stakeholders",
-			parties(money.Stakeholders), string(p))
+			"of "+parties(money.Stakeholders), string(p))
 	}
 }
