@@ -23,8 +23,6 @@ type amuletState struct {
 	round         *contract   // the newest OpenMiningRound
 	configs       []*contract // all active ones, oldest first
 	rounds        []*contract
-	oldConfig     *contract // the one before the newest, for contexts that are out of date
-	oldRound      *contract
 	proposals     []*contract               // to the validator operator, waiting for its automation
 	featured      map[ident.Party]*contract // FeaturedAppRight by provider
 	nextConfig    time.Time

@@ -99,7 +99,6 @@ func (t *transaction) openRound() error {
 
 	c.anywhere = true
 	t.onCommit = append(t.onCommit, func(*update) {
-		t.s.amulet.oldRound = orDefault(t.s.amulet.round, c)
 		t.s.amulet.round, t.s.amulet.nextRound = c, e.opens.Add(roundEvery)
 		t.s.amulet.rounds = live(append(t.s.amulet.rounds, c))
 	})
@@ -124,7 +123,6 @@ func (t *transaction) openConfig() error {
 
 	c.anywhere = true
 	t.onCommit = append(t.onCommit, func(*update) {
-		t.s.amulet.oldConfig = orDefault(t.s.amulet.config, c)
 		t.s.amulet.config, t.s.amulet.nextConfig = c, e.opens.Add(configEvery)
 		t.s.amulet.configs = live(append(t.s.amulet.configs, c))
 	})

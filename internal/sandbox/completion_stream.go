@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
@@ -286,9 +288,8 @@ func (v *Validator) postCompletionByHash(w http.ResponseWriter, r *http.Request)
 	var accepted *completionJSON
 
 	v.mu.Lock()
-	for i := len(v.completions) - 1; i >= 0; i-- {
-		done := v.completions[i]
-		if done.hash == nil || string(done.hash[:]) != string(req.Hash) || !claims.ReadAs(done.actAs[0]) {
+	for _, done := range slices.Backward(v.completions) {
+		if done.hash == nil || !bytes.Equal(done.hash[:], req.Hash) || !claims.ReadAs(done.actAs[0]) {
 			continue
 		}
 
