@@ -105,21 +105,21 @@ func (s *Sandbox) startAmulet(dso string) error {
 }
 
 // factoryViews are the views of a contract that is a registry's transfer factory.
-func (s *Sandbox) factoryViews(admin ident.Party) map[ident.Name]any {
-	about := obj{"admin": admin, "meta": meta()}
+func (s *Sandbox) factoryViews(of ident.Party) map[ident.Name]any {
+	about := obj{"admin": of, "meta": meta()}
 	views := map[ident.Name]any{ifaceFactory(): about, ifaceAllocationFactory(): about}
-	maps.Copy(views, s.eventLogViews(admin))
+	maps.Copy(views, s.eventLogViews(of))
 
 	return views
 }
 
 // eventLogViews are the views of a contract on which an admin tells changes of holdings (token standard V2).
-func (s *Sandbox) eventLogViews(admin ident.Party) map[ident.Name]any {
+func (s *Sandbox) eventLogViews(of ident.Party) map[ident.Name]any {
 	if !s.cfg.EventsV2 {
 		return nil
 	}
 
-	return map[ident.Name]any{ifaceEventLog(): obj{"admin": admin, "meta": meta()}}
+	return map[ident.Name]any{ifaceEventLog(): obj{"admin": of, "meta": meta()}}
 }
 
 // amuletValue is the record Amulet, as an argument and inside LockedAmulet.

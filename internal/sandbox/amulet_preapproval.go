@@ -40,7 +40,7 @@ func (s *Sandbox) livePreapproval(receiver ident.Party, at time.Time) *contract 
 }
 
 // proposePreapproval is what the receiver submits; the provider then accepts it, the validator operator on its own.
-func (t *transaction) proposePreapproval(receiver, provider ident.Party) (*contract, error) {
+func (t *transaction) proposePreapproval(receiver, provider ident.Party) error {
 	c, err := t.create(creation{
 		template:    templateName(pkgWallet, modWalletApprove, "TransferPreapprovalProposal"),
 		packageName: pkgWallet,
@@ -52,7 +52,7 @@ func (t *transaction) proposePreapproval(receiver, provider ident.Party) (*contr
 		t.onCommit = append(t.onCommit, func(*update) { t.s.amulet.proposals = append(t.s.amulet.proposals, c) })
 	}
 
-	return c, err
+	return err
 }
 
 // automate does what the validator app does on its own: it accepts the proposals made to its operator. A receiver who

@@ -216,8 +216,8 @@ func (t *transaction) mergeAmulet(p *plan) (any, error) {
 	return completed(received, change, mergeMeta(p.transfer.Meta.Values, keyTxKind, kindMergeSplit)), nil
 }
 
-// openExpired looks at every input, as the choices of Canton Coin do before they spend any, and replaces inputs whose lock has run out by what their owner gets from opening the lock. It returns
-// what it replaced and by what.
+// openExpired looks at every input, as the choices of Canton Coin do before they spend any, and replaces those whose
+// lock has run out by what their owner gets from opening the lock. It returns what it replaced and by what.
 func (t *transaction) openExpired(p *plan) (locked, opened []*contract, err error) {
 	for i, c := range p.inputs {
 		t.fetch(c)

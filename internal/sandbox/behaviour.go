@@ -17,30 +17,42 @@ type birth func(t *transaction, argument json.RawMessage) error
 
 // behaviours are the choices that clients may exercise, by the interface or template that declares them.
 func behaviours() map[string]behaviour {
+	const (
+		onFactory     = modInstructionV1 + ":TransferFactory/TransferFactory_"
+		onInstruction = modInstructionV1 + ":TransferInstruction/TransferInstruction_"
+		onAllocations = modAllocationFactory + ":AllocationFactory/AllocationFactory_"
+		onAllocation  = modAllocation + ":Allocation/Allocation_"
+		onRequest     = modAllocationRequest + ":AllocationRequest/AllocationRequest_"
+		onRules       = modAmuletRules + ":AmuletRules/AmuletRules_"
+		onPreapproval = modAmuletRules + ":TransferPreapproval/TransferPreapproval_"
+		onProposal    = modWalletApprove + ":TransferPreapprovalProposal/TransferPreapprovalProposal_"
+		onSettlement  = modSettlement + ":SettlementRequest/SettlementRequest_"
+	)
+
 	return map[string]behaviour{
-		modInstructionV1 + ":TransferFactory/TransferFactory_Transfer":         (*transaction).chooseTransfer,
-		modInstructionV1 + ":TransferFactory/TransferFactory_PublicFetch":      publicFetch("TransferFactory_PublicFetch", ifaceFactory),
-		modInstructionV1 + ":TransferInstruction/TransferInstruction_Accept":   (*transaction).chooseAccept,
-		modInstructionV1 + ":TransferInstruction/TransferInstruction_Reject":   chooseEnd("Reject", TransferRejected),
-		modInstructionV1 + ":TransferInstruction/TransferInstruction_Withdraw": chooseEnd("Withdraw", TransferWithdrawn),
-		modInstructionV1 + ":TransferInstruction/TransferInstruction_Update":   (*transaction).chooseUpdate,
-		modAllocationFactory + ":AllocationFactory/AllocationFactory_Allocate": (*transaction).chooseAllocate,
-		modAllocationFactory + ":AllocationFactory/AllocationFactory_PublicFetch": publicFetch(
+		onFactory + "Transfer":     (*transaction).chooseTransfer,
+		onFactory + "PublicFetch":  publicFetch("TransferFactory_PublicFetch", ifaceFactory),
+		onInstruction + "Accept":   (*transaction).chooseAccept,
+		onInstruction + "Reject":   chooseEnd("Reject", TransferRejected),
+		onInstruction + "Withdraw": chooseEnd("Withdraw", TransferWithdrawn),
+		onInstruction + "Update":   (*transaction).chooseUpdate,
+		onAllocations + "Allocate": (*transaction).chooseAllocate,
+		onAllocations + "PublicFetch": publicFetch(
 			"AllocationFactory_PublicFetch", ifaceAllocationFactory),
-		modAllocation + ":Allocation/Allocation_ExecuteTransfer":                             (*transaction).chooseSettle,
-		modAllocation + ":Allocation/Allocation_Cancel":                                      chooseRelease("Cancel"),
-		modAllocation + ":Allocation/Allocation_Withdraw":                                    chooseRelease("Withdraw"),
-		modAllocationRequest + ":AllocationRequest/AllocationRequest_Reject":                 (*transaction).chooseRejectRequest,
-		modAllocationRequest + ":AllocationRequest/AllocationRequest_Withdraw":               (*transaction).chooseWithdrawRequest,
-		modAmuletRules + ":AmuletRules/AmuletRules_DevNet_Tap":                               (*transaction).chooseTap,
-		modAmuletRules + ":AmuletRules/AmuletRules_DevNet_FeatureApp":                        (*transaction).chooseFeature,
-		modAmuletRules + ":AmuletRules/AmuletRules_BuyMemberTraffic":                         (*transaction).chooseBuyTraffic,
-		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Cancel":                   (*transaction).chooseCancelPreapproval,
-		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Expire":                   (*transaction).expirePreapproval,
-		modAmuletRules + ":TransferPreapproval/TransferPreapproval_Renew":                    (*transaction).chooseRenewPreapproval,
-		modWalletApprove + ":TransferPreapprovalProposal/TransferPreapprovalProposal_Accept": (*transaction).chooseApprove,
-		modSettlement + ":SettlementRequest/SettlementRequest_Settle":                        (*transaction).chooseSettleAll,
-		modPing + ":Ping/Respond":                                                            (*transaction).choosePong,
+		onAllocation + "ExecuteTransfer": (*transaction).chooseSettle,
+		onAllocation + "Cancel":          chooseRelease("Cancel"),
+		onAllocation + "Withdraw":        chooseRelease("Withdraw"),
+		onRequest + "Reject":             (*transaction).chooseRejectRequest,
+		onRequest + "Withdraw":           (*transaction).chooseWithdrawRequest,
+		onRules + "DevNet_Tap":           (*transaction).chooseTap,
+		onRules + "DevNet_FeatureApp":    (*transaction).chooseFeature,
+		onRules + "BuyMemberTraffic":     (*transaction).chooseBuyTraffic,
+		onPreapproval + "Cancel":         (*transaction).chooseCancelPreapproval,
+		onPreapproval + "Expire":         (*transaction).expirePreapproval,
+		onPreapproval + "Renew":          (*transaction).chooseRenewPreapproval,
+		onProposal + "Accept":            (*transaction).chooseApprove,
+		onSettlement + "Settle":          (*transaction).chooseSettleAll,
+		modPing + ":Ping/Respond":        (*transaction).choosePong,
 	}
 }
 

@@ -259,9 +259,7 @@ func (t *transaction) bearProposal(argument json.RawMessage) error {
 		return fmt.Errorf("%w: expectedDso must be %s", ErrInvalid, t.s.amulet.dso)
 	}
 
-	_, err := t.proposePreapproval(args.Receiver, args.Provider)
-
-	return err
+	return t.proposePreapproval(args.Receiver, args.Provider)
 }
 
 // bearPing creates a Ping, the simplest contract there is (canton-builtin-admin-workflow-ping).

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -97,7 +98,7 @@ func (s *Sandbox) command(in commandJSON) (command, error) {
 
 		return command{entity: entity, contract: in.Exercise.Contract, choice: choice.Name, argument: argument}, err
 	case in.CreateAndExercise != nil, in.ExerciseByKey != nil:
-		return command{}, cantonerr.New(501, cantonerr.GRPCUnimplemented, cantonerr.CategoryUnsupported,
+		return command{}, cantonerr.New(http.StatusNotImplemented, cantonerr.GRPCUnimplemented, cantonerr.CategoryUnsupported,
 			"UNIMPLEMENTED", "The sandbox has no contract keys and creates and exercises in two commands")
 	default:
 		return command{}, cantonerr.Missing("command")
@@ -252,7 +253,8 @@ func rejection(err error) *cantonerr.Error {
 	case errors.Is(err, ErrUnknown), errors.Is(err, ErrInactive):
 		return cantonerr.NotFound("CONTRACT_NOT_FOUND", "Contract could not be found: %s", err)
 	case errors.Is(err, ErrReplay), errors.Is(err, ErrClosed), errors.Is(err, ErrFull):
-		return cantonerr.New(503, cantonerr.GRPCUnavailable, cantonerr.CategoryTransient, "SERVICE_NOT_RUNNING", err.Error())
+		return cantonerr.New(http.StatusServiceUnavailable, cantonerr.GRPCUnavailable, cantonerr.CategoryTransient,
+			"SERVICE_NOT_RUNNING", err.Error())
 	default:
 		return damlFailure(err)
 	}
@@ -269,6 +271,6 @@ func damlFailure(err error) *cantonerr.Error {
 		id = "splice.lfdecentralizedtrust.org/maximum-inputs-exceeded"
 	}
 
-	return cantonerr.State("DAML_FAILURE", "Interpretation error: Error: User failure: %s (error category 9): %s", id, err).
-		With("error_id", id)
+	return cantonerr.State("DAML_FAILURE",
+		"Interpretation error: Error: User failure: %s (error category 9): %s", id, err).With("error_id", id)
 }

@@ -263,16 +263,14 @@ func TestCompletionsThatCannotBeAsked(t *testing.T) {
 			outcome{http.StatusBadRequest, "MISSING_FIELD"},
 		},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // all of them ask one pruned node
-			n.refusedWith(completionsPath, c.request, c.want)
+		n.refusedWith(completionsPath, c.request, c.want)
 
-			var message completionItem
+		var message completionItem
 
-			raw, err := n.stream(completionsPath, c.request).raw()
-			require.NoError(t, err)
-			require.NoError(t, json.Unmarshal(raw, &message))
-			require.Equal(t, c.want.code, message.Code)
-		})
+		raw, err := n.stream(completionsPath, c.request).raw()
+		require.NoError(t, err, name)
+		require.NoError(t, json.Unmarshal(raw, &message), name)
+		require.Equal(t, c.want.code, message.Code, name)
 	}
 
 	require.Equal(t, list[2:], alice.completions(list[1].Offset), "what is left is as it was")

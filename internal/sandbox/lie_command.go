@@ -135,9 +135,7 @@ func (s *Sandbox) meetAccomplice() error {
 	}
 
 	_, err := s.act(s.accomplice, s.primary(), func(t *transaction) error {
-		_, err := t.proposePreapproval(s.accomplice, s.amulet.provider)
-
-		return err
+		return t.proposePreapproval(s.accomplice, s.amulet.provider)
 	})
 	if err != nil {
 		return err

@@ -74,9 +74,7 @@ func (t *transaction) giveAway(owner, accomplice ident.Party) error {
 
 	c := t.s.freeHolding(owner, func(c *contract) bool { return t.consumed[c] == nil && c.home == t.home })
 	if c == nil {
-		_, err := t.proposePreapproval(owner, accomplice)
-
-		return err
+		return t.proposePreapproval(owner, accomplice)
 	}
 
 	t.authority = union(c.signatories, []ident.Party{owner, accomplice})

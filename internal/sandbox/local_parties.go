@@ -88,7 +88,8 @@ func (v *Validator) allocateLocal(hint string, annotations map[string]string) (i
 	// A participant signs for its parties with its own key, whose fingerprint they share.
 	party := ident.Party(hint + "::" + namespaceOf(v.participant))
 	if _, exists := v.parties[party]; exists {
-		return "", cantonerr.Exists("PARTY_ALREADY_EXISTS", "Party already exists: party %s is already allocated on this node", party)
+		return "", cantonerr.Exists("PARTY_ALREADY_EXISTS",
+			"Party already exists: party %s is already allocated on this node", party)
 	}
 
 	if len(v.parties) >= v.cfg.MaxParties {
@@ -175,7 +176,8 @@ func masked(changes map[string]string, paths []string) (map[string]string, error
 			through = changes
 		case "party", "local_metadata.resource_version": // they say which party, and which state of it, is meant
 		default:
-			return nil, cantonerr.Invalid("INVALID_PARTY_DETAILS_UPDATE_REQUEST", "the update mask has the unknown path %.80q", path)
+			return nil, cantonerr.Invalid("INVALID_PARTY_DETAILS_UPDATE_REQUEST",
+				"the update mask has the unknown path %.80q", path)
 		}
 	}
 

@@ -143,15 +143,31 @@ func (v *Validator) allocateExternal(r *http.Request, raw []byte) (ident.Party, 
 		return "", unreadable(err)
 	}
 
+	if !v.cfg.Version.atLeast(V35) {
+		req.UserID = "" // an older node does not know it
+	}
+
 	claims := admin.ClaimsOf(r.Context())
-	forSelf := v.cfg.Version.atLeast(V35) && req.UserID != "" && req.UserID == claims.UserID()
+	forSelf := req.UserID != "" && req.UserID == claims.UserID()
 
 	if !claims.Admin() && !claims.ProviderAdmin(req.IdentityProviderID) && !forSelf {
 		return "", cantonerr.PermissionDenied()
 	}
 
-	if err := v.knowsSynchronizer(req.Synchronizer); err != nil {
+	onboarding, err := v.authorized(req)
+	if err != nil {
 		return "", err
+	}
+
+	return onboarding.Party, v.forUser(req.UserID, onboarding.Party, func() error {
+		return v.onboard(onboarding, req.Signed())
+	})
+}
+
+// authorized is the onboarding that a request asks for, if it is authorized and concerns this node.
+func (v *Validator) authorized(req topology.AllocateRequest) (topology.Onboarding, error) {
+	if err := v.knowsSynchronizer(req.Synchronizer); err != nil {
+		return topology.Onboarding{}, err
 	}
 
 	read := req.Verify
@@ -161,31 +177,33 @@ func (v *Validator) allocateExternal(r *http.Request, raw []byte) (ident.Party, 
 
 	onboarding, err := read()
 	if err != nil {
-		return "", cantonerr.Argument("%s", err)
+		return topology.Onboarding{}, cantonerr.Argument("%s", err)
 	}
 
 	if _, hosted := onboarding.Permission(ident.ParticipantID(v.participant)); !hosted {
-		return "", cantonerr.Argument("The participant %s does not host %s", v.participant, onboarding.Party)
+		return topology.Onboarding{}, cantonerr.Argument("The participant %s does not host %s",
+			v.participant, onboarding.Party)
 	}
 
-	forUser := req.UserID != "" && v.cfg.Version.atLeast(V35)
-	if forUser { // who must be there before anything is done for it
-		if err := v.admin.Grant(req.UserID); err != nil {
-			return "", err //nolint:wrapcheck // an answer of the node
-		}
+	return onboarding, nil
+}
+
+// forUser allocates a party for a user, who must be there before anything is done for it; for nobody when userID is
+// empty.
+func (v *Validator) forUser(userID string, party ident.Party, allocate func() error) error {
+	if userID == "" {
+		return allocate()
 	}
 
-	if err := v.onboard(onboarding, req.Signed()); err != nil {
-		return "", err
+	if err := v.admin.Grant(userID); err != nil {
+		return err
 	}
 
-	if forUser {
-		if err := v.admin.Grant(req.UserID, admin.Right{Kind: admin.CanActAs, Party: onboarding.Party}); err != nil {
-			return "", err //nolint:wrapcheck // an answer of the node
-		}
+	if err := allocate(); err != nil {
+		return err
 	}
 
-	return onboarding.Party, nil
+	return v.admin.Grant(userID, admin.Right{Kind: admin.CanActAs, Party: party})
 }
 
 // onboard hosts an external party on this node. A party of several nodes comes to life when every one of them, the

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ func (x scanView) locked(f func()) {
 	defer x.v.mu.Unlock()
 
 	if err := x.v.ready(); err != nil && !errors.Is(err, ErrReplay) && !errors.Is(err, ErrClosed) {
-		x.v.cfg.Logger.Error("bring the ledger up to date", "error", err)
+		x.v.cfg.Logger.Error("bring the ledger up to date", slog.Any("error", err))
 	}
 
 	f()

@@ -24,7 +24,9 @@ type signers struct {
 	signed  []map[string]any // executions that were sent, to be sent again
 }
 
-func (c *signers) anyone(label string) *external { return rapid.SampledFrom(c.members).Draw(c.rt, label) }
+func (c *signers) anyone(label string) *external {
+	return rapid.SampledFrom(c.members).Draw(c.rt, label)
+}
 
 func (c *signers) value() string {
 	return fmt.Sprintf("%d.%s", rapid.IntRange(0, 90).Draw(c.rt, "units"),

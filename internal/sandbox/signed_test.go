@@ -297,7 +297,7 @@ func (e *external) transfer(to ident.Party, instrument ident.Instrument, value, 
 }
 
 // onOffer exercises a choice of an instruction with the registry's context.
-func (e *external) onOffer(instrument ident.Instrument, id ident.ContractID, choice string) ident.UpdateID {
+func (e *external) onOffer(instrument ident.Instrument, id ident.ContractID, choice string) {
 	e.n.t.Helper()
 
 	var context registryContext
@@ -305,7 +305,7 @@ func (e *external) onOffer(instrument ident.Instrument, id ident.ContractID, cho
 	e.n.must(http.MethodPost, e.n.registry(instrument.Admin)+"/transfer-instruction/v1/"+string(id)+
 		"/choice-contexts/"+lower(choice), map[string]any{}, &context)
 
-	return e.submit(exerciseCommand(instructionV1, id, "TransferInstruction_"+choice, map[string]any{
+	e.submit(exerciseCommand(instructionV1, id, "TransferInstruction_"+choice, map[string]any{
 		"extraArgs": map[string]any{"context": context.Data, "meta": map[string]any{"values": map[string]any{}}},
 	}), context.Disclosed)
 }

@@ -18,9 +18,7 @@ func (s *Sandbox) Preapprove(receiver ident.Party) (Receipt, error) {
 			return fmt.Errorf("preapprove %s: it has a preapproval: %w", receiver, ErrConflict)
 		}
 
-		_, err := t.proposePreapproval(receiver, s.amulet.provider)
-
-		return err
+		return t.proposePreapproval(receiver, s.amulet.provider)
 	})
 	if err != nil {
 		return Receipt{}, err
