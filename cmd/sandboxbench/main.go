@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -26,7 +27,7 @@ const (
 	defaultStarts   = 11
 	defaultHoldings = 1_000_000
 	defaultParties  = 8
-	defaultEach     = 5_000 // holdings
+	defaultEach     = 8_000 // holdings
 	defaultLength   = 10    // seconds
 	startTimeout    = 10 * time.Minute
 )
@@ -136,15 +137,11 @@ func (b *bench) throughput(ctx context.Context) error {
 		}
 
 		r, err := b.rateOf(ctx, n, way.external, way.each, way.act)
-		if err != nil {
+		if err = errors.Join(err, n.stop()); err != nil {
 			return fmt.Errorf("%s: %w", way.title, err)
 		}
 
 		fmt.Printf("%-45s %s\n", way.title, r)
-
-		if err := n.stop(); err != nil {
-			return err
-		}
 	}
 
 	return nil
