@@ -236,6 +236,9 @@ func (t *transaction) run(c command) error {
 	return behave(t, on, c.argument)
 }
 
+// errElsewhere is a contract that is on another synchronizer than the transaction.
+var errElsewhere = fmt.Errorf("all contracts must be on one synchronizer: %w", ErrConflict)
+
 // errWrongType is a choice on a contract of another template.
 var errWrongType = errors.New("wrongly typed contract")
 
@@ -248,6 +251,8 @@ func rejection(err error) *cantonerr.Error {
 	switch {
 	case errors.Is(err, errWrongType):
 		return cantonerr.State("WRONGLY_TYPED_CONTRACT", "%s", err)
+	case errors.Is(err, errElsewhere):
+		return cantonerr.State("NO_SYNCHRONIZER_FOR_SUBMISSION", "No valid synchronizer for submission found: %s", err)
 	case errors.Is(err, ErrUnauthorized):
 		return cantonerr.Invalid("DAML_AUTHORIZATION_ERROR", "Interpretation error: Error: %s", err)
 	case errors.Is(err, ErrUnknown), errors.Is(err, ErrInactive):

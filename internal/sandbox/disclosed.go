@@ -1,11 +1,42 @@
 package sandbox
 
 import (
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
+
+// attempt interprets commands on the synchronizer that the client asks for. If it asks for none, that is the first on
+// which all that they use is.
+func (v *Validator) attempt(head *submissionHead, at time.Time, commands ...command) (*transaction, error) {
+	home, reach, err := v.place(head, commands[0])
+	if err != nil {
+		return nil, err
+	}
+
+	homes := []*synchronizer{home}
+	if head.Synchronizer == "" {
+		homes = append(homes, v.synchronizers...)
+	}
+
+	for _, home := range homes {
+		t := v.beginAt(home, at, v.newSeed(), head.ActAs)
+		t.reach = reach
+
+		if err = t.interpret(commands...); err == nil {
+			return t, nil
+		}
+
+		if !errors.Is(err, errElsewhere) {
+			break
+		}
+	}
+
+	return nil, err
+}
 
 // place decides on which synchronizer a command runs, and what it may use.
 func (v *Validator) place(head *submissionHead, cmd command) (*synchronizer, reach, error) {

@@ -252,7 +252,7 @@ func (v *Validator) spentInput(m signing.Metadata) *contract {
 // refuseLate is the end of a transaction that could be prepared and can no longer be executed: most often because what
 // it would spend is spent. The network says so in its verdict, not the node at once.
 func (v *Validator) refuseLate(sub *submission, p signing.Prepared, reason error) error {
-	if !errors.Is(reason, ErrInactive) {
+	if !errors.Is(reason, ErrInactive) && !errors.Is(reason, errElsewhere) {
 		return rejection(reason)
 	}
 

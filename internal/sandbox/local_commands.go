@@ -135,11 +135,6 @@ func (v *Validator) build(sub *submission, req *commandsRequest, commands []comm
 		}
 	}
 
-	home, reach, err := v.place(&req.submissionHead, commands[0])
-	if err != nil {
-		return err
-	}
-
 	asked := &minLedgerTime{}
 
 	switch {
@@ -149,16 +144,15 @@ func (v *Validator) build(sub *submission, req *commandsRequest, commands []comm
 		asked.Time.Relative = &wrapped[durationJSON]{*req.MinRelative}
 	}
 
+	var err error
 	if sub.at, err = v.preparationTime(asked); err != nil {
 		return err
 	}
 
-	t := v.beginAt(home, sub.at, v.newSeed(), req.ActAs)
-	t.reach = reach
+	sub.latest = sub.at.Add(ledgerTimeTolerance)
+	sub.tx, err = v.attempt(&req.submissionHead, sub.at, commands...)
 
-	sub.tx, sub.latest = t, sub.at.Add(ledgerTimeTolerance)
-
-	return t.interpret(commands...)
+	return err
 }
 
 func (v *Validator) postSubmitAndWait(w http.ResponseWriter, r *http.Request) {

@@ -221,11 +221,6 @@ func (v *Validator) interpret(
 		return signing.Prepared{}, 0, err
 	}
 
-	home, reach, err := v.place(&req.submissionHead, cmd)
-	if err != nil {
-		return signing.Prepared{}, 0, err
-	}
-
 	for _, party := range req.ActAs {
 		if state, ok := v.parties[party]; !ok || len(state.keys.Keys) == 0 {
 			return signing.Prepared{}, 0, cantonerr.NotFound("UNKNOWN_SUBMITTERS",
@@ -233,10 +228,8 @@ func (v *Validator) interpret(
 		}
 	}
 
-	t := v.beginAt(home, at, v.newSeed(), req.ActAs)
-	t.reach = reach
-
-	if err := t.interpret(cmd); err != nil {
+	t, err := v.attempt(&req.submissionHead, at, cmd)
+	if err != nil {
 		return signing.Prepared{}, 0, err
 	}
 
@@ -247,7 +240,7 @@ func (v *Validator) interpret(
 	}
 
 	meta := signing.Metadata{
-		ActAs: t.submitters, CommandID: req.CommandID, SynchronizerID: home.physical(v.cfg.Version),
+		ActAs: t.submitters, CommandID: req.CommandID, SynchronizerID: t.home.physical(v.cfg.Version),
 		TransactionUUID: v.newUUID(), PreparationTime: signing.TimestampOf(at),
 	}
 

@@ -145,7 +145,7 @@ func (t *transaction) use(c *contract, n *node) error {
 	}
 
 	if c.home != t.home && !c.anywhere {
-		return fmt.Errorf("contract %s is on synchronizer %s, not %s: %w", c.id, c.home.id, t.home.id, ErrConflict)
+		return fmt.Errorf("contract %s is on synchronizer %s, not %s: %w", c.id, c.home.id, t.home.id, errElsewhere)
 	}
 
 	if n.consuming {
