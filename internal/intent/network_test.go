@@ -154,6 +154,7 @@ type job struct {
 	scheme   string
 	prepared signing.Prepared
 	want     intent.Request
+	request  map[string]any // to the node
 }
 
 func (j job) check() error { return intent.Check(j.prepared, j.want) }
@@ -173,23 +174,47 @@ func (w *wallet) prepare(command any, disclosed []any, action intent.Action) job
 		disclosed = []any{}
 	}
 
+	j := job{want: want, request: map[string]any{
+		"userId": "ledger-api-user", "commandId": want.CommandID, "actAs": []any{w.party}, "readAs": []any{},
+		"commands": []any{command}, "disclosedContracts": disclosed, "synchronizerId": "",
+		"packageIdSelectionPreference": []any{}, "verboseHashing": false, "maxRecordTime": want.MaxRecordTime,
+		"hashingSchemeVersion": "HASHING_SCHEME_VERSION_V3",
+	}}
+
+	return w.n.prepareAgain(j)
+}
+
+// prepareAgain asks the node once more for the same.
+func (n *network) prepareAgain(j job) job {
+	n.t.Helper()
+
 	var answer struct {
 		Transaction []byte `json:"preparedTransaction"`
 		Hash        []byte `json:"preparedTransactionHash"`
 		Scheme      string `json:"hashingSchemeVersion"`
 	}
 
-	w.n.call(http.MethodPost, preparePath, map[string]any{
-		"userId": "ledger-api-user", "commandId": want.CommandID, "actAs": []any{w.party}, "readAs": []any{},
-		"commands": []any{command}, "disclosedContracts": disclosed, "synchronizerId": "",
-		"packageIdSelectionPreference": []any{}, "verboseHashing": false, "maxRecordTime": want.MaxRecordTime,
-		"hashingSchemeVersion": "HASHING_SCHEME_VERSION_V3",
-	}, &answer)
+	n.call(http.MethodPost, preparePath, j.request, &answer)
 
 	decoded, err := signing.Decode(answer.Transaction)
-	require.NoError(w.n.t, err)
+	require.NoError(n.t, err)
 
-	return job{raw: answer.Transaction, hash: answer.Hash, scheme: answer.Scheme, prepared: decoded, want: want}
+	j.raw, j.hash, j.scheme, j.prepared = answer.Transaction, answer.Hash, answer.Scheme, decoded
+
+	return j
+}
+
+// hashed reports whether the node's hash is the transaction's.
+func (j job) hashed(t *testing.T) bool {
+	t.Helper()
+
+	scheme, err := signing.ParseScheme(j.scheme)
+	require.NoError(t, err)
+
+	hash, err := j.prepared.Hash(scheme)
+	require.NoError(t, err)
+
+	return string(hash[:]) == string(j.hash)
 }
 
 // execute signs the job and has it executed.

@@ -71,12 +71,12 @@ func (p parts) node(n *signing.Node, path string, us ident.Party, root bool) {
 }
 
 func classOf(create signing.Create, us ident.Party) string {
-	argument, _ := create.Argument.(signing.Record)
+	_, noOffer := signing.At[signing.Timestamp](create.Argument, "transfer", "executeBefore")
 
-	switch _, offer := argument.Get("transfer"); {
+	switch {
 	case strings.HasSuffix(create.Template.Entity, "Amulet"), strings.HasSuffix(create.Template.Entity, "Holding"):
 		return classMoney
-	case offer:
+	case noOffer == nil:
 		return classOffer
 	case slices.Contains(create.Signatories, us):
 		return classOurs
@@ -209,8 +209,11 @@ func readAgain(j job) (signing.Prepared, bool) {
 // money is what holdings a transaction archives and makes, in no order. The end of a lock counts for what is made.
 func money(p signing.Prepared) []string {
 	known := map[ident.ContractID]signing.Create{}
-	for _, input := range p.Metadata.InputContracts {
-		known[input.Create.ContractID] = input.Create
+	input := map[ident.ContractID]string{}
+
+	for _, x := range p.Metadata.InputContracts {
+		known[x.Create.ContractID] = x.Create
+		input[x.Create.ContractID] = string(x.Create.ContractID)
 	}
 
 	var out []string
@@ -224,7 +227,7 @@ func money(p signing.Prepared) []string {
 
 	for _, x := range p.Transaction.Consumed() {
 		if create := known[x.ContractID]; classOf(create, "") == classMoney {
-			out = append(out, "archived "+string(x.ContractID)+" "+strings.TrimRight(worth(create), "0123456789"))
+			out = append(out, "archived "+input[x.ContractID]+" "+strings.TrimRight(worth(create), "0123456789"))
 		}
 	}
 

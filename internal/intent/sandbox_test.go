@@ -10,7 +10,6 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intent"
 	"github.com/canton-exchange/suite/internal/sandbox"
-	"github.com/canton-exchange/suite/internal/signing"
 )
 
 // scene is one honest transaction of a network.
@@ -151,12 +150,7 @@ func TestHonestTransactionsAreAccepted(t *testing.T) {
 			require.NoError(t, j.check(), "%s", intent.Describe(j.prepared))
 			require.Contains(t, intent.Describe(j.prepared).String(), s.says)
 
-			scheme, err := signing.ParseScheme(j.scheme)
-			require.NoError(t, err)
-
-			hash, err := j.prepared.Hash(scheme)
-			require.NoError(t, err)
-			require.Equal(t, hash[:], j.hash)
+			require.True(t, j.hashed(t))
 
 			signer.execute(j)
 		})
