@@ -189,7 +189,11 @@ func TestWhatDoesNotFollowFromTheRootActionIsRefused(t *testing.T) {
 
 			refused := 0
 
-			for _, x := range tamperings(reflect.ValueOf(&decoded).Elem(), "", func() {}) {
+			for i, x := range tamperings(reflect.ValueOf(&decoded).Elem(), "", func() {}) {
+				if name != "offer" && name != "ping" && i%5 != 0 {
+					continue // one transaction in every part; of the others a sample
+				}
+
 				// A create is all that its argument says: another id makes another ping.
 				if harmless(x.path) || name == "ping" && x.path == ".Transaction.Roots[0].Action.Argument.Fields[0].Value" {
 					continue
