@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
 	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
@@ -67,4 +68,25 @@ func (v *Validator) mayRead(ctx context.Context, formats ...*format) error {
 	}
 
 	return nil
+}
+
+// administersParties lets in who administers the parties of the identity provider that is asked for.
+func (v *Validator) administersParties(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims := admin.ClaimsOf(r.Context())
+		if !claims.Admin() && !claims.ProviderAdmin(r.URL.Query().Get("identity-provider-id")) {
+			v.fail(w, r, cantonerr.PermissionDenied())
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}
+
+// mayOperate reports whether the sender of a request may do anything as a party, or administers the node.
+func mayOperate(ctx context.Context, party ident.Party) bool {
+	claims := admin.ClaimsOf(ctx)
+
+	return claims.Admin() || claims.ReadAs(party) || claims.ExecuteAs(party)
 }

@@ -238,6 +238,33 @@ func (g *guarded) freshParty() map[string]any {
 	return map[string]any{"partyIdHint": "local-" + g.command(), "identityProviderId": "", "synchronizerId": "", "userId": ""}
 }
 
+func TestPartiesAreTheAdministratorsToSee(t *testing.T) {
+	t.Parallel()
+
+	g := newGuarded(t)
+	alice := string(g.external.party)
+	synchronizers := "/v2/state/connected-synchronizers"
+
+	for path, may := range map[string][]string{
+		"/v2/parties":                     {"participant_admin"},
+		"/v2/parties/" + alice:            {"participant_admin"},
+		"/v2/parties/participant-id":      {"participant_admin", "alice-reads", "alice-executes", "bob-acts", "nobody"},
+		"/v2/state/ledger-end":            {"participant_admin", "alice-reads", "alice-executes", "bob-acts", "nobody"},
+		synchronizers:                     {"participant_admin", "alice-reads", "alice-executes", "bob-acts", "nobody"},
+		synchronizers + "?party=" + alice: {"participant_admin", "alice-reads", "alice-executes"},
+	} {
+		for _, user := range []string{"participant_admin", "alice-reads", "alice-executes", "bob-acts", "nobody"} {
+			want := http.StatusForbidden
+			if slices.Contains(may, user) {
+				want = http.StatusOK
+			}
+
+			status, _, raw := g.as(user).call(http.MethodGet, path, nil)
+			require.Equal(t, want, status, "%s as %s: %s", path, user, raw)
+		}
+	}
+}
+
 // allowed reports whether a user is answered; the only other answer is 403.
 func (g *guarded) allowed(user, path string, body map[string]any) bool {
 	g.t.Helper()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
+	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
 
 func (v *Validator) getLive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
@@ -64,6 +65,12 @@ func (v *Validator) getPruned(w http.ResponseWriter, r *http.Request) {
 func (v *Validator) getSynchronizers(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	party, asked := ident.Party(query.Get("party")), query.Get("party") != ""
+
+	if asked && !mayOperate(r.Context(), party) {
+		v.fail(w, r, cantonerr.PermissionDenied())
+
+		return
+	}
 
 	v.mu.Lock()
 	host := v.participantOf(query.Get("participantId"))

@@ -120,6 +120,7 @@ func (v *Validator) patchParty(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		Details struct {
 			Party    ident.Party `json:"party"`
+			Provider string      `json:"identityProviderId"`
 			Metadata struct {
 				Version     string            `json:"resourceVersion"`
 				Annotations map[string]string `json:"annotations"`
@@ -140,7 +141,8 @@ func (v *Validator) patchParty(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	if !admin.ClaimsOf(r.Context()).Admin() {
+	claims := admin.ClaimsOf(r.Context())
+	if !claims.Admin() && !claims.ProviderAdmin(req.Details.Provider) {
 		v.fail(w, r, cantonerr.PermissionDenied())
 
 		return
