@@ -26,7 +26,9 @@ func (a Answer) check(c *checker) {
 	}
 
 	r := &reader{}
-	if r.only(root.Argument, []string{"extraArgs"}); r.err != nil {
+	r.only(root.Argument, []string{"extraArgs"})
+
+	if r.err != nil {
 		c.differs("root.argument", "extraArgs", r.err.Error())
 	}
 

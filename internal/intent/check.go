@@ -66,7 +66,7 @@ func (c *checker) metadata() {
 
 // logical is the part of a synchronizer's id that stays the same through upgrades: name::fingerprint.
 func logical(id ident.SynchronizerID) string {
-	parts := strings.SplitN(string(id), "::", 3) //nolint:mnd // name, fingerprint, protocol version and serial
+	parts := strings.SplitN(string(id), "::", 3) // the rest is protocol version and serial
 	if len(parts) < 2 {
 		return string(id)
 	}
@@ -153,7 +153,7 @@ func roots(t signing.Transaction) string {
 }
 
 func title(n *signing.Node) string {
-	switch a := n.Action.(type) {
+	switch a := n.Action.(type) { //nolint:exhaustive // actions are values
 	case signing.Create:
 		return "create of " + name(a.Template)
 	case signing.Exercise:

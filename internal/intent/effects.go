@@ -135,7 +135,7 @@ func (c *checker) alike(e effects) {
 
 // counterparty reports whether a party is sender or receiver of what was asked for.
 func (c *checker) counterparty(p ident.Party) bool {
-	switch a := c.request.Action.(type) {
+	switch a := c.request.Action.(type) { //nolint:exhaustive // actions are values, and only these have two sides
 	case Transfer:
 		return p == a.Transfer.Sender || p == a.Transfer.Receiver
 	case Answer:
@@ -232,10 +232,10 @@ func (c *checker) outcome(result signing.Value) outcome {
 		out.pending = ident.ContractID(at[signing.ContractID](r, output.Value, "transferInstructionCid"))
 	case failed:
 		if _, unit := output.Value.(signing.Unit); !unit {
-			r.fail("a failure holds %T", output.Value)
+			r.failf("a failure holds %T", output.Value)
 		}
 	default:
-		r.fail("outcome %s", shown(out.tag, maxShown))
+		r.failf("outcome %s", shown(out.tag, maxShown))
 	}
 
 	if r.err != nil {

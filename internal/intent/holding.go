@@ -52,12 +52,12 @@ func readHolding(create signing.Create) (*holding, error) {
 		h = r.utility(create.Argument)
 	default:
 		if h = r.plain(create.Argument); r.err != nil {
-			return nil, nil //nolint:nilnil // any other template
+			return nil, nil //nolint:nilnil,nilerr // any other template is no holding
 		}
 	}
 
 	if r.err == nil && h.amount.Sign() <= 0 {
-		r.fail("amount %s is not positive", h.amount)
+		r.failf("amount %s is not positive", h.amount)
 	}
 
 	if r.err != nil {
@@ -109,7 +109,7 @@ func (r *reader) utility(v signing.Value) *holding {
 
 	admin := r.party(v, "registrar")
 	if source := r.party(instrument, "source"); source != admin {
-		r.fail("the instrument's source %s is not the registrar", shown(string(source), maxShown))
+		r.failf("the instrument's source %s is not the registrar", shown(string(source), maxShown))
 	}
 
 	h := &holding{

@@ -33,13 +33,13 @@ const (
 type network struct {
 	*sandbox.Sandbox
 
-	t        *testing.T
+	t        testing.TB
 	url      string
 	clock    *clock.Manual
 	commands int
 }
 
-func newNetwork(t *testing.T, cfg sandbox.Config) *network {
+func newNetwork(t testing.TB, cfg sandbox.Config) *network {
 	t.Helper()
 
 	n := &network{t: t, clock: clock.NewManual(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))}
@@ -205,7 +205,7 @@ func (n *network) prepareAgain(j job) job {
 }
 
 // hashed reports whether the node's hash is the transaction's.
-func (j job) hashed(t *testing.T) bool {
+func (j job) hashed(t testing.TB) bool {
 	t.Helper()
 
 	scheme, err := signing.ParseScheme(j.scheme)
@@ -214,7 +214,7 @@ func (j job) hashed(t *testing.T) bool {
 	hash, err := j.prepared.Hash(scheme)
 	require.NoError(t, err)
 
-	return string(hash[:]) == string(j.hash)
+	return bytes.Equal(hash[:], j.hash)
 }
 
 // execute signs the job and has it executed.

@@ -18,7 +18,7 @@ var errUnread = errors.New("not readable")
 // reader reads records. After an error the rest of what it reads is worthless, and the first error stands.
 type reader struct{ err error }
 
-func (r *reader) fail(format string, args ...any) {
+func (r *reader) failf(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: "+format, append([]any{errUnread}, args...)...)
 	}
@@ -39,14 +39,14 @@ func at[T signing.Value](r *reader, v signing.Value, labels ...string) T {
 func (r *reader) only(v signing.Value, must []string, may ...string) {
 	record, ok := v.(signing.Record)
 	if !ok {
-		r.fail("%T where a record was expected", v)
+		r.failf("%T where a record was expected", v)
 
 		return
 	}
 
 	for i, label := range must {
 		if i >= len(record.Fields) || record.Fields[i].Label != label {
-			r.fail("no field %s in its place", label)
+			r.failf("no field %s in its place", label)
 
 			return
 		}
@@ -55,7 +55,7 @@ func (r *reader) only(v signing.Value, must []string, may ...string) {
 	for _, f := range record.Fields[len(must):] {
 		at := slices.Index(may, f.Label)
 		if at < 0 {
-			r.fail("unknown field %s", shown(f.Label, maxShown))
+			r.failf("unknown field %s", shown(f.Label, maxShown))
 
 			return
 		}
@@ -80,7 +80,7 @@ func optional[T signing.Value](r *reader, v signing.Value, label string) (T, boo
 
 	wrapped, ok := field.(signing.Optional)
 	if !ok {
-		r.fail("field %s is not optional", label)
+		r.failf("field %s is not optional", label)
 
 		return none, false
 	}
@@ -91,7 +91,7 @@ func optional[T signing.Value](r *reader, v signing.Value, label string) (T, boo
 
 	value, ok := wrapped.Value.(T)
 	if !ok {
-		r.fail("field %s holds %T", label, wrapped.Value)
+		r.failf("field %s holds %T", label, wrapped.Value)
 	}
 
 	return value, ok
@@ -273,7 +273,7 @@ func (c *checker) extraArgs(argument signing.Value, meta token.Metadata) {
 
 // cids are the contract ids anywhere inside a value.
 func cids(v signing.Value, into map[ident.ContractID]bool) {
-	switch x := v.(type) {
+	switch x := v.(type) { //nolint:exhaustive // values are values
 	case signing.ContractID:
 		into[ident.ContractID(x)] = true
 	case signing.Optional:
@@ -297,7 +297,5 @@ func cids(v signing.Value, into map[ident.ContractID]bool) {
 			cids(entry.Key, into)
 			cids(entry.Value, into)
 		}
-	case signing.Unit, signing.Bool, signing.Int64, signing.Numeric, signing.Timestamp, signing.Date, signing.Party,
-		signing.Text, signing.Enum, nil:
 	}
 }

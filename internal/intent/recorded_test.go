@@ -336,4 +336,3 @@ func utilityHarmless(where parts, path string) bool {
 	return regexp.MustCompile(`^\.Argument\.Fields(\[5\]\.Value|\[7\].*|-\[7\])$|^\.Stakeholders-\[\d\]$`).MatchString(rest) &&
 		(class == classMoney || class == classSpent) || class == classOurs
 }
-

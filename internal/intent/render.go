@@ -41,7 +41,7 @@ func (r *renderer) value(v signing.Value, depth int) {
 		return
 	}
 
-	switch x := v.(type) {
+	switch x := v.(type) { //nolint:exhaustive // values are values, and the others are leaves
 	case signing.Record:
 		r.list("{", "}", len(x.Fields), func(i int) {
 			r.write(word(x.Fields[i].Label) + ": ")
@@ -94,7 +94,7 @@ func (r *renderer) list(begin, end string, n int, item func(i int)) {
 
 // leaf is a value without parts.
 func leaf(v signing.Value) string {
-	switch x := v.(type) {
+	switch x := v.(type) { //nolint:exhaustive // values are values
 	case signing.Text:
 		return quoted(string(x))
 	case signing.Party:

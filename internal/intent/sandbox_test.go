@@ -115,7 +115,7 @@ func answers(name string, cfg sandbox.Config, of func(*sandbox.Sandbox) ident.In
 }
 
 // play sets the scene: alice has two holdings of each token, bob none.
-func (s scene) play(t *testing.T) (j job, signer *wallet) {
+func (s scene) play(t testing.TB) (j job, signer *wallet) {
 	t.Helper()
 
 	n := newNetwork(t, s.cfg)

@@ -58,7 +58,7 @@ type describer struct {
 }
 
 func (d *describer) action(root *signing.Node) string {
-	switch a := root.Action.(type) {
+	switch a := root.Action.(type) { //nolint:exhaustive // actions are values
 	case signing.Exercise:
 		return d.exercise(a)
 	case signing.Create:
@@ -180,7 +180,7 @@ func (d *describer) effects(t signing.Transaction) []string {
 
 // effect is what one node does to the ledger; empty for one that only reads or only has effects below it.
 func (d *describer) effect(n *signing.Node, spent map[ident.ContractID]bool) string {
-	switch a := n.Action.(type) {
+	switch a := n.Action.(type) { //nolint:exhaustive // actions are values
 	case signing.Create:
 		d.contracts[a.ContractID] = a
 

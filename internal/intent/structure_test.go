@@ -2,6 +2,7 @@ package intent_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,7 @@ func TestExtraNodesAreRefused(t *testing.T) {
 				extra := &signing.Node{ID: 4711, Seed: &signing.Seed{}, Action: action}
 
 				roots := j.prepared.Transaction.Roots
-				j.prepared.Transaction.Roots = append(roots[:len(roots):len(roots)], extra)
+				j.prepared.Transaction.Roots = slices.Concat(roots, []*signing.Node{extra})
 				require.Error(t, j.check(), "%s as another root", name)
 
 				j.prepared.Transaction.Roots = roots
@@ -109,7 +110,7 @@ func TestExtraRootsAreRefused(t *testing.T) {
 	for _, s := range scenes() {
 		j, _ := s.play(t)
 		roots := j.prepared.Transaction.Roots
-		j.prepared.Transaction.Roots = append(roots[:len(roots):len(roots)], roots...)
+		j.prepared.Transaction.Roots = slices.Concat(roots, roots)
 		require.True(t, mismatches(t, j).Has("transaction"))
 	}
 }

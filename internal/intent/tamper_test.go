@@ -81,7 +81,7 @@ func changesOfPointer(v reflect.Value, path string, put func()) []change {
 
 // changesOfOptional empties an optional that holds something, and fills one that does not.
 func changesOfOptional(v reflect.Value, path string, put func()) []change {
-	optional, ok := v.Interface().(signing.Optional)
+	optional, ok := reflect.TypeAssert[signing.Optional](v)
 	if !ok {
 		return nil
 	}

@@ -11,9 +11,12 @@ import (
 // maxParties is how many parties one contract or action may name: comparing lists of any length would take for ever.
 const maxParties = 1000
 
+// deed is a contract as its creation says.
+type deed signing.Create
+
 // contract is a contract that the transaction uses or makes, and what becomes of it.
 type contract struct {
-	signing.Create
+	deed
 
 	// made says that the transaction makes it; otherwise it is one of the inputs.
 	made bool
@@ -56,7 +59,7 @@ func (x *contract) about() string {
 // exercise there is the agreement of its actors and of the contract's signatories.
 func (c *checker) trace() {
 	for _, input := range c.prepared.Metadata.InputContracts {
-		c.add(&contract{Create: input.Create})
+		c.add(&contract{deed: deed(input.Create)})
 	}
 
 	t := c.prepared.Transaction
@@ -79,7 +82,7 @@ func (c *checker) add(x *contract) {
 		x.Signatories, x.Stakeholders = nil, nil
 	}
 
-	x.holding, x.unread = readHolding(x.Create)
+	x.holding, x.unread = readHolding(signing.Create(x.deed))
 	c.contracts[x.ContractID] = x
 	c.order = append(c.order, x)
 	c.version(x.place()+".lf_version", x.LFVersion)
@@ -107,11 +110,11 @@ type site struct {
 func (c *checker) node(n *signing.Node, at site) {
 	where := fmt.Sprintf("node %d", n.ID)
 
-	switch a := n.Action.(type) {
+	switch a := n.Action.(type) { //nolint:exhaustive // actions are values
 	case signing.Create:
 		c.expect(!at.undone, where, "no effect below a rollback", title(n))
 		c.within(where+".signatories", a.Signatories, at.authority)
-		c.add(&contract{Create: a, made: true, from: at.from})
+		c.add(&contract{deed: deed(a), made: true, from: at.from})
 	case signing.Fetch:
 		c.describes(where, a.ContractID, signing.Create{
 			LFVersion: a.LFVersion, PackageName: a.PackageName, Template: a.Template,

@@ -266,8 +266,8 @@ func (c *checker) binds(x, money *contract, t token.Transfer) {
 	}
 
 	for _, p := range x.Signatories {
-		waiting := p == t.Receiver && p == c.request.Party
-		c.expect(waiting || slices.Contains(money.Signatories, p), x.place()+".signatories",
+		ours := p == c.request.Party && t.Receiver == c.request.Party
+		c.expect(ours || slices.Contains(money.Signatories, p), x.place()+".signatories",
 			"of "+parties(money.Signatories), string(p))
 	}
 
