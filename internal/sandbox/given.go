@@ -101,8 +101,8 @@ func (t *transaction) planGiven(factory *contract, admin ident.Party, transfer t
 	return p, err
 }
 
-// refuseAccounts refuses metadata that stands for the accounts of version 2 of the standard, as the factory of version 1
-// of Canton Coin does (ExternalPartyAmuletRules since amulet 0.1.21).
+// refuseAccounts refuses metadata that stands for accounts, which version 2 of the standard has, as the factory of
+// version 1 of Canton Coin does (ExternalPartyAmuletRules since amulet 0.1.21).
 func refuseAccounts(m metadata) error {
 	for key := range m.Values {
 		name := key[strings.IndexByte(key, '/')+1:]

@@ -104,7 +104,8 @@ func (r *recording) add(raw json.RawMessage) error {
 	}
 
 	u := &update{
-		kind: updateTransaction, id: tx.UpdateID, offsets: offsets{tx.Offset}, commandID: tx.CommandID, workflowID: tx.WorkflowID,
+		kind: updateTransaction, id: tx.UpdateID, offsets: offsets{tx.Offset}, commandID: tx.CommandID,
+		workflowID:  tx.WorkflowID,
 		effectiveAt: tx.EffectiveAt, recordTime: tx.RecordTime, synchronizer: r.synchronizer(tx.SynchronizerID),
 		trafficCost: tx.TrafficCost,
 	}

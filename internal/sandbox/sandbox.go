@@ -64,9 +64,7 @@ type Sandbox struct {
 // partyState is what the network knows about one party.
 type partyState struct {
 	preapproval *contract
-	keys        topology.KeySet      // of an external party; none for a party that the node itself signs for
-	onboarded   signing.TopologyHash // the onboarding that external nodes may be told of too
-	threshold   int
+	keys        topology.KeySet           // of an external party; none for a party that the node itself signs for
 	permission  [maxValidators]permission // of each validator; unspecified where it does not host the party
 	annotations map[string]string
 	version     uint64 // of the annotations

@@ -48,7 +48,7 @@ type Validator struct {
 	changes     map[changeID]succeeded   // committed, for deduplication
 }
 
-func (s *Sandbox) addValidator() *Validator {
+func (s *Sandbox) addValidator() {
 	v := &Validator{
 		Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{},
 		handed: newHandedOut(), inFlight: map[changeID]*submission{}, changes: map[changeID]succeeded{},
@@ -61,8 +61,6 @@ func (s *Sandbox) addValidator() *Validator {
 
 	v.participant += "::" + s.fingerprint()
 	s.validators = append(s.validators, v)
-
-	return v
 }
 
 // Validators are the network's nodes; the first hosts the network's own parties.
