@@ -114,23 +114,33 @@ func (b *bench) starting(ctx context.Context) error {
 	return nil
 }
 
+// way is a way to transfer.
+type way struct {
+	title    string
+	external bool
+	each     int // holdings that a party needs
+	act      func(*sender, context.Context) error
+}
+
+// enough holdings for a party that gets as many as it spends.
+const enough = 100
+
+func ways(each int) []way {
+	return []way{
+		{"registry, prepare, sign, execute and wait", true, each, (*sender).transfer},
+		{"the same with the registry's answer reused", true, each, (*sender).transferKnown},
+		{"registry, submit and wait (local party)", false, each, (*sender).submit},
+		{"wallet API", false, enough, (*sender).pay},
+	}
+}
+
 // throughput measures each way to transfer on a node of its own.
 func (b *bench) throughput(ctx context.Context) error {
 	if b.options.parties < 1 {
 		return nil
 	}
 
-	for _, way := range []struct {
-		title    string
-		external bool
-		each     int
-		act      func(*sender, context.Context) error
-	}{
-		{"registry, prepare, sign, execute and wait", true, b.options.each, (*sender).transfer},
-		{"the same with the registry's answer reused", true, b.options.each, (*sender).transferKnown},
-		{"registry, submit and wait (local party)", false, b.options.each, (*sender).submit},
-		{"wallet API", false, 100, (*sender).pay},
-	} {
+	for _, way := range ways(b.options.each) {
 		n, _, err := start(ctx, b.program, b.client)
 		if err != nil {
 			return err
