@@ -28,8 +28,9 @@ func groups() []group {
 	}
 }
 
-const introduction = `sandbox plays a Canton network in one process: a validator node's JSON Ledger API, Canton Coin and a second token with
-their registries, a faucet, and customers' wallets. It keeps everything in memory and is for development and tests.
+const introduction = `sandbox plays a Canton network in one process: a validator node's JSON Ledger API, Canton Coin and
+a second token with their registries, a faucet, and customers' wallets. It keeps everything in memory and is for
+development and tests.
 
   sandbox                              a network on http://127.0.0.1:7575, tokens unchecked
   curl -d '{"hint":"alice"}' http://127.0.0.1:7575/sandbox/v1/parties

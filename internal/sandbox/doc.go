@@ -1,9 +1,10 @@
 // Package sandbox is the rest of the network in one process: validator nodes with their JSON Ledger API, the tokens
-// that live on its ledger, their registries, and the wallets of the exchange's customers. It keeps everything in memory.
+// that live on its ledger, their registries, and the wallets of the exchange's customers. It keeps all in memory.
 //
 // It is made for tests, demonstrations and fault campaigns, its own and other people's. What a party sees of a
-// transaction, the node ids, the witnesses and the metadata follow recorded ledger data and the published token standard;
-// places where no source fixes a shape say so. It needs no other service and trusts nobody but its own process.
+// transaction, the node ids, the witnesses and the metadata follow recorded ledger data and the published token
+// standard; places where no source fixes a shape say so. It needs no other service and trusts nobody but its own
+// process.
 //
 // Everything happens on one ledger under one lock, so it is one package. Its files are named for their part of it:
 //
