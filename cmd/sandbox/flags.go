@@ -72,7 +72,9 @@ func parse(args []string, getenv func(string) string, output io.Writer) (options
 		return o, err
 	}
 
-	return o, o.check(set.Args())
+	err = o.check(set.Args())
+
+	return o, err
 }
 
 // check refuses what does not go together.
