@@ -44,9 +44,9 @@ const (
 	elsewhere
 	// kept for an earlier withdrawal by this turn.
 	kept
-
-	standings = int(kept) + 1
 )
+
+const standings = int(kept) + 1
 
 // standing is decided at a time of the ledger. The last instant of a lock still belongs to it.
 func (h *Holding) standing(scope Scope, rules Rules, at time.Time) standing {

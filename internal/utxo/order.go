@@ -54,7 +54,7 @@ func sorted(list []entry) []entry {
 	ranks := make([]rank, len(list))
 
 	for i := range list {
-		ranks[i] = rank{key: list[i].value.above(shift), at: int32(i)} //nolint:gosec // a list is no longer than 2^31
+		ranks[i] = rank{key: list[i].value.above(shift), at: int32(i)}
 	}
 
 	ranks = byDigits(ranks, most.bitLen()-shift)
@@ -90,9 +90,8 @@ func byDigits(ranks []rank, keyBits int) []rank {
 		}
 
 		position := 0
-		for d, count := range next {
-			next[d] = position
-			position += count
+		for d := range next {
+			next[d], position = position, position+next[d]
 		}
 
 		for _, r := range ranks {

@@ -7,17 +7,17 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 )
 
-// Plan proposes self-transfers that bring the spendable holdings nearer to a shape: dust merged, large holdings split, or
-// built of smaller ones, until there are enough of them. It is empty when there is nothing to do. The transfers are
+// Plan proposes self-transfers that bring the spendable holdings nearer to a shape: dust merged, large holdings split,
+// or built of smaller ones, until there are enough of them. It is empty when there is nothing to do. The transfers are
 // disjoint and may run at the same time or fail one by one. What they make can be split again only once it is there, so
 // k splits of one holding take several plans; each plan starts from a fresh pool.
 //
 // Large holdings that are reserved count as present, since most of their worth comes back as change. coming is how many
 // large ones will be added by the Build and Split transfers that are under way.
 //
-// Plan a Turn's Rest, so that nothing is spent that waiting withdrawals need. Plans come to an end: every transfer either
-// adds a large holding, while there are fewer than Target, or lowers the number of holdings, and none takes a large
-// holding away.
+// Plan a Turn's Rest, so that nothing is spent that waiting withdrawals need. Plans come to an end: every transfer
+// either adds a large holding, while there are fewer than Target, or lowers the number of holdings, and none takes a
+// large holding away.
 func (p *Pool) Plan(shape Shape, coming int) ([]Transfer, error) {
 	if err := shape.check(); err != nil {
 		return nil, err
@@ -105,24 +105,20 @@ func (s *shaping) mergeTiny() {
 	}
 }
 
-// split halves the largest of the holdings that make two large ones each.
+// split halves the largest of the holdings that make two large ones each. It leaves them in rest, where nothing looks
+// at large ones any more.
 func (s *shaping) split() {
-	var places []int
-
 	for place := len(s.rest.free) - 1; place >= 0 && s.need > 0 && !s.full(); place-- {
 		half := s.rest.free[place].value.half()
 		piece, ok := truncated(half, s.shape.Decimals)
 
 		if half.less(s.large) || !ok {
-			break
+			return
 		}
 
-		places = append(places, place)
 		s.plan = append(s.plan, Transfer{Purpose: Split, Inputs: s.rest.contracts([]int{place}), Amount: piece})
 		s.need--
 	}
-
-	s.rest.hold(places, reserved)
 }
 
 // build merges small holdings into large ones, or where these would take too many inputs into fewer small ones.

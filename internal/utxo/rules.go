@@ -45,10 +45,10 @@ func (r Rules) check() error {
 	}
 }
 
-// Fairness says how long small withdrawals may pass a large one that cannot be paid yet. Then the large one is due: what
-// it needs is kept for it, and those behind it are paid from the rest.
+// Fairness says how long small withdrawals may pass a large one that cannot be paid yet. Then the large one is due:
+// what it needs is kept for it, and those behind it are paid from the rest.
 type Fairness struct {
-	// MaxOvertaken is how many withdrawals may pass it; 0 keeps the order strictly.
+	// MaxOvertaken is how many payments, or merges for payments, may pass it; 0 keeps the order strictly.
 	MaxOvertaken int
 	// MaxWait is how long it may wait before it is due; 0 is no limit.
 	MaxWait time.Duration
@@ -74,8 +74,8 @@ type Shape struct {
 	// MergeFrom is how many holdings of less than Dust make it worth to merge them; 0 or at least 2.
 	MergeFrom int
 	Dust      amount.Amount
-	// Tiny holdings, of less than this, are merged however few they are: Canton Coin may let them expire. At most Dust;
-	// 0 is never.
+	// Tiny holdings, of less than this, are merged however few they are, because Canton Coin lets them expire. At most
+	// Dust; 0 is never. Anybody can send such amounts, and each merge costs traffic.
 	Tiny amount.Amount
 	// Decimals is how many fractional digits the token's registry takes in an amount, 0 to 10.
 	Decimals int32
@@ -93,15 +93,24 @@ func (s Shape) check() error {
 	case s.Target < 0 || s.MaxTransfers < 0 || s.Decimals < 0 || s.Decimals > amount.Scale:
 		return fmt.Errorf("%w: target %d, transfers %d or decimals %d out of range",
 			ErrPolicy, s.Target, s.MaxTransfers, s.Decimals)
-	case s.Target > 0 && (s.Large.Sign() <= 0 || !s.Large.FitsDecimals(s.Decimals)):
-		return fmt.Errorf("%w: large is %s, want it positive with %d decimals", ErrPolicy, s.Large.Short(), s.Decimals)
+	case s.Large.Cmp(most) > 0 || s.Dust.Cmp(most) > 0:
+		return fmt.Errorf("%w: large or dust is above %s", ErrPolicy, maxShaped)
 	case s.MergeFrom < 0 || s.MergeFrom == 1:
 		return fmt.Errorf("%w: merge from %d, want 0 or at least 2", ErrPolicy, s.MergeFrom)
 	case s.Tiny.Sign() < 0 || s.Tiny.Cmp(s.Dust) > 0:
 		return fmt.Errorf("%w: tiny is %s, want 0 to dust's %s", ErrPolicy, s.Tiny.Short(), s.Dust.Short())
-	case s.Large.Cmp(most) > 0 || s.Dust.Cmp(most) > 0:
-		return fmt.Errorf("%w: large or dust is above %s", ErrPolicy, maxShaped)
-	case s.Target > 0 && s.Dust.Cmp(s.Large) > 0:
+	case s.Target > 0:
+		return s.checkLarge()
+	default:
+		return nil
+	}
+}
+
+func (s Shape) checkLarge() error {
+	switch {
+	case s.Large.Sign() <= 0 || !s.Large.FitsDecimals(s.Decimals):
+		return fmt.Errorf("%w: large is %s, want it positive with %d decimals", ErrPolicy, s.Large.Short(), s.Decimals)
+	case s.Dust.Cmp(s.Large) > 0:
 		return fmt.Errorf("%w: dust is %s, above large's %s", ErrPolicy, s.Dust.Short(), s.Large.Short())
 	default:
 		return nil

@@ -23,7 +23,7 @@ type Selection struct {
 // ones get merged, and no input could be left out. Holdings of the same amount are taken in the order of their ids.
 // Then Rules.Sweep takes more dust along.
 //
-// The error is a *Shortage if the pool cannot pay now, or wraps ErrAmount.
+// The error is a *ShortageError if the pool cannot pay now, or wraps ErrAmount.
 func (p *Pool) Select(a amount.Amount) (Selection, error) {
 	places, err := p.pick(a)
 	if err != nil {

@@ -23,7 +23,7 @@ type Waiting struct {
 type Verdict struct {
 	Selection Selection
 	// Shortage is nil for a withdrawal that is served.
-	Shortage *Shortage
+	Shortage *ShortageError
 	// Overtaken is how often it has been passed, this turn included: the value to store.
 	Overtaken int
 	// Merges are the self-transfers that it needs first. Their inputs are taken for them in this turn.
@@ -38,9 +38,9 @@ type Turn struct {
 	Rest *Pool
 }
 
-// Serve goes through the waiting withdrawals of the pool's token in their order and selects holdings for each that can be
-// paid from what those before it leave. One that cannot be paid yet is passed by those behind it as often as is fair;
-// from then on what it needs is kept for it. Merges that a withdrawal needs are planned at once, due or not.
+// Serve goes through the waiting withdrawals of the pool's token in their order and selects holdings for each that can
+// be paid from what those before it leave. One that cannot be paid yet is passed by those behind it as often as is
+// fair; from then on what it needs is kept for it. Merges that a withdrawal needs are planned at once, due or not.
 func (p *Pool) Serve(waiting []Waiting, fairness Fairness) (Turn, error) {
 	if err := fairness.check(); err != nil {
 		return Turn{}, err
@@ -91,26 +91,27 @@ func (t *turn) next(i int) error {
 		return nil
 	}
 
-	shortage, ok := errors.AsType[*Shortage](err)
+	shortage, ok := errors.AsType[*ShortageError](err)
 	if !ok {
 		return err
 	}
 
 	v.Shortage = shortage
-	t.blocked = append(t.blocked, i)
 
 	if shortage.Reason == NeedsMerge && w.Merging.Sign() <= 0 {
 		v.Merges = shortage.Merges
 		batches := t.rest.batches(unitsOf(w.Amount), len(t.rest.free))
 		t.rest.hold(slices.Concat(batches...), reserved)
+		t.overtake()
 	}
 
+	t.blocked = append(t.blocked, i)
 	t.keepIfDue(i)
 
 	return nil
 }
 
-// overtake counts that those who are blocked have been passed.
+// overtake counts that those who are blocked have been passed, by a payment or by the merges for one.
 func (t *turn) overtake() {
 	for _, i := range t.blocked {
 		if !t.keeps[i] {

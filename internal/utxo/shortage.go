@@ -38,8 +38,8 @@ func (r Reason) String() string {
 	}
 }
 
-// Shortage is the error of a payment that is not possible now.
-type Shortage struct {
+// ShortageError is the error of a payment that is not possible now.
+type ShortageError struct {
 	Reason Reason
 	Amount amount.Amount
 	// Where the treasury's holdings of the token are. A holding that is reserved and locked counts as reserved.
@@ -53,7 +53,7 @@ type Shortage struct {
 }
 
 // Error says what is asked for, what is there and what stands in the way.
-func (s *Shortage) Error() string {
+func (s *ShortageError) Error() string {
 	text := fmt.Sprintf("cannot pay %s: %s: spendable %s, reserved %s, locked %s, elsewhere %s, kept for others %s",
 		s.Amount.Short(), s.Reason, s.Spendable.Short(), s.Reserved.Short(), s.Locked.Short(), s.Elsewhere.Short(),
 		s.Kept.Short())
@@ -66,7 +66,7 @@ func (s *Shortage) Error() string {
 }
 
 // shortage explains why an amount cannot be picked.
-func (p *Pool) shortage(a amount.Amount, value units) *Shortage {
+func (p *Pool) shortage(a amount.Amount, value units) *ShortageError {
 	free := p.spendable()
 	own := free
 
@@ -74,7 +74,7 @@ func (p *Pool) shortage(a amount.Amount, value units) *Shortage {
 		own = own.plus(sum)
 	}
 
-	s := &Shortage{
+	s := &ShortageError{
 		Amount: a, Spendable: free.total(), Reserved: p.hidden[reserved].total(), Locked: p.hidden[locked].total(),
 		Elsewhere: p.hidden[elsewhere].total(), Kept: p.hidden[kept].total(),
 	}

@@ -94,7 +94,9 @@ func (u units) bitLen() int {
 // above is the low 64 bits of u/2^shift, for a shift below 128.
 func (u units) above(shift int) uint64 {
 	if shift >= wordBits {
-		u, shift = units{middle: u.high, low: u.middle}, shift-wordBits
+		shift -= wordBits
+
+		return u.middle>>shift | u.high<<(wordBits-shift)
 	}
 
 	return u.low>>shift | u.middle<<(wordBits-shift)

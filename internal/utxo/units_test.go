@@ -12,7 +12,8 @@ import (
 
 // drawUnits draws a number of up to so many digits, with big.Int as the oracle.
 func drawUnits(t *rapid.T, most int, label string) (*big.Int, units) {
-	text := rapid.StringOfN(rapid.RuneFrom([]rune("0123456789")), 1, most, -1).Draw(t, label)
+	length := rapid.IntRange(1, most).Draw(t, label+" digits")
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("0123456789")), length, length, -1).Draw(t, label)
 	n, ok := new(big.Int).SetString(text, 10)
 	require.True(t, ok)
 

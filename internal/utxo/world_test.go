@@ -65,10 +65,10 @@ func poolOf(t require.TestingT, rules utxo.Rules, holdings ...utxo.Holding) *utx
 }
 
 // shortageOf is the error of a selection that must not succeed.
-func shortageOf(t require.TestingT, p *utxo.Pool, text string) *utxo.Shortage {
+func shortageOf(t require.TestingT, p *utxo.Pool, text string) *utxo.ShortageError {
 	_, err := p.Select(amounttest.Of(text))
 
-	var s *utxo.Shortage
+	var s *utxo.ShortageError
 
 	require.ErrorAs(t, err, &s)
 
@@ -109,13 +109,33 @@ func drawHolding(t *rapid.T, id string) utxo.Holding {
 	return h
 }
 
+// drawHoldings draws a pool, of all kinds of holdings or of small ones.
 func drawHoldings(t *rapid.T, most int) []utxo.Holding {
+	dusty := rapid.Bool().Draw(t, "dusty")
 	list := make([]utxo.Holding, rapid.IntRange(0, most).Draw(t, "holdings"))
+
 	for i := range list {
 		list[i] = drawHolding(t, fmt.Sprintf("00%03d", i))
+		if dusty && !list[i].Amount.IsZero() {
+			list[i].Amount = amounttest.Of(rapid.SampledFrom([]string{"0.2", "0.3", "1", "1.5"}).Draw(t, "dust"))
+		}
 	}
 
 	return list
+}
+
+// drawAsked draws an amount to pay: any, or a part of what can be spent.
+func drawAsked(t *rapid.T, holdings []utxo.Holding) amount.Amount {
+	all := sum(newOracle(utxo.Rules{}, holdings).free)
+	all.Mul(all, big.NewInt(rapid.Int64Range(1, 9).Draw(t, "eighths")))
+	all.Div(all, big.NewInt(8))
+
+	part, err := amount.FromScaled(all)
+	if err != nil || part.IsZero() || rapid.IntRange(0, 2).Draw(t, "any") == 0 {
+		return drawAmount(t, "asked")
+	}
+
+	return part
 }
 
 func shuffled(t *rapid.T, list []utxo.Holding) []utxo.Holding {
