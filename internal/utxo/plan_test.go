@@ -30,6 +30,9 @@ func TestPlan(t *testing.T) {
 	offered := of("offered", "150")
 	offered.Locked = true
 
+	both := three
+	both.Dust, both.Tiny = amounttest.Of("1"), amounttest.Of("0.01")
+
 	one := three
 	one.MaxTransfers = 1
 
@@ -60,14 +63,17 @@ func TestPlan(t *testing.T) {
 			transfer(utxo.Merge, "24", "h15", "h16", "h17", "h18"), transfer(utxo.Merge, "24", "h11", "h12", "h13", "h14"),
 			transfer(utxo.Merge, "24", "h07", "h08", "h09", "h10"), transfer(utxo.Merge, "24", "h03", "h04", "h05", "h06"),
 		}},
-		"too little for a large one":  {three, 0, many("h", 4, "24"), nil},
-		"dust, worth a merge":         {merging, 0, many("d", 4, "0.1"), []utxo.Transfer{transfer(utxo.Merge, "0.4", "d00", "d01", "d02", "d03")}},
-		"dust, not worth a merge":     {merging, 0, append(many("d", 3, "0.1"), of("x", "1")), nil},
-		"dust in batches":             {merging, 0, many("d", 11, "0.1"), []utxo.Transfer{transfer(utxo.Merge, "0.4", "d00", "d01", "d02", "d03"), transfer(utxo.Merge, "0.4", "d04", "d05", "d06", "d07")}},
-		"tiny, with other dust":       {tiny, 0, []utxo.Holding{of("t", "0.001"), of("d", "0.5"), of("x", "5")}, []utxo.Transfer{transfer(utxo.Merge, "0.501", "t", "d")}},
-		"tiny, alone":                 {tiny, 0, []utxo.Holding{of("t", "0.001"), of("x", "5"), of("y", "6")}, []utxo.Transfer{transfer(utxo.Merge, "5.001", "t", "x")}},
-		"tiny, all there is":          {tiny, 0, []utxo.Holding{of("t", "0.001")}, nil},
-		"tiny, beside the largest":    {tiny, 0, []utxo.Holding{of("t", "0.001"), of("x", "9999999999999999999999999999.9999999999")}, nil},
+		"too little for a large one": {three, 0, many("h", 4, "24"), nil},
+		"dust, worth a merge":        {merging, 0, many("d", 4, "0.1"), []utxo.Transfer{transfer(utxo.Merge, "0.4", "d00", "d01", "d02", "d03")}},
+		"dust, not worth a merge":    {merging, 0, append(many("d", 3, "0.1"), of("x", "1")), nil},
+		"dust in batches":            {merging, 0, many("d", 11, "0.1"), []utxo.Transfer{transfer(utxo.Merge, "0.4", "d00", "d01", "d02", "d03"), transfer(utxo.Merge, "0.4", "d04", "d05", "d06", "d07")}},
+		"tiny, with other dust":      {tiny, 0, []utxo.Holding{of("t", "0.001"), of("d", "0.5"), of("x", "5")}, []utxo.Transfer{transfer(utxo.Merge, "0.501", "t", "d")}},
+		"tiny, alone":                {tiny, 0, []utxo.Holding{of("t", "0.001"), of("x", "5"), of("y", "6")}, []utxo.Transfer{transfer(utxo.Merge, "5.001", "t", "x")}},
+		"tiny, all there is":         {tiny, 0, []utxo.Holding{of("t", "0.001")}, nil},
+		"tiny, beside the largest":   {tiny, 0, []utxo.Holding{of("t", "0.001"), of("x", "9999999999999999999999999999.9999999999")}, nil},
+		"tiny, with a large one": {both, 0, []utxo.Holding{of("t", "0.001"), of("l", "100"), of("w", "500")}, []utxo.Transfer{
+			transfer(utxo.Merge, "100.001", "t", "l"), transfer(utxo.Split, "250", "w"),
+		}},
 		"dust that makes a large one": {all, 0, []utxo.Holding{of("d", "55"), of("e", "56"), of("l", "100"), of("w", "300")}, []utxo.Transfer{transfer(utxo.Build, "111", "d", "e")}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ func (p *Pool) below(value units) int {
 }
 
 // largest is where the fewest of the largest free holdings before a place begin that make up a value; 0 if all of them
-// do not.
+// do not, and the place itself for no value.
 func (p *Pool) largest(value units, end int) int {
 	// The first place from which less than the value is left comes after the one that is looked for.
 	tooFar := sort.Search(end+1, func(i int) bool { return p.between(i, end).less(value) })

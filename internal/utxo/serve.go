@@ -137,10 +137,8 @@ func (t *turn) keep(i int) {
 
 	t.keeps[i] = true
 
-	if missing := t.missing(i); !missing.isZero() {
-		end := len(t.rest.free)
-		t.rest.hold(span(t.rest.largest(missing, end), end), kept)
-	}
+	end := len(t.rest.free)
+	t.rest.hold(span(t.rest.largest(t.missing(i), end), end), kept)
 }
 
 // missing is what a withdrawal needs beside the merges for it.
