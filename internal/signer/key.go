@@ -116,12 +116,6 @@ func (k *Key) Sign(ctx context.Context, what signing.Signable) (signing.Signatur
 }
 
 func (k *Key) enter(ctx context.Context) error {
-	select {
-	case <-k.closing:
-		return ErrClosed
-	default:
-	}
-
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("before signing: %w", err)
 	}

@@ -182,6 +182,39 @@ func TestCallsAreBounded(t *testing.T) {
 	require.EqualValues(t, 1, m.closed.Load())
 }
 
+func TestCloseWaits(t *testing.T) {
+	t.Parallel()
+
+	m := newMemory(t)
+	key, err := signer.New(t.Context(), m, signer.Config{Fingerprint: m.public(t).Fingerprint(), Concurrency: 1})
+	require.NoError(t, err)
+
+	begun, release := make(chan struct{}), make(chan struct{})
+	m.does(func(_ context.Context, what signer.Message) ([]byte, error) {
+		close(begun)
+		<-release
+
+		return ed25519.Sign(m.key, what.Content()), nil
+	})
+
+	signed, closed := make(chan error, 1), make(chan error, 1)
+
+	go func() {
+		_, err := key.Sign(t.Context(), signertest.Hash(0))
+		signed <- err
+	}()
+	<-begun
+
+	go func() { closed <- key.Close() }()
+
+	_, err = key.Sign(t.Context(), signertest.Hash(1))
+	require.ErrorIs(t, err, signer.ErrClosed, "no turn is free, until there is none any more")
+	close(release)
+	require.NoError(t, <-signed)
+	require.NoError(t, <-closed, "the keeper was not closed while it signed")
+	require.EqualValues(t, 1, m.closed.Load())
+}
+
 func TestKeeperIsClosedWhenItsKeyIsRefused(t *testing.T) {
 	t.Parallel()
 

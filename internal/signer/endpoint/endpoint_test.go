@@ -70,13 +70,11 @@ func TestAnswersAreBounded(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 
 		z := gzip.NewWriter(w)
-		for range 64 {
+		for {
 			if _, err := z.Write(make([]byte, 1<<20)); err != nil {
 				return
 			}
 		}
-
-		_ = z.Close()
 	})
 
 	_, err := c.Do(t.Context(), endpoint.Request{Op: "try", Method: http.MethodGet, Path: "/"})

@@ -140,9 +140,26 @@ func TestKeyThatIsGone(t *testing.T) {
 	key := open(t, k.config(), k.generate(t, signing.KeyEd25519, "treasury", 1))
 	k.remove(t, pkcs11.CKO_PRIVATE_KEY)
 
-	_, err := key.Sign(t.Context(), signertest.Hash(0))
-	require.ErrorContains(t, err, "no private key")
-	require.False(t, signer.IsTemporary(err))
+	for range 2 * DefaultSessions {
+		_, err := key.Sign(t.Context(), signertest.Hash(0))
+		require.ErrorContains(t, err, "no private key")
+		require.False(t, signer.IsTemporary(err))
+	}
+
+	require.False(t, k.inUse(t), "after an error no session is left behind")
+}
+
+func TestCloseClosesSessions(t *testing.T) {
+	t.Parallel()
+
+	k := newToken(t)
+	public := k.generate(t, signing.KeyEd25519, "treasury", 1)
+	key, err := Open(t.Context(), k.config(), signer.Config{Fingerprint: public.Fingerprint()})
+	require.NoError(t, err)
+	mustSign(t, key)
+	require.True(t, k.inUse(t))
+	require.NoError(t, key.Close())
+	require.False(t, k.inUse(t))
 }
 
 func TestWrongPINIsTriedOnce(t *testing.T) {

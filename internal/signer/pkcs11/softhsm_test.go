@@ -211,6 +211,20 @@ func (k *token) remove(t *testing.T, class uint) {
 	})
 }
 
+// inUse tells whether anybody has a session open: the last one to be closed logs the user out.
+func (k *token) inUse(t *testing.T) bool {
+	t.Helper()
+
+	session, err := k.library.OpenSession(k.slot, pkcs11.CKF_SERIAL_SESSION)
+	require.NoError(t, err)
+
+	info, err := k.library.GetSessionInfo(session)
+	require.NoError(t, err)
+	require.NoError(t, k.library.CloseSession(session))
+
+	return info.State == pkcs11.CKS_RO_USER_FUNCTIONS
+}
+
 func (k *token) config() Config {
 	return Config{Library: library(), TokenLabel: k.label, PIN: secret.New(pin), KeyLabel: "treasury", Sessions: 2}
 }

@@ -230,7 +230,7 @@ func TestRefusals(t *testing.T) {
 		"not implemented": {501, `{}`, "HTTP 501", false},
 		"another success": {202, `{"signature":"AA=="}`, "HTTP 202", false},
 		"nothing":         {200, ``, "not the JSON", false},
-		"another key":     {200, `{"signed_by":"1220ab","signature":"AA=="}`, "another key", false},
+		"another key":     {200, `{"signed_by":"1220ab","signature":"AA=="}`, `signed by "1220ab"`, false},
 		"base64":          {200, `{"signed_by":"1220ab","signature":"?"}`, "not the JSON", false},
 	} {
 		t.Run(name, func(t *testing.T) {
