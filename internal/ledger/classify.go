@@ -22,10 +22,10 @@ const (
 	// Reauthenticate is a token that was not accepted although the client tried a fresh one. Retry with backoff, and
 	// alarm when it lasts: it is usually the configuration.
 	Reauthenticate
-	// Rebuild is a submission that was refused for being stale: prepare it anew, within the rules for paying once.
+	// Rebuild is a command that was refused because what it names is stale: make it anew, with the registry's answer.
 	Rebuild
-	// OutcomeUnknown is a submission that may have committed, or that did before. Only ingested history settles it.
-	OutcomeUnknown
+	// Submitted is an error of a submission, about which OutcomeOf has more to say. It is never repeated blindly.
+	Submitted
 	// Canceled is our own context that ended.
 	Canceled
 )
@@ -43,8 +43,8 @@ func (a Advice) String() string {
 		return "reauthenticate"
 	case Rebuild:
 		return "rebuild"
-	case OutcomeUnknown:
-		return "outcome-unknown"
+	case Submitted:
+		return "submitted"
 	case Canceled:
 		return "canceled"
 	default:
@@ -86,6 +86,7 @@ var byCode = map[string]Advice{
 	CodeStreamClosed: RetrySoon,
 	CodeNoToken:      RetryBackoff,
 	CodeNotJSON:      RetryBackoff,
+	CodeInvalid:      Stop,
 	CodeRedirected:   Stop,
 	CodeTooLarge:     Stop,
 	CodeMalformed:    Stop,
@@ -103,7 +104,7 @@ var byCode = map[string]Advice{
 	// A plain repetition meets the same limit.
 	codeListLimit: Stop,
 
-	// The submission is stale, or its inputs are: prepare anew.
+	// The command is stale, or its inputs are.
 	"CONTRACT_NOT_FOUND":                           Rebuild,
 	"CONTRACT_NOT_ACTIVE":                          Rebuild,
 	"LOCAL_VERDICT_INACTIVE_CONTRACTS":             Rebuild,
@@ -117,13 +118,6 @@ var byCode = map[string]Advice{
 	"INVALID_DISCLOSED_CONTRACT":                   Rebuild,
 	"DISCLOSED_CONTRACTS_SYNCHRONIZER_ID_MISMATCH": Rebuild,
 
-	// Somebody has it already: ask the history.
-	"DUPLICATE_COMMAND":             OutcomeUnknown,
-	"SUBMISSION_ALREADY_IN_FLIGHT":  OutcomeUnknown,
-	"REQUEST_ALREADY_IN_FLIGHT":     OutcomeUnknown,
-	"SEQUENCER_REQUEST_FAILED":      OutcomeUnknown,
-	"EXTERNAL_PARTY_ALREADY_EXISTS": Stop,
-
 	// Business or configuration, whatever the category suggests.
 	"DAML_FAILURE":                      Stop,
 	"DAML_INTERPRETATION_ERROR":         Stop,
@@ -134,9 +128,8 @@ var byCode = map[string]Advice{
 	"SUBMITTERS_NOT_ACTIVE":             Stop,
 }
 
-// Classify says what may be done after an error of this package. It is the only place that decides so.
-//
-// An error of a submission (Error.Submission) is never advised to be retried where the first one may have committed.
+// Classify says what may be done after an error of this package. It is the only place that decides so, but for errors of
+// submissions (Error.Stage), of which it says that they are: see OutcomeOf.
 func Classify(err error) Advice {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -147,16 +140,15 @@ func Classify(err error) Advice {
 		return Stop
 	}
 
-	advice, known := byCode[e.Code]
-	if !known {
-		advice = byNature(e)
+	if e.Stage != StageAnswer {
+		return Submitted
 	}
 
-	if e.Submission && advice != Rebuild && !settled(e) {
-		return OutcomeUnknown
+	if advice, known := byCode[e.Code]; known {
+		return advice
 	}
 
-	return advice
+	return byNature(e)
 }
 
 // byNature follows the category where the node gives one. It gives none for what it redacts and for what never
@@ -207,33 +199,6 @@ func byStatus(status int) Advice {
 
 // statusClientClosed is what Canton's gateway makes of a canceled call.
 const statusClientClosed = 499
-
-// settled reports whether a failed submission certainly did not commit by this very request.
-func settled(e *Error) bool {
-	switch e.Code {
-	case CodeNoToken, CodeRedirected, CodeIncomplete: // the node never had it
-		return true
-	case CodeConnection, CodeTimeout, CodeNotJSON, CodeMalformed, CodeTooLarge, CodeStreamClosed: // it may have had it
-		return false
-	}
-
-	if e.Definite == DefiniteYes {
-		return true
-	}
-
-	switch e.Category {
-	case CategoryContention, CategoryUnauthenticated, CategoryForbidden, CategoryInvalid, CategoryInvalidNow,
-		CategoryExists, CategoryMissing, CategorySeekAfterEnd, CategoryUnsupported:
-		return true
-	case CategoryNone: // redacted, or something in between: only a refusal at the door is certain
-		return e.HTTPStatus/statusClass == http.StatusBadRequest/statusClass &&
-			e.HTTPStatus != http.StatusRequestTimeout && e.HTTPStatus != statusClientClosed
-	case CategoryTransient, CategoryStateUnknown, CategoryInternal, CategoryMalicious, CategoryBackground:
-		return false
-	default:
-		return false
-	}
-}
 
 // RetryDelay is how long the other side asks to wait before the next try; 0 if it does not say.
 func RetryDelay(err error) time.Duration {

@@ -18,7 +18,7 @@ import (
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
-// Client reads from one validator node. It is safe for concurrent use and holds no state of the ledger.
+// Client talks to one validator node. It is safe for concurrent use and holds no state of the ledger.
 type Client struct {
 	cfg        Config
 	base       string

@@ -44,6 +44,8 @@ const (
 	CodeNotJSON = "not-json"
 	// CodeMalformed is an answer of the node that breaks its own contract. It would corrupt what is built on it.
 	CodeMalformed = "malformed"
+	// CodeInvalid is a request that this client did not send, because no node would take it.
+	CodeInvalid = "invalid"
 	// CodeIncomplete is a list that the node cannot give us in full by the means it offers.
 	CodeIncomplete = "incomplete"
 )
@@ -78,7 +80,7 @@ const (
 type Definite int
 
 // What a node says about definiteness. Even DefiniteYes is never the base of a payout decision: only ingested history
-// is.
+// is. It speaks of one request, and not of earlier ones with the same content.
 const (
 	DefiniteUnsaid Definite = iota
 	DefiniteNo
@@ -105,8 +107,8 @@ type Error struct {
 	Definite Definite
 	// RetryAfter is how long the other side asks us to wait, at most a minute; 0 if it does not say.
 	RetryAfter time.Duration
-	// Submission is true when the request could have changed the ledger, so that no answer means not knowing.
-	Submission bool
+	// Stage is where it happened. An error of another stage than StageAnswer is for OutcomeOf to judge.
+	Stage Stage
 
 	err error
 }

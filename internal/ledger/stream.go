@@ -118,7 +118,7 @@ func weight(raw []byte) int64 { return min(int64(len(raw)), readAheadBytes) }
 // Next implements Stream.
 func (s *stream) Next(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("ledger: wait for update: %w", err)
+		return nil, fmt.Errorf("ledger: wait for item: %w", err)
 	}
 
 	select {
@@ -131,7 +131,7 @@ func (s *stream) Next(ctx context.Context) ([]byte, error) {
 
 		return raw, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("ledger: wait for update: %w", ctx.Err())
+		return nil, fmt.Errorf("ledger: wait for item: %w", ctx.Err())
 	}
 }
 
@@ -162,7 +162,7 @@ func (c *Client) socketStream(s *socket, party ident.Party, begin ident.Offset) 
 		defer done()
 
 		for {
-			given, err := c.pump(ctx, s, put)
+			given, err := c.pump(ctx, s, "update", put)
 			if given > 0 || !c.interfaces.learn(s.asked, err) {
 				return err
 			}
@@ -174,8 +174,9 @@ func (c *Client) socketStream(s *socket, party ident.Party, begin ident.Offset) 
 	})
 }
 
-// pump puts what the socket gives until it ends, closes it, and returns how many items there were and why it ended.
-func (c *Client) pump(ctx context.Context, s *socket, put func([]byte) error) (given int, err error) {
+// pump puts what the socket gives, which are objects with a member of that name, until it ends. It closes it, and returns
+// how many items there were and why it ended.
+func (c *Client) pump(ctx context.Context, s *socket, member string, put func([]byte) error) (given int, err error) {
 	defer s.close()
 
 	stop := context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
@@ -187,7 +188,7 @@ func (c *Client) pump(ctx context.Context, s *socket, put func([]byte) error) (g
 			return given, err
 		}
 
-		if !isItem(raw, "update") {
+		if !isItem(raw, member) {
 			return given, c.refused(ctx, s, raw)
 		}
 

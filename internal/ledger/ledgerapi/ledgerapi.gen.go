@@ -38,9 +38,81 @@ type ActiveContractsRequest struct {
 	Verbose bool `json:"verbose"`
 }
 
+// AllocateAnswer defines model for AllocateAnswer.
+type AllocateAnswer struct {
+	PartyId string `json:"partyId"`
+}
+
+// AllocateRequest defines model for AllocateRequest.
+type AllocateRequest struct {
+	IdentityProviderId     string              `json:"identityProviderId"`
+	MultiHashSignatures    []Signature         `json:"multiHashSignatures"`
+	OnboardingTransactions []SignedTransaction `json:"onboardingTransactions"`
+	Synchronizer           string              `json:"synchronizer"`
+
+	// UserId From 3.5. The user who may act as the party.
+	UserId *string `json:"userId,omitempty"`
+}
+
+// Checkpoint defines model for Checkpoint.
+type Checkpoint struct {
+	Offset            int64               `json:"offset"`
+	SynchronizerTimes *[]SynchronizerTime `json:"synchronizerTimes,omitempty"`
+}
+
+// CheckpointBox defines model for CheckpointBox.
+type CheckpointBox struct {
+	Value Checkpoint `json:"value"`
+}
+
 // CheckpointFeature defines model for CheckpointFeature.
 type CheckpointFeature struct {
 	MaxOffsetCheckpointEmissionDelay *Duration `json:"maxOffsetCheckpointEmissionDelay,omitempty"`
+}
+
+// Completion defines model for Completion.
+type Completion struct {
+	ActAs     *[]string `json:"actAs,omitempty"`
+	CommandId string    `json:"commandId"`
+	Offset    int64     `json:"offset"`
+
+	// PaidTrafficCost From 3.4.12.
+	PaidTrafficCost *int64 `json:"paidTrafficCost,omitempty"`
+
+	// Status A google.rpc.Status.
+	Status           *Status           `json:"status,omitempty"`
+	SubmissionId     *string           `json:"submissionId,omitempty"`
+	SynchronizerTime *SynchronizerTime `json:"synchronizerTime,omitempty"`
+
+	// TransactionHash From 3.6.
+	TransactionHash *[]byte `json:"transactionHash,omitempty"`
+	UpdateId        *string `json:"updateId,omitempty"`
+	UserId          string  `json:"userId"`
+}
+
+// CompletionBox defines model for CompletionBox.
+type CompletionBox struct {
+	Value Completion `json:"value"`
+}
+
+// CompletionItem defines model for CompletionItem.
+type CompletionItem struct {
+	// CompletionResponse Exactly one member.
+	CompletionResponse CompletionResponse `json:"completionResponse"`
+}
+
+// CompletionResponse Exactly one member.
+type CompletionResponse struct {
+	Completion       *CompletionBox `json:"Completion,omitempty"`
+	Empty            *Nothing       `json:"Empty,omitempty"`
+	OffsetCheckpoint *CheckpointBox `json:"OffsetCheckpoint,omitempty"`
+}
+
+// CompletionsRequest defines model for CompletionsRequest.
+type CompletionsRequest struct {
+	BeginExclusive int64    `json:"beginExclusive"`
+	Parties        []string `json:"parties"`
+	UserId         string   `json:"userId"`
 }
 
 // ConnectedSynchronizer defines model for ConnectedSynchronizer.
@@ -61,6 +133,51 @@ type ContractEventsRequest struct {
 	EventFormat EventFormat `json:"eventFormat"`
 }
 
+// CostEstimation defines model for CostEstimation.
+type CostEstimation struct {
+	ConfirmationRequestTrafficCostEstimation  int64  `json:"confirmationRequestTrafficCostEstimation"`
+	ConfirmationResponseTrafficCostEstimation int64  `json:"confirmationResponseTrafficCostEstimation"`
+	EstimationTimestamp                       string `json:"estimationTimestamp"`
+	TotalTrafficCostEstimation                int64  `json:"totalTrafficCostEstimation"`
+}
+
+// CostHints From 3.4, where the cost is estimated unless disabled.
+type CostHints struct {
+	Disabled           *bool     `json:"disabled,omitempty"`
+	ExpectedSignatures *[]string `json:"expectedSignatures,omitempty"`
+}
+
+// CreateCommand defines model for CreateCommand.
+type CreateCommand struct {
+	CreateArguments interface{} `json:"createArguments"`
+	TemplateId      string      `json:"templateId"`
+}
+
+// DeduplicationDuration defines model for DeduplicationDuration.
+type DeduplicationDuration struct {
+	Value Duration `json:"value"`
+}
+
+// DeduplicationOffset defines model for DeduplicationOffset.
+type DeduplicationOffset struct {
+	Value int64 `json:"value"`
+}
+
+// DeduplicationPeriod Exactly one member.
+type DeduplicationPeriod struct {
+	DeduplicationDuration *DeduplicationDuration `json:"DeduplicationDuration,omitempty"`
+	DeduplicationOffset   *DeduplicationOffset   `json:"DeduplicationOffset,omitempty"`
+	Empty                 *Nothing               `json:"Empty,omitempty"`
+}
+
+// DisclosedContract defines model for DisclosedContract.
+type DisclosedContract struct {
+	ContractId       string `json:"contractId"`
+	CreatedEventBlob []byte `json:"createdEventBlob"`
+	SynchronizerId   string `json:"synchronizerId"`
+	TemplateId       string `json:"templateId"`
+}
+
 // Duration defines model for Duration.
 type Duration struct {
 	Nanos   int32 `json:"nanos"`
@@ -71,6 +188,34 @@ type Duration struct {
 type EventFormat struct {
 	FiltersByParty FiltersByParty `json:"filtersByParty"`
 	Verbose        bool           `json:"verbose"`
+}
+
+// ExecuteAnswer defines model for ExecuteAnswer.
+type ExecuteAnswer struct {
+	CompletionOffset int64  `json:"completionOffset"`
+	UpdateId         string `json:"updateId"`
+}
+
+// ExecuteRequest defines model for ExecuteRequest.
+type ExecuteRequest struct {
+	// DeduplicationPeriod Exactly one member.
+	DeduplicationPeriod  DeduplicationPeriod `json:"deduplicationPeriod"`
+	HashingSchemeVersion string              `json:"hashingSchemeVersion"`
+	MinLedgerTime        *MinLedgerTime      `json:"minLedgerTime,omitempty"`
+	PartySignatures      PartySignatures     `json:"partySignatures"`
+	PreparedTransaction  []byte              `json:"preparedTransaction"`
+	SubmissionId         string              `json:"submissionId"`
+	UserId               string              `json:"userId"`
+}
+
+// ExerciseCommand defines model for ExerciseCommand.
+type ExerciseCommand struct {
+	Choice         string      `json:"choice"`
+	ChoiceArgument interface{} `json:"choiceArgument"`
+	ContractId     string      `json:"contractId"`
+
+	// TemplateId The interface for an interface's choice.
+	TemplateId string `json:"templateId"`
 }
 
 // Failure defines model for Failure.
@@ -139,6 +284,32 @@ type LedgerEndAnswer struct {
 	Offset *int64 `json:"offset,omitempty"`
 }
 
+// MinLedgerTime defines model for MinLedgerTime.
+type MinLedgerTime struct {
+	Time MinLedgerTimeAbs `json:"time"`
+}
+
+// MinLedgerTimeAbs defines model for MinLedgerTimeAbs.
+type MinLedgerTimeAbs struct {
+	MinLedgerTimeAbs TimeValue `json:"MinLedgerTimeAbs"`
+}
+
+// Nothing defines model for Nothing.
+type Nothing = map[string]interface{}
+
+// PackageReference defines model for PackageReference.
+type PackageReference struct {
+	PackageId      string `json:"packageId"`
+	PackageName    string `json:"packageName"`
+	PackageVersion string `json:"packageVersion"`
+}
+
+// PackageRequirement defines model for PackageRequirement.
+type PackageRequirement struct {
+	PackageName string   `json:"packageName"`
+	Parties     []string `json:"parties"`
+}
+
 // ParticipantIdAnswer defines model for ParticipantIdAnswer.
 type ParticipantIdAnswer struct {
 	ParticipantId string `json:"participantId"`
@@ -149,16 +320,142 @@ type PartyFilters struct {
 	FiltersByParty FiltersByParty `json:"filtersByParty"`
 }
 
+// PartySignatures defines model for PartySignatures.
+type PartySignatures struct {
+	Signatures []SinglePartySignatures `json:"signatures"`
+}
+
+// PreferredPackagesAnswer defines model for PreferredPackagesAnswer.
+type PreferredPackagesAnswer struct {
+	PackageReferences *[]PackageReference `json:"packageReferences,omitempty"`
+	SynchronizerId    string              `json:"synchronizerId"`
+}
+
+// PreferredPackagesRequest defines model for PreferredPackagesRequest.
+type PreferredPackagesRequest struct {
+	PackageVettingRequirements []PackageRequirement `json:"packageVettingRequirements"`
+	SynchronizerId             string               `json:"synchronizerId"`
+	VettingValidAt             *string              `json:"vettingValidAt,omitempty"`
+}
+
+// PrepareAnswer defines model for PrepareAnswer.
+type PrepareAnswer struct {
+	CostEstimation          *CostEstimation `json:"costEstimation,omitempty"`
+	HashingSchemeVersion    string          `json:"hashingSchemeVersion"`
+	PreparedTransaction     []byte          `json:"preparedTransaction"`
+	PreparedTransactionHash []byte          `json:"preparedTransactionHash"`
+}
+
+// PrepareRequest Members that a version does not know are ignored there; those that not all know are sent only if wanted.
+type PrepareRequest struct {
+	ActAs     []string `json:"actAs"`
+	CommandId string   `json:"commandId"`
+
+	// Commands Exactly one.
+	Commands           []interface{}       `json:"commands"`
+	DisclosedContracts []DisclosedContract `json:"disclosedContracts"`
+
+	// EstimateTrafficCost From 3.4, where the cost is estimated unless disabled.
+	EstimateTrafficCost *CostHints `json:"estimateTrafficCost,omitempty"`
+
+	// HashingSchemeVersion From 3.5. HASHING_SCHEME_VERSION_V2 if absent.
+	HashingSchemeVersion         *string        `json:"hashingSchemeVersion,omitempty"`
+	MaxRecordTime                *string        `json:"maxRecordTime,omitempty"`
+	MinLedgerTime                *MinLedgerTime `json:"minLedgerTime,omitempty"`
+	PackageIdSelectionPreference []string       `json:"packageIdSelectionPreference"`
+	ReadAs                       []string       `json:"readAs"`
+
+	// SynchronizerId The node chooses if empty.
+	SynchronizerId string `json:"synchronizerId"`
+
+	// UserId The token's user if empty.
+	UserId         string `json:"userId"`
+	VerboseHashing bool   `json:"verboseHashing"`
+}
+
 // PrunedOffsetsAnswer defines model for PrunedOffsetsAnswer.
 type PrunedOffsetsAnswer struct {
 	AllDivulgedContractsPrunedUpToInclusive *int64 `json:"allDivulgedContractsPrunedUpToInclusive,omitempty"`
 	ParticipantPrunedUpToInclusive          *int64 `json:"participantPrunedUpToInclusive,omitempty"`
 }
 
+// Signature defines model for Signature.
+type Signature struct {
+	Format               string `json:"format"`
+	Signature            []byte `json:"signature"`
+	SignedBy             string `json:"signedBy"`
+	SigningAlgorithmSpec string `json:"signingAlgorithmSpec"`
+}
+
+// SignedTransaction defines model for SignedTransaction.
+type SignedTransaction struct {
+	Signatures  []Signature `json:"signatures"`
+	Transaction []byte      `json:"transaction"`
+}
+
+// SigningPublicKey defines model for SigningPublicKey.
+type SigningPublicKey struct {
+	Format  string `json:"format"`
+	KeyData []byte `json:"keyData"`
+	KeySpec string `json:"keySpec"`
+}
+
+// SinglePartySignatures defines model for SinglePartySignatures.
+type SinglePartySignatures struct {
+	Party      string      `json:"party"`
+	Signatures []Signature `json:"signatures"`
+}
+
+// Status A google.rpc.Status.
+type Status struct {
+	Code    int32           `json:"code"`
+	Details *[]StatusDetail `json:"details,omitempty"`
+	Message string          `json:"message"`
+}
+
+// StatusDetail A google.protobuf.Any.
+type StatusDetail struct {
+	TypeUrl string `json:"typeUrl"`
+	Value   []byte `json:"value"`
+}
+
+// SynchronizerTime defines model for SynchronizerTime.
+type SynchronizerTime struct {
+	RecordTime     *string `json:"recordTime,omitempty"`
+	SynchronizerId string  `json:"synchronizerId"`
+}
+
+// TimeValue defines model for TimeValue.
+type TimeValue struct {
+	Value string `json:"value"`
+}
+
+// TopologyAnswer defines model for TopologyAnswer.
+type TopologyAnswer struct {
+	MultiHash            []byte `json:"multiHash"`
+	PartyId              string `json:"partyId"`
+	PublicKeyFingerprint string `json:"publicKeyFingerprint"`
+
+	// TopologyTransactions One or three.
+	TopologyTransactions *[][]byte `json:"topologyTransactions,omitempty"`
+}
+
 // TopologyFormat defines model for TopologyFormat.
 type TopologyFormat struct {
 	// IncludeParticipantAuthorizationEvents Changes of who hosts these parties.
 	IncludeParticipantAuthorizationEvents HostingFormat `json:"includeParticipantAuthorizationEvents"`
+}
+
+// TopologyRequest defines model for TopologyRequest.
+type TopologyRequest struct {
+	// ConfirmationThreshold All that confirm if 0.
+	ConfirmationThreshold           int32            `json:"confirmationThreshold"`
+	LocalParticipantObservationOnly bool             `json:"localParticipantObservationOnly"`
+	ObservingParticipantUids        []string         `json:"observingParticipantUids"`
+	OtherConfirmingParticipantUids  []string         `json:"otherConfirmingParticipantUids"`
+	PartyHint                       string           `json:"partyHint"`
+	PublicKey                       SigningPublicKey `json:"publicKey"`
+	Synchronizer                    string           `json:"synchronizer"`
 }
 
 // TransactionFormat defines model for TransactionFormat.
@@ -240,6 +537,15 @@ type Item = map[string]interface{}
 // Items defines model for Items.
 type Items = []map[string]interface{}
 
+// ListCompletionsParams defines parameters for ListCompletions.
+type ListCompletionsParams struct {
+	// Limit The most elements in one answer. A full answer does not say whether there are more.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StreamIdleTimeoutMs The node answers with what it has when nothing new came for this long.
+	StreamIdleTimeoutMs *Idle `form:"stream_idle_timeout_ms,omitempty" json:"stream_idle_timeout_ms,omitempty"`
+}
+
 // ListActiveContractsParams defines parameters for ListActiveContracts.
 type ListActiveContractsParams struct {
 	// Limit The most elements in one answer. A full answer does not say whether there are more.
@@ -272,8 +578,29 @@ type ListUpdateTreesParams struct {
 	StreamIdleTimeoutMs *Idle `form:"stream_idle_timeout_ms,omitempty" json:"stream_idle_timeout_ms,omitempty"`
 }
 
+// ListCompletionsJSONRequestBody defines body for ListCompletions for application/json ContentType.
+type ListCompletionsJSONRequestBody = CompletionsRequest
+
 // GetEventsByContractIdJSONRequestBody defines body for GetEventsByContractId for application/json ContentType.
 type GetEventsByContractIdJSONRequestBody = ContractEventsRequest
+
+// ExecuteSubmissionJSONRequestBody defines body for ExecuteSubmission for application/json ContentType.
+type ExecuteSubmissionJSONRequestBody = ExecuteRequest
+
+// ExecuteSubmissionAndWaitJSONRequestBody defines body for ExecuteSubmissionAndWait for application/json ContentType.
+type ExecuteSubmissionAndWaitJSONRequestBody = ExecuteRequest
+
+// GetPreferredPackagesJSONRequestBody defines body for GetPreferredPackages for application/json ContentType.
+type GetPreferredPackagesJSONRequestBody = PreferredPackagesRequest
+
+// PrepareSubmissionJSONRequestBody defines body for PrepareSubmission for application/json ContentType.
+type PrepareSubmissionJSONRequestBody = PrepareRequest
+
+// AllocatePartyJSONRequestBody defines body for AllocateParty for application/json ContentType.
+type AllocatePartyJSONRequestBody = AllocateRequest
+
+// GenerateTopologyJSONRequestBody defines body for GenerateTopology for application/json ContentType.
+type GenerateTopologyJSONRequestBody = TopologyRequest
 
 // ListActiveContractsJSONRequestBody defines body for ListActiveContracts for application/json ContentType.
 type ListActiveContractsJSONRequestBody = ActiveContractsRequest
