@@ -407,3 +407,24 @@ func (w *wallet) propose() job {
 		},
 	}}, nil, intent.PreapprovalProposal{Provider: user.Party, DSO: w.n.DSO()})
 }
+
+// cancel has the end of the party's preapproval prepared.
+func (w *wallet) cancel() job {
+	w.n.t.Helper()
+
+	var answer struct {
+		Preapproval struct {
+			Contract struct {
+				ID ident.ContractID `json:"contract_id"`
+			} `json:"contract"`
+		} `json:"transfer_preapproval"`
+	}
+
+	w.n.call(http.MethodGet, "/api/validator/v0/scan-proxy/transfer-preapprovals/by-party/"+string(w.party), nil, &answer)
+
+	id := answer.Preapproval.Contract.ID
+	template := ident.Name{Package: "#splice-amulet", Module: "Splice.AmuletRules", Entity: "TransferPreapproval"}
+
+	return w.prepare(exerciseCommand(template, id, "TransferPreapproval_Cancel", map[string]any{"p": w.party}), nil,
+		intent.PreapprovalCancel{Preapproval: id, DSO: w.n.DSO()})
+}

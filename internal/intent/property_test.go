@@ -123,7 +123,7 @@ var within = map[string]*regexp.Regexp{
 	// nodes, as far as contracts are made before they are used, and reading more or less often.
 	classRoot: regexp.MustCompile(`^\.Argument\.Fields\[\d\]\.Value\.Fields\[0\]\.Value\.Fields\[0\]\.Value.*$` +
 		`|^\.Argument\.Fields\[1\]\.Value\.Fields\[7\]\.Value\.Fields\[0\]\.Value reversed$|^\.ContractID$` +
-		`|^\.Result\.Fields\[2\].*$|^\.Children.*$|^\.Observers.*$`),
+		`|^\.Result\.Fields\[2\].*$|^\.Result\.Constructor$|^\.Children.*$|^\.Observers.*$`),
 	// A choice's name, arguments and result are no effects; nor is who sees it, or that fewer act.
 	classNested: regexp.MustCompile(`^\.(Argument|Result|Choice|Interface|Observers|Children).*$|^\.ActingParties-.*$`),
 	// Reading is no effect.
@@ -140,6 +140,8 @@ var within = map[string]*regexp.Regexp{
 	// Tokens that we do not know name their own template, and whether the receiver signs the next step.
 	classOffer: regexp.MustCompile(`^\.Argument\.(Fields\[[0123]\]\.(Label|Value).*|Fields[ +-].*)$` +
 		`|^\.Template\.Entity$|^\.Signatories-\[2\]$`),
+	// What the preapproval that we cancel says beside whose it is; nothing of the kind may be made.
+	classOurs: regexp.MustCompile(`^\.Argument\.(Fields\[\d\]\.(Label|Value)|Fields[ +-].*)$`),
 	// Contracts that bind others.
 	classOthers: regexp.MustCompile(`.*`),
 }

@@ -58,17 +58,7 @@ func TestARequestThatDiffersInOneFieldIsRefused(t *testing.T) {
 func directScene(t *testing.T) job {
 	t.Helper()
 
-	for _, s := range scenes() {
-		if s.name == "current direct" {
-			j, _ := s.play(t)
-
-			return j
-		}
-	}
-
-	require.Fail(t, "no such scene")
-
-	return job{}
+	return sceneOf(t, "current direct")
 }
 
 func mismatches(t *testing.T, j job) *intent.MismatchError {

@@ -78,6 +78,11 @@ func coinScenes(name string, cfg sandbox.Config) []scene {
 		}, "makes for a moment "},
 		scene{name + " proposal", cfg, func(alice, _ *wallet) job { return alice.propose() },
 			"creates Splice.Wallet.TransferPreapproval:TransferPreapprovalProposal {receiver: alice::"},
+		scene{name + " cancel", cfg, func(alice, _ *wallet) job {
+			alice.execute(alice.propose())
+
+			return alice.cancel()
+		}, "exercises TransferPreapproval_Cancel on Splice.AmuletRules:TransferPreapproval "},
 	)
 }
 

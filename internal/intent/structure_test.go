@@ -259,6 +259,26 @@ func TestOurAgreementIsForTheTokenAlone(t *testing.T) {
 	require.True(t, mismatches(t, j).Has("node 4711.contract"))
 }
 
+// TestNothingElseIsMadeForAMoment makes a contract of ours and archives it at once: it could do something in between.
+func TestNothingElseIsMadeForAMoment(t *testing.T) {
+	t.Parallel()
+
+	j := directScene(t)
+	pledge, _ := extras(j)["a pledge of ours"].(signing.Create)
+	use := signing.Exercise{
+		LFVersion: pledge.LFVersion, ContractID: pledge.ContractID, PackageName: pledge.PackageName,
+		Template: pledge.Template, Signatories: pledge.Signatories, Stakeholders: pledge.Stakeholders,
+		ActingParties: pledge.Signatories, Choice: "Redeem", Argument: signing.Record{}, Consuming: true,
+		Result: signing.Unit{},
+	}
+
+	root := j.prepared.Transaction.Roots[0]
+	withChildren(root, append([]*signing.Node{
+		{ID: 4711, Seed: &signing.Seed{}, Action: pledge}, {ID: 4712, Seed: &signing.Seed{}, Action: use},
+	}, root.Children()...))
+	require.Len(t, mismatches(t, j).Mismatches, 1)
+}
+
 // TestStatementNamesEverything that a person has to compare.
 func TestStatementNamesEverything(t *testing.T) {
 	t.Parallel()
