@@ -54,8 +54,8 @@ type wireArgument struct {
 const emptyContext = `{"values":{}}`
 
 // TransferArgument writes the argument of TransferFactory_Transfer (token standard V1) as the ledger API's JSON: for
-// the command, with TransferFactory.Context.Data of this very transfer and the choice's own metadata. The expected admin
-// is the instrument's, never what a registry says it is.
+// the command, with TransferFactory.Context.Data of this very transfer and the choice's own metadata. The expected
+// admin is the instrument's, never what a registry says it is.
 //
 // It wants what a ledger would want: a positive amount, inputs (registries refuse to choose them), and times of whole
 // microseconds in their order.

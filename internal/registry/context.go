@@ -223,7 +223,8 @@ func tooDeep(raw []byte) bool {
 		case c == '"':
 			inText = true
 		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
+			depth++
+			if depth > maxDepth {
 				return true
 			}
 		case c == '}' || c == ']':

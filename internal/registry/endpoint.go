@@ -151,7 +151,7 @@ func (e *endpoint) token(ctx context.Context, q question) (secret.String, error)
 	case ctx.Err() != nil:
 		return secret.String{}, fmt.Errorf("registry: %s: %w", q.op, ctx.Err())
 	case err != nil:
-		return secret.String{}, e.failure(q, Misconfigured, 0, "no access token: "+excerpt(err.Error(), token), err)
+		return secret.String{}, e.failure(q, Later, 0, "no access token: "+excerpt(err.Error(), token), err)
 	case token.IsZero() || strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
 		// The transport would refuse the header with a message that repeats it.
 		return secret.String{}, e.failure(q, Misconfigured, 0, "the access token is not printable text", nil)

@@ -12,7 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
-// Kind says what to do about an error.
+// Kind says what to do about an error. Only Gone and Refused say anything about the transfer that was asked about.
 type Kind int
 
 const (
@@ -23,7 +23,7 @@ const (
 	Gone
 	// Refused is the token's rules: the same question is answered the same way until somebody changes something.
 	Refused
-	// Later is a registry that does not answer now, or asks to wait.
+	// Later is a registry that does not answer now, or asks to wait, or for which there is no access token now.
 	Later
 	// Broken is an answer that cannot be trusted. Another try may do better, but somebody should look.
 	Broken

@@ -15,10 +15,9 @@ import (
 
 // FuzzAnswers gives one text to every decoder. What is accepted must hold what the package promises.
 func FuzzAnswers(f *testing.F) {
-	const (
-		admin ident.Party = "admin::1220"
-		most              = 2
-	)
+	const most = 2
+
+	admin := ident.Party("admin::1220")
 
 	for _, seed := range []string{
 		`{"adminId":"admin::1220","supportedApis":{"a":1}}`,

@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/secret"
 )
 
 // counted is an endpoint that can be told what to say, and counts.
@@ -185,4 +188,66 @@ func TestUntrustedCertificate(t *testing.T) {
 	require.NoError(t, err)
 	client.CloseIdle()
 	server.CloseClientConnections()
+}
+
+// noTokens is an identity provider that is down.
+type noTokens struct{ ended func() }
+
+func (n noTokens) Token(ctx) (secret.String, error) {
+	n.ended()
+
+	return secret.String{}, errors.New("provider is down")
+}
+
+func (noTokens) Invalidate() {}
+
+func TestNoAccessToken(t *testing.T) {
+	t.Parallel()
+
+	client := func(ended func()) *registry.Client {
+		return at(t, func(c *registry.Config) {
+			c.Registries[0].Endpoints[0].Tokens = noTokens{ended}
+			c.Retry = registry.Retry{Rounds: 2, Initial: time.Microsecond, Max: time.Millisecond}
+		}, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("asked without a token") }))
+	}
+
+	_, err := client(func() {}).Info(t.Context(), admin)
+	require.Equal(t, registry.Later, registry.KindOf(err))
+	require.ErrorContains(t, err, "provider is down")
+
+	ended, cancel := context.WithCancel(t.Context())
+	_, err = client(cancel).Info(ended, admin)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, registry.KindNone, registry.KindOf(err))
+}
+
+// TestPausesEndWithTheContext: nobody waits for a caller who has gone.
+func TestPausesEndWithTheContext(t *testing.T) {
+	t.Parallel()
+
+	ended, cancel := context.WithCancel(t.Context())
+	one := newCounted(t, says(503, ""))
+	client := at(t, func(c *registry.Config) {
+		c.Logger = slog.New(cancelling{slog.DiscardHandler, cancel})
+		c.Retry = registry.Retry{Rounds: 2, Initial: time.Hour, Max: time.Hour}
+	}, one.url)
+
+	_, err := client.Info(ended, admin)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, int32(1), one.asked.Load())
+}
+
+// cancelling ends a context when a failure is logged, which is just before the pause.
+type cancelling struct {
+	slog.Handler
+
+	cancel func()
+}
+
+func (cancelling) Enabled(ctx, slog.Level) bool { return true }
+
+func (c cancelling) Handle(ctx, slog.Record) error {
+	c.cancel()
+
+	return nil
 }

@@ -112,10 +112,10 @@ func TestContextsOfOffers(t *testing.T) {
 			require.Equal(t, http.StatusOK, status, said)
 
 			id := n.offer()
-			context, err := each.get(t.Context(), instrument.Admin, id, token.Metadata{"example.com/note": "x"})
+			given, err := each.get(t.Context(), instrument.Admin, id, token.Metadata{"example.com/note": "x"})
 			require.NoError(t, err)
 
-			status, said = n.answer(each.by, id, each.choice, context)
+			status, said = n.answer(each.by, id, each.choice, given)
 			require.Equal(t, http.StatusOK, status, "%s %s: %s", instrument, each.choice, said)
 
 			_, err = each.get(t.Context(), instrument.Admin, id, nil)
