@@ -11,16 +11,9 @@ import (
 	"github.com/canton-exchange/suite/internal/token"
 )
 
+// wireMetadata writes an empty object for none, as the standard wants it.
 type wireMetadata struct {
-	Values map[string]string `json:"values"`
-}
-
-func metadata(m token.Metadata) wireMetadata {
-	if m == nil {
-		m = token.Metadata{} // the standard wants an object
-	}
-
-	return wireMetadata{Values: m}
+	Values token.Metadata `json:"values"`
 }
 
 type wireInstrumentID struct {
@@ -70,9 +63,9 @@ func TransferArgument(t token.Transfer, context strictjson.Raw, meta token.Metad
 			Sender: t.Sender, Receiver: t.Receiver, Amount: t.Amount,
 			Instrument:  wireInstrumentID{Admin: t.Instrument.Admin, ID: t.Instrument.ID},
 			RequestedAt: stamp(t.RequestedAt), ExecuteBefore: stamp(t.ExecuteBefore),
-			Inputs: t.Inputs, Meta: metadata(t.Meta),
+			Inputs: t.Inputs, Meta: wireMetadata{t.Meta},
 		},
-		ExtraArgs: wireExtraArgs{Context: context, Meta: metadata(meta)},
+		ExtraArgs: wireExtraArgs{Context: context, Meta: wireMetadata{meta}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("registry: transfer: %w", err)

@@ -254,6 +254,23 @@ func TestBoundHoldsForWhatIsDecompressed(t *testing.T) {
 	}
 }
 
+func TestEndlessAnswers(t *testing.T) {
+	t.Parallel()
+
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(bytes.Repeat([]byte(" "), 1<<15)); err != nil {
+				return
+			}
+		}
+	})
+
+	client := at(t, func(c *registry.Config) { c.MaxAnswer, c.RequestTimeout = 1<<16, 2*time.Second }, url)
+	_, err := client.Info(t.Context(), admin)
+	require.Equal(t, registry.Broken, registry.KindOf(err), "%v", err)
+	require.ErrorContains(t, err, "more than 65536 bytes")
+}
+
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 

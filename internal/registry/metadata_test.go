@@ -64,10 +64,14 @@ func TestPages(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 3)
 
-	var asked atomic.Int32
+	var asked, repeated atomic.Int32
 
+	again := func(w http.ResponseWriter, _ *http.Request) {
+		repeated.Add(1)
+		_, _ = io.WriteString(w, `{"instruments":[],"nextPageToken":"again"}`)
+	}
 	endless := map[string]http.HandlerFunc{
-		"the same token": says(200, `{"instruments":[],"nextPageToken":"again"}`),
+		"the same token": again,
 		"new tokens": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprintf(w, `{"instruments":[],"nextPageToken":"%d"}`, asked.Add(1))
 		},
@@ -79,6 +83,7 @@ func TestPages(t *testing.T) {
 	}
 
 	require.LessOrEqual(t, asked.Load(), int32(200))
+	require.Equal(t, int32(2), repeated.Load())
 }
 
 func TestMetadataIsRememberedForAWhile(t *testing.T) {
