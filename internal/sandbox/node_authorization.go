@@ -47,6 +47,21 @@ func (v *Validator) authorizeWallet(next http.Handler) http.Handler {
 	})
 }
 
+// operatesNode lets in who administers the node, or acts as its operator: what the validator's administration does, it
+// does as the operator.
+func (v *Validator) operatesNode(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims := admin.ClaimsOf(r.Context())
+		if !claims.Admin() && !claims.ActAs(v.amulet.provider) {
+			v.reply(w, r, http.StatusForbidden, obj{"error": "only for administrators of the node and its operator"})
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}
+
 // mayRead reports whether the sender of a request may see what a format shows.
 func (v *Validator) mayRead(ctx context.Context, formats ...*format) error {
 	claims := admin.ClaimsOf(ctx)

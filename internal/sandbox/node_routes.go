@@ -46,7 +46,7 @@ func (v *Validator) node() http.Handler {
 	r.With(v.unlessRejecting).Group(v.admin.Routes)
 
 	registry.Mount(r.With(v.unlessRegistryDown), registries{v.Sandbox}, v.amulet.dso, v.authorize)
-	scan.Mount(r, scanView{v}, v.authorize)
+	scan.Mount(r, scanView{v}, scan.Guards{Authorize: v.authorize, Administer: v.operatesNode})
 
 	// A websocket without a token opens, and then says so in its first message.
 	r.With(v.refuseInvalid).Group(v.streamRoutes)

@@ -3,6 +3,7 @@ package scan_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ type fake struct {
 	before       bool
 	total        scan.Holdings
 	limits       []int
+	closed       bool // nobody may administer the validator
 }
 
 func newFake() *fake {
@@ -82,7 +84,9 @@ func newFake() *fake {
 func (f *fake) serve(t testing.TB) *offledgertest.Server {
 	t.Helper()
 
-	return offledgertest.Serve(t, func(r chi.Router) { scan.Mount(r, f, offledgertest.Authorize) })
+	return offledgertest.Serve(t, func(r chi.Router) {
+		scan.Mount(r, f, scan.Guards{Authorize: offledgertest.Authorize, Administer: f.administer})
+	})
 }
 
 func (f *fake) Network() scan.Network {
@@ -161,4 +165,17 @@ func (f *fake) Traffic(synchronizer ident.SynchronizerID, member ident.Participa
 	}
 
 	return scan.Traffic{Consumed: 1, Limit: 1 << 60, Purchased: 3}, nil
+}
+
+// administer turns everybody away while nobody may.
+func (f *fake) administer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.closed {
+			http.Error(w, "not you", http.StatusForbidden)
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
 }

@@ -11,18 +11,27 @@ import (
 // Where the validator's own API and scan are found, on a host that serves both.
 const (
 	prefixValidator = "/api/validator/v0"
+	prefixAdmin     = prefixValidator + "/admin"
 	prefixProxy     = prefixValidator + "/scan-proxy"
 	prefixScan      = "/api/scan/v0"
 )
 
-// Mount serves the validator's API, its scan-proxy and scan. Scan is open to all; authorize stands before all that
-// is the validator's.
-func Mount(r chi.Router, l Ledger, authorize func(http.Handler) http.Handler) {
+// Guards stand before parts of what Mount serves.
+type Guards struct {
+	// Authorize lets in the users of the node: before all that is the validator's.
+	Authorize func(http.Handler) http.Handler
+	// Administer, behind Authorize, lets in who may act for the validator's operator: before its administration.
+	Administer func(http.Handler) http.Handler
+}
+
+// Mount serves the validator's API, its scan-proxy and scan. Scan is open to all.
+func Mount(r chi.Router, l Ledger, guards Guards) {
 	a := &api{ledger: l}
 
 	r.Group(func(r chi.Router) {
-		r.Use(authorize)
-		a.validatorRoutes(r)
+		r.Use(guards.Authorize)
+		r.Get(prefixValidator+"/validator-user", offledger.Handler(a.getValidatorUser))
+		r.With(guards.Administer).Group(a.adminRoutes)
 		a.proxyRoutes(r)
 		a.sharedRoutes(r, prefixProxy)
 	})
@@ -36,10 +45,9 @@ type api struct {
 	ledger Ledger
 }
 
-func (a *api) validatorRoutes(r chi.Router) {
-	const preapprovals = prefixValidator + "/admin/transfer-preapprovals"
+func (a *api) adminRoutes(r chi.Router) {
+	const preapprovals = prefixAdmin + "/transfer-preapprovals"
 
-	r.Get(prefixValidator+"/validator-user", offledger.Handler(a.getValidatorUser))
 	r.Get(preapprovals, offledger.Handler(a.listPreapprovals))
 	r.Get(preapprovals+"/by-party/{party}", offledger.Handler(a.getPreapproval))
 	r.Delete(preapprovals+"/by-party/{party}", offledger.Handler(a.deletePreapproval))

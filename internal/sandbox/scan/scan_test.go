@@ -130,6 +130,23 @@ func TestOnlyTheValidatorDemandsAToken(t *testing.T) {
 	require.Equal(t, http.StatusOK, server.Ask(get, onScan+"/dso", nil).Status)
 }
 
+func TestTheAdministrationHasAGuardOfItsOwn(t *testing.T) {
+	t.Parallel()
+
+	f := newFake()
+	f.closed = true
+	server := f.serve(t)
+	byParty := preapprovals + "/by-party/" + string(treasury)
+
+	require.Equal(t, http.StatusForbidden, server.Ask(get, preapprovals, nil).Status)
+	require.Equal(t, http.StatusForbidden, server.Ask(get, byParty, nil).Status)
+	require.Equal(t, http.StatusForbidden, server.Ask(del, byParty, nil).Status)
+	require.Contains(t, f.preapprovals, treasury)
+
+	require.Equal(t, http.StatusOK, server.Ask(get, "/api/validator/v0/validator-user", nil).Status)
+	require.Equal(t, http.StatusOK, server.Ask(get, proxy+"/dso", nil).Status)
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 
