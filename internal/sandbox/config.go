@@ -78,12 +78,14 @@ const (
 	defaultCheckpointInterval = time.Second
 	defaultListLimit          = 200                    // http-list-max-elements-limit of a node
 	defaultListWait           = 500 * time.Millisecond // http-list-wait-time of a node
-	defaultMaxUpdates         = 200_000
 	defaultMaxParties         = 10_000
 	maxRequestBody            = 1 << 20
 	maxStreams                = 1_000
 	maxFilters                = 1_000
 )
+
+// DefaultMaxUpdates is Config.MaxUpdates where it is not given.
+const DefaultMaxUpdates = 200_000
 
 // Config is what a sandbox is made of. The zero value of every field has a usable default.
 type Config struct {
@@ -120,9 +122,13 @@ type Config struct {
 	// ListLimit and ListWait are the node's http-list-max-elements-limit and http-list-wait-time.
 	ListLimit int
 	ListWait  time.Duration
-	// MaxUpdates bounds the history kept (prune to make room) and MaxParties the parties.
+	// MaxUpdates bounds the history that a node keeps, and with it completions and books; MaxParties the parties. At the
+	// bound the sandbox refuses with ErrFull until somebody prunes.
 	MaxUpdates int
 	MaxParties int
+	// AutoPrune prunes the older half of a node's history when it is full, as a node with a pruning schedule does, so
+	// that the sandbox can go on for ever. Ended transfers that are pruned everywhere then leave the books as well.
+	AutoPrune bool
 	// Inspect, when set, is shown every answer of the node's APIs as it is before any fault damages it, and every
 	// message of a websocket, with status 101 and no header. It is called from many goroutines at once, must not keep
 	// or change what it is given, and must not call the sandbox.
@@ -151,7 +157,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.FaultSeed = orDefault(c.FaultSeed, c.Seed)
 	c.ListLimit = orDefault(c.ListLimit, defaultListLimit)
 	c.ListWait = orDefault(c.ListWait, defaultListWait)
-	c.MaxUpdates = orDefault(c.MaxUpdates, defaultMaxUpdates)
+	c.MaxUpdates = orDefault(c.MaxUpdates, DefaultMaxUpdates)
 	c.MaxParties = orDefault(c.MaxParties, defaultMaxParties)
 
 	if c.Logger == nil {

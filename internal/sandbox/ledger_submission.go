@@ -114,7 +114,7 @@ func (v *Validator) admits(sub *submission) error {
 			With("completion_offset", fmt.Sprint(earlier.offset))
 	}
 
-	if len(v.completions) >= completionsPerUpdate*v.cfg.MaxUpdates {
+	if v.makeRoom(0); v.fullOfCompletions() {
 		return rejection(fmt.Errorf("%d completions, prune first: %w", len(v.completions), ErrFull))
 	}
 

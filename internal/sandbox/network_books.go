@@ -38,11 +38,14 @@ type Transfer struct {
 	// EndedBy is the update that completed or ended an offer.
 	EndedBy       ident.UpdateID `json:"endedBy,omitempty"`
 	ExecuteBefore time.Time      `json:"executeBefore"`
+
+	last offsets // of the last update that changed it
 }
 
 // books is the oracle's memory: it is kept apart from the ledger so that tests can compare the two.
 type books struct {
 	transfers []*Transfer
+	trimmed   offsets // up to which each node was pruned when transfers were last forgotten
 	minted    map[ident.Instrument]amount.Amount
 	burned    map[ident.Instrument]amount.Amount
 }
@@ -111,7 +114,8 @@ func (s *Sandbox) Updates(party ident.Party) []Visible {
 	return visible
 }
 
-// Transfers lists every transfer that was made, in order, with its present state.
+// Transfers lists every transfer that was made, in order, with its present state. Ended ones that every node has pruned
+// are forgotten when Config.AutoPrune or the bound of the books demands it, not before.
 func (s *Sandbox) Transfers() []Transfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -122,55 +122,6 @@ func (v *Validator) LedgerEnd() ident.Offset {
 // LedgerEnd is the offset of the last update on the first validator.
 func (s *Sandbox) LedgerEnd() ident.Offset { return s.first().LedgerEnd() }
 
-// Prune makes the node forget every update up to and including offset, and every contract archived by then. Streams
-// that are still behind it end with PARTICIPANT_PRUNED_DATA_ACCESSED.
-func (v *Validator) Prune(offset ident.Offset) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
-	if offset <= v.prunedTo || offset > v.end {
-		return fmt.Errorf("%w: prune up to %d: want more than %d and at most %d",
-			ErrInvalid, offset, v.prunedTo, v.end)
-	}
-
-	kept := v.history[v.after(offset):]
-	v.history = append(make([]*update, 0, len(kept)), kept...)
-	v.prunedTo = offset
-	v.lookups = updateIndex{}
-	v.forget()
-	v.forgetCompletions()
-	v.publish()
-
-	return nil
-}
-
-// forget drops the contracts whose end every node that saw them has pruned.
-func (s *Sandbox) forget() {
-	live := make([]*contract, 0, len(s.order))
-
-	for _, c := range s.order {
-		if c.active() || !s.prunedEverywhere(c) {
-			live = append(live, c)
-		} else {
-			delete(s.contracts, c.id)
-		}
-	}
-
-	s.order = live
-}
-
-func (s *Sandbox) prunedEverywhere(c *contract) bool {
-	return !slices.ContainsFunc(s.validators, func(v *Validator) bool { return c.archived[v.index] > v.prunedTo })
-}
-
-// PrunedUpTo is the offset up to which the node's history is gone; 0 when it was never pruned.
-func (v *Validator) PrunedUpTo() ident.Offset {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-
-	return v.prunedTo
-}
-
 // Handler serves the first validator's APIs; see Validator.Handler.
 func (s *Sandbox) Handler() http.Handler { return s.first().Handler() }
 

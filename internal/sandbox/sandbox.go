@@ -225,7 +225,7 @@ func (s *Sandbox) room(n int) error {
 	}
 
 	for _, v := range s.validators {
-		if len(v.history)+n > s.cfg.MaxUpdates {
+		if v.makeRoom(n); len(v.history)+n > s.cfg.MaxUpdates {
 			return fmt.Errorf("history holds %d updates, prune first: %w", len(v.history), ErrFull)
 		}
 	}

@@ -135,8 +135,8 @@ func (t *transaction) settled(p *plan, err error) error {
 		return err
 	}
 
-	if n := len(t.s.books.transfers); n >= booksPerUpdate*t.s.cfg.MaxUpdates {
-		return fmt.Errorf("the books hold %d transfers: %w", n, ErrFull)
+	if err := t.s.roomInBooks(1); err != nil {
+		return err
 	}
 
 	t.settle(p.record)

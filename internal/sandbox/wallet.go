@@ -123,8 +123,8 @@ func (s *Sandbox) Batch(requests []TransferRequest) (Receipt, error) {
 
 	first := requests[0]
 
-	if len(s.books.transfers)+len(requests) > booksPerUpdate*s.cfg.MaxUpdates {
-		return Receipt{}, fmt.Errorf("the books hold %d transfers: %w", len(s.books.transfers), ErrFull)
+	if err := s.roomInBooks(len(requests)); err != nil {
+		return Receipt{}, err
 	}
 
 	return s.act(first.Sender, s.home(first.Sender, first.Instrument), func(t *transaction) error {
@@ -187,7 +187,7 @@ func (t *transaction) settle(record *Transfer) {
 	}
 
 	t.onCommit = append(t.onCommit, func(u *update) {
-		record.UpdateID, record.Offset = u.id, u.offsets[0]
+		record.UpdateID, record.Offset, record.last = u.id, u.offsets[0], u.offsets
 		t.s.books.transfers = append(t.s.books.transfers, record)
 	})
 }

@@ -138,7 +138,7 @@ func (s *Sandbox) onOffer(
 
 func (t *transaction) conclude(record *Transfer, state TransferState) {
 	t.onCommit = append(t.onCommit, func(u *update) {
-		record.State = state
+		record.State, record.last = state, u.offsets
 		if state != TransferPending {
 			record.EndedBy = u.id
 		}
