@@ -128,8 +128,8 @@ var byCode = map[string]Advice{
 	"SUBMITTERS_NOT_ACTIVE":             Stop,
 }
 
-// Classify says what may be done after an error of this package. It is the only place that decides so, but for errors of
-// submissions (Error.Stage), of which it says that they are: see OutcomeOf.
+// Classify says what may be done after an error of this package. It is the only place that decides so, but for errors
+// of submissions (Error.Stage), of which it says that they are: see OutcomeOf.
 func Classify(err error) Advice {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

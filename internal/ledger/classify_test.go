@@ -128,6 +128,9 @@ func TestClassifyCodes(t *testing.T) {
 		// Answers that are not Canton's, and none at all.
 		{ledger.CodeRefused, 0, 400, stop},
 		{ledger.CodeRefused, 0, 401, again},
+		{ledger.CodeGarbled, 0, 400, stop},
+		{ledger.CodeGarbled, 0, 401, again},
+		{ledger.CodeGarbled, 0, 503, backoff},
 		{ledger.CodeRefused, 0, 404, stop},
 		{ledger.CodeRefused, 0, 408, backoff},
 		{ledger.CodeRefused, 0, 413, stop},

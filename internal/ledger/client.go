@@ -252,10 +252,17 @@ func transportError(parent, ctx context.Context, op string, err error) error {
 	}
 }
 
+// saysJSON gives an answer that does not say what it is the benefit of the doubt.
 func saysJSON(h http.Header) bool {
+	_, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+
+	return err != nil || announcesJSON(h)
+}
+
+func announcesJSON(h http.Header) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 
-	return err != nil || kind == "application/json"
+	return err == nil && kind == "application/json"
 }
 
 // decode reads a success. What is not even meant to be JSON comes from something in between, and may pass.

@@ -149,7 +149,11 @@ func newCompletion(w *ledgerapi.Completion) (*Completion, error) {
 		c.PaidTraffic = max(0, *w.PaidTrafficCost)
 	}
 
-	return c, c.end(w)
+	if err := c.end(w); err != nil {
+		return nil, err
+	}
+
+	return c, nil
 }
 
 // end reads how it ended. A completion that says both, or neither, is not believed.

@@ -122,8 +122,8 @@ type CompletionStream struct {
 	err      error
 }
 
-// OpenCompletions opens the live tail of completions after Begin. Like OpenUpdates it lives until Close or until it ends
-// by itself, polls over HTTP where websockets are refused, and leaves reconnecting to the caller: after Position.
+// OpenCompletions opens the live tail of completions after Begin. Like OpenUpdates it lives until Close or until it
+// ends by itself, polls over HTTP where websockets are refused, and leaves reconnecting to the caller: after Position.
 func (c *Client) OpenCompletions(ctx context.Context, r CompletionsRequest) (*CompletionStream, error) {
 	if err := r.check(); err != nil {
 		return nil, err

@@ -36,6 +36,8 @@ const (
 	CodeNoToken = "no-token"
 	// CodeRefused is an HTTP status without an error that we understand.
 	CodeRefused = "refused"
+	// CodeGarbled is an HTTP status with an error that was JSON and is damaged: the node said more than we could read.
+	CodeGarbled = "garbled"
 	// CodeRedirected is a redirect. None is followed: a token must not go to another host.
 	CodeRedirected = "redirected"
 	// CodeTooLarge is an answer or message beyond Config.MaxMessage.
@@ -159,6 +161,10 @@ func failure(op string, answer *http.Response, body []byte, now time.Time) *Erro
 
 	if !e.read(body) {
 		e.Cause = excerpt(string(body))
+
+		if announcesJSON(answer.Header) && !strictjson.Raw(body).IsValid() {
+			e.Code = CodeGarbled
+		}
 	}
 
 	if e.RetryAfter == 0 {

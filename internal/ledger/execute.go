@@ -51,15 +51,13 @@ func DeduplicateAfter(offset ident.Offset) Deduplication { return Deduplication{
 func (d Deduplication) wire() ledgerapi.DeduplicationPeriod {
 	switch {
 	case d.after != nil:
-		return ledgerapi.DeduplicationPeriod{DeduplicationOffset: &ledgerapi.DeduplicationOffset{Value: int64(*d.after)}}
+		return ledgerapi.DeduplicationPeriod{"DeduplicationOffset": ledgerapi.DeduplicationOffset{Value: int64(*d.after)}}
 	case d.duration > 0:
-		return ledgerapi.DeduplicationPeriod{DeduplicationDuration: &ledgerapi.DeduplicationDuration{
-			Value: ledgerapi.Duration{
-				Seconds: int64(d.duration / time.Second), Nanos: int32(d.duration % time.Second), //nolint:gosec // below 10⁹
-			},
+		return ledgerapi.DeduplicationPeriod{"DeduplicationDuration": ledgerapi.DeduplicationDuration{
+			Value: ledgerapi.Duration{Seconds: int64(d.duration / time.Second), Nanos: int32(d.duration % time.Second)},
 		}}
 	default:
-		return ledgerapi.DeduplicationPeriod{Empty: &ledgerapi.Nothing{}}
+		return ledgerapi.DeduplicationPeriod{"Empty": ledgerapi.Nothing{}}
 	}
 }
 
@@ -175,7 +173,8 @@ func signatures(list []signing.Signature) []ledgerapi.Signature {
 
 	for _, s := range list {
 		out = append(out, ledgerapi.Signature{
-			Format: string(s.Format), Signature: s.Bytes, SignedBy: string(s.SignedBy), SigningAlgorithmSpec: string(s.Algorithm),
+			Format: string(s.Format), Signature: s.Bytes, SignedBy: string(s.SignedBy),
+			SigningAlgorithmSpec: string(s.Algorithm),
 		})
 	}
 

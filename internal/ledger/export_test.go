@@ -1,6 +1,10 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ledger/ledgerapi"
+)
 
 // Names of the inside for tests.
 var (
@@ -17,3 +21,10 @@ func (c *Client) Rhythm(ping, pong time.Duration) {
 
 // Stall sets how long a list of active contracts may stall.
 func (c *Client) Stall(d time.Duration) { c.timing.listIdle = d }
+
+// StatusError is the error of a completion's status with one detail.
+func StatusError(message string, info []byte) *Error {
+	return statusError(&ledgerapi.Status{
+		Code: 1, Message: message, Details: &[]ledgerapi.StatusDetail{{TypeUrl: errorInfoType, Value: info}},
+	})
+}

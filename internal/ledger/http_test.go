@@ -142,6 +142,8 @@ func TestAnswersThatAreNoAnswers(t *testing.T) {
 		{"a proxy's page", answer(200, "text/html", `<html>\x1b`), ledger.CodeNotJSON, ledger.RetryBackoff, 3},
 		{"a proxy's error", answer(502, "text/html", `<html>`), ledger.CodeRefused, ledger.RetryBackoff, 3},
 		{"too slow", answer(503, "text/plain", `The server was not able to`), ledger.CodeRefused, ledger.RetryBackoff, 3},
+		{"a damaged error", answer(400, "application/json", `{"code":"X","c`), ledger.CodeGarbled, ledger.Stop, 1},
+		{"an older error", answer(404, "application/json", `{"status":404}`), ledger.CodeRefused, ledger.Stop, 1},
 		{"bad request in words", answer(400, "text/plain", `Invalid value for: body`), ledger.CodeRefused, ledger.Stop, 1},
 		{"gzip bomb", bomb, ledger.CodeTooLarge, ledger.Stop, 1},
 		{"cut short", cut, ledger.CodeConnection, ledger.RetryBackoff, 3},

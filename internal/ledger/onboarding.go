@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -34,9 +35,9 @@ type Topology struct {
 	MultiHash signing.TopologyHash
 }
 
-// GenerateTopology asks for the topology transactions of a new party. It changes nothing and is repeated by the client's
-// policy. That the party is the one of the key and that the hash is that of the transactions is checked; what they say
-// is not: decode each before signing (signing.DecodeTopology).
+// GenerateTopology asks for the topology transactions of a new party. It changes nothing and is repeated by the
+// client's policy. That the party is the one of the key and that the hash is that of the transactions is checked; what
+// they say is not: decode each before signing (signing.DecodeTopology).
 func (c *Client) GenerateTopology(ctx context.Context, r TopologyRequest) (Topology, error) {
 	const op = "generate topology"
 
@@ -65,7 +66,8 @@ func (c *Client) GenerateTopology(ctx context.Context, r TopologyRequest) (Topol
 		return Topology{}, err
 	}
 
-	if a.PartyId != string(want) || a.PublicKeyFingerprint != string(r.Key.Fingerprint()) || a.TopologyTransactions == nil {
+	if a.PartyId != string(want) || a.PublicKeyFingerprint != string(r.Key.Fingerprint()) ||
+		a.TopologyTransactions == nil {
 		return Topology{}, malformed(op, "the answer is about another party or key: "+excerpt(a.PartyId), nil)
 	}
 
@@ -74,7 +76,7 @@ func (c *Client) GenerateTopology(ctx context.Context, r TopologyRequest) (Topol
 		return Topology{}, malformed(op, "transactions", err)
 	}
 
-	if string(t.MultiHash[:]) != string(a.MultiHash) {
+	if !bytes.Equal(t.MultiHash[:], a.MultiHash) {
 		return Topology{}, malformed(op, "the hash is not that of the transactions", nil)
 	}
 
@@ -92,9 +94,9 @@ type AllocateRequest struct {
 	UserID string
 }
 
-// AllocateParty makes a party on the node, once. If its end is not known, or the party is there already
-// (IsPartyExists), ask ConnectedSynchronizers for it. A party of several nodes must be allocated on each of them, and is
-// usable some time after the last.
+// AllocateParty makes a party on the node, and does not repeat a request that the node may have had. If its end is not
+// known, or the party is there already (IsPartyExists), ask ConnectedSynchronizers for it. A party of several nodes
+// must be allocated on each of them, and is usable some time after the last.
 func (c *Client) AllocateParty(ctx context.Context, r AllocateRequest) error {
 	const op = "allocate party"
 

@@ -8,9 +8,9 @@ import (
 // Outcome is what is known of a submission after an error of Execute or ExecuteAndWait, or from its completion.
 //
 // It speaks of the one request that failed. If the same bytes were sent before, by us or by a proxy that repeats by
-// itself, and it is not known what became of them, no later refusal settles that: the end of a payment is decided by the
-// ingested history and by record time alone. So every outcome leaves the inputs reserved, and says only what is best
-// done next.
+// itself, and it is not known what became of them, no later refusal settles that: the end of a payment is decided by
+// the ingested history and by record time alone. So every outcome leaves the inputs reserved, and says only what is
+// best done next.
 type Outcome int
 
 const (
@@ -142,6 +142,8 @@ var outcomes = map[string]Outcome{
 
 	// Its contracts are there already: most likely made by the same transaction.
 	"LOCAL_VERDICT_CREATES_EXISTING_CONTRACTS": OutcomeUnknown,
+	// Its status alone does not tell a refusal at the door from one by the ledger.
+	CodeGarbled: OutcomeUnknown,
 	// By their own words.
 	"REQUEST_TIME_OUT":          OutcomeUnknown,
 	"REQUEST_DEADLINE_EXCEEDED": OutcomeUnknown,
@@ -177,8 +179,8 @@ func OutcomeOf(err error) Outcome {
 	}
 }
 
-// executed is the outcome of a failed request to execute. A code that the table does not have is believed only as far as
-// it is a refusal of the request itself, by its category, or calls itself definite.
+// executed is the outcome of a failed request to execute. A code that the table does not have is believed only as far
+// as it is a refusal of the request itself, by its category, or calls itself definite.
 func (e *Error) executed() Outcome {
 	if known, ok := outcomes[e.Code]; ok {
 		return known

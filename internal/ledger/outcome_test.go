@@ -179,6 +179,8 @@ func TestOutcomesOfAnswersThatAreNotTheNodes(t *testing.T) {
 		{ledger.CodeRefused, 502, unknown},
 		{ledger.CodeRefused, 503, unknown},
 		{ledger.CodeRefused, 504, unknown},
+		{ledger.CodeGarbled, 400, unknown},
+		{ledger.CodeGarbled, 404, unknown},
 		{ledger.CodeRedirected, 302, unknown},
 		{ledger.CodeConnection, 0, unknown},
 		{ledger.CodeTimeout, 0, unknown},

@@ -27,7 +27,8 @@ type PreferredPackages struct {
 }
 
 // PreferredPackages asks for the latest version of each package that the nodes of all its parties have vetted, for
-// PrepareRequest.PackageIDs. The node chooses the synchronizer if it is empty, and takes its own now if validAt is zero.
+// PrepareRequest.PackageIDs. The node chooses the synchronizer if it is empty, and takes its own now if validAt is
+// zero.
 func (c *Client) PreferredPackages(
 	ctx context.Context, required []PackageRequirement, synchronizer ident.SynchronizerID, validAt time.Time,
 ) (PreferredPackages, error) {

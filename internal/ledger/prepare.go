@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -191,15 +192,15 @@ func prepared(a ledgerapi.PrepareAnswer, asked []signing.Scheme) (Prepared, erro
 	}
 
 	// A node that does not know the member for the scheme computes V2.
-	for _, scheme := range asked {
-		if p.Scheme == scheme {
-			p.Cost, err = cost(a.CostEstimation)
-
-			return p, err
-		}
+	if !slices.Contains(asked, p.Scheme) {
+		return Prepared{}, malformed(opPrepare, "a hashing scheme that was not asked for: "+p.Scheme.String(), nil)
 	}
 
-	return Prepared{}, malformed(opPrepare, "a hashing scheme that was not asked for: "+p.Scheme.String(), nil)
+	if p.Cost, err = cost(a.CostEstimation); err != nil {
+		return Prepared{}, err
+	}
+
+	return p, nil
 }
 
 func cost(c *ledgerapi.CostEstimation) (*CostEstimate, error) {

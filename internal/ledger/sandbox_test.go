@@ -20,6 +20,9 @@ import (
 	"github.com/canton-exchange/suite/internal/update"
 )
 
+// sandboxToken is the only one that the sandbox takes.
+var sandboxToken = secret.New("sandbox-token")
+
 // network is a sandbox behind a real socket, with a treasury.
 type network struct {
 	*sandbox.Sandbox
@@ -31,7 +34,7 @@ type network struct {
 func newNetwork(t *testing.T, cfg sandbox.Config, sockets bool, adjust ...func(*ledger.Config)) network {
 	t.Helper()
 
-	cfg.Token = secret.New("sandbox-token")
+	cfg.Token = sandboxToken
 	cfg.CheckpointInterval = 5 * time.Millisecond
 	cfg.ListWait = 20 * time.Millisecond
 	cfg.Inspect = conformance.Inspect(t, string(cfg.Version))

@@ -69,39 +69,41 @@ func errorInfo(raw []byte) (reason string, metadata map[string]string, ok bool) 
 	metadata = map[string]string{}
 
 	ok = eachField(raw, func(field protowire.Number, value []byte) bool {
-		switch field {
-		case fieldReason:
+		if field == fieldReason {
 			reason = bounded(string(value))
-		case fieldMetadata:
-			var key, text string
-
-			whole := eachField(value, func(field protowire.Number, part []byte) bool {
-				switch field {
-				case fieldKey:
-					key = bounded(string(part))
-				case fieldValue:
-					text = bounded(string(part))
-				}
-
-				return true
-			})
-			if !whole {
-				return false
-			}
-
-			if len(metadata) < maxErrorContext {
-				metadata[key] = text
-			}
 		}
 
-		return true
+		return field != fieldMetadata || mapEntry(value, metadata)
 	})
 
 	return reason, metadata, ok
 }
 
-// eachField gives every field of a message that is made of bytes, and passes over others. It reports whether the message
-// could be read to its end.
+// mapEntry adds an entry of a protobuf map, as long as there is room. It reports whether it could be read.
+func mapEntry(raw []byte, into map[string]string) bool {
+	var key, value string
+
+	whole := eachField(raw, func(field protowire.Number, part []byte) bool {
+		if field == fieldKey {
+			key = bounded(string(part))
+		}
+
+		if field == fieldValue {
+			value = bounded(string(part))
+		}
+
+		return true
+	})
+
+	if whole && len(into) < maxErrorContext {
+		into[key] = value
+	}
+
+	return whole
+}
+
+// eachField gives every field of a message that is made of bytes, and passes over others. It reports whether the
+// message could be read to its end.
 func eachField(raw []byte, yield func(protowire.Number, []byte) bool) bool {
 	for len(raw) > 0 {
 		field, kind, n := protowire.ConsumeTag(raw)

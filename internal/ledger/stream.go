@@ -174,8 +174,8 @@ func (c *Client) socketStream(s *socket, party ident.Party, begin ident.Offset) 
 	})
 }
 
-// pump puts what the socket gives, which are objects with a member of that name, until it ends. It closes it, and returns
-// how many items there were and why it ended.
+// pump puts what the socket gives, which are objects with a member of that name, until it ends. It closes it, and
+// returns how many items there were and why it ended.
 func (c *Client) pump(ctx context.Context, s *socket, member string, put func([]byte) error) (given int, err error) {
 	defer s.close()
 

@@ -163,12 +163,9 @@ type DeduplicationOffset struct {
 	Value int64 `json:"value"`
 }
 
-// DeduplicationPeriod Exactly one member.
-type DeduplicationPeriod struct {
-	DeduplicationDuration *DeduplicationDuration `json:"DeduplicationDuration,omitempty"`
-	DeduplicationOffset   *DeduplicationOffset   `json:"DeduplicationOffset,omitempty"`
-	Empty                 *Nothing               `json:"Empty,omitempty"`
-}
+// DeduplicationPeriod Exactly one of DeduplicationDuration, DeduplicationOffset and Empty, an object without members that must not be
+// left out.
+type DeduplicationPeriod map[string]interface{}
 
 // DisclosedContract defines model for DisclosedContract.
 type DisclosedContract struct {
@@ -198,7 +195,8 @@ type ExecuteAnswer struct {
 
 // ExecuteRequest defines model for ExecuteRequest.
 type ExecuteRequest struct {
-	// DeduplicationPeriod Exactly one member.
+	// DeduplicationPeriod Exactly one of DeduplicationDuration, DeduplicationOffset and Empty, an object without members that must not be
+	// left out.
 	DeduplicationPeriod  DeduplicationPeriod `json:"deduplicationPeriod"`
 	HashingSchemeVersion string              `json:"hashingSchemeVersion"`
 	MinLedgerTime        *MinLedgerTime      `json:"minLedgerTime,omitempty"`
@@ -346,7 +344,7 @@ type PrepareAnswer struct {
 	PreparedTransactionHash []byte          `json:"preparedTransactionHash"`
 }
 
-// PrepareRequest Members that a version does not know are ignored there; those that not all know are sent only if wanted.
+// PrepareRequest A version ignores members that it does not know. Those that not all know are sent only if wanted.
 type PrepareRequest struct {
 	ActAs     []string `json:"actAs"`
 	CommandId string   `json:"commandId"`
