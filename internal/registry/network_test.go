@@ -86,6 +86,12 @@ func newNetwork(t *testing.T, cfg sandbox.Config) *network {
 
 	_, err = s.Tap(n.alice, amt("100"))
 	require.NoError(t, err)
+
+	if cfg.AcmePermissioned {
+		_, err = s.Permit(n.alice, true)
+		require.NoError(t, err)
+	}
+
 	_, err = s.Mint(n.alice, s.AcmeToken(), amt("100"))
 	require.NoError(t, err)
 

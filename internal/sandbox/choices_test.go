@@ -157,16 +157,21 @@ func TestPermissionsOfAToken(t *testing.T) {
 	alice, bob := n.onboard("alice"), n.onboard("bob")
 	token := n.AcmeToken()
 
-	_, err := n.Mint(alice.party, token, amt("100"))
-	require.NoError(t, err)
-
-	factory := n.registry(token.Admin) + "/transfer-instruction/v1/transfer-factory"
-	body := map[string]any{"choiceArguments": alice.transferArguments(bob.party, token, "5", "", alice.inputs(token))}
-
 	permit := func(party ident.Party, allowed bool) {
 		_, err := n.Permit(party, allowed)
 		require.NoError(t, err)
 	}
+
+	_, err := n.Mint(alice.party, token, amt("100"))
+	require.ErrorIs(t, err, sandbox.ErrForbidden)
+	permit(alice.party, true)
+
+	_, err = n.Mint(alice.party, token, amt("100"))
+	require.NoError(t, err)
+	permit(alice.party, false)
+
+	factory := n.registry(token.Admin) + "/transfer-instruction/v1/transfer-factory"
+	body := map[string]any{"choiceArguments": alice.transferArguments(bob.party, token, "5", "", alice.inputs(token))}
 
 	status, _, _ := n.call(http.MethodPost, factory, body)
 	require.Equal(t, http.StatusBadRequest, status)
@@ -213,6 +218,13 @@ func TestPermissionsOfAToken(t *testing.T) {
 	require.NoError(t, err)
 	bob.onOffer(token, offers[0].ContractID, "Accept")
 	require.Equal(t, "5", n.total(bob.party, token))
+
+	// To burn is allowed to those who may not receive any more.
+	permit(alice.party, false)
+
+	_, err = n.Burn(alice.party, token, amt("1"))
+	require.NoError(t, err)
+	permit(alice.party, true)
 
 	// A registrar that archives a permission by itself takes it away too.
 	n.must(http.MethodPost, submitPath, n.commandsOf(token.Admin, exerciseCommand("#acme-token:Acme.Token:AcmePermission",
@@ -265,6 +277,63 @@ func TestAcceptedOffersWaitForTheirRegistrar(t *testing.T) {
 	require.Equal(t, sandbox.TransferCompleted, n.Transfers()[0].State)
 	require.Equal(t, "5", n.total(bob.party, token))
 	require.Empty(t, n.all(bob.party, "AcmeTransferInstruction"))
+
+	// Past the deadline the registrar's Update can only give the money back.
+	alice.transfer(bob.party, token, "7", "ACC-2")
+	bob.onOffer(token, n.only(bob.party, "AcmeTransferInstruction"), "Accept")
+	n.clock.Advance(29 * day)
+
+	n.must(http.MethodPost, submitPath, n.commandsOf(token.Admin, update(n.only(bob.party, "AcmeTransferInstruction"))), nil)
+	require.Equal(t, sandbox.TransferExpired, n.Transfers()[1].State)
+	require.Equal(t, "TransferInstructionResult_Failed",
+		resultOf(t, find(t, n.last(alice.party), "TransferInstruction_Update")).Output.Tag)
+	require.Equal(t, "5", n.total(bob.party, token))
+	require.Equal(t, "95", n.total(alice.party, token))
+	require.Len(t, alice.inputs(token), 2, "all of it free again")
+}
+
+func TestPermissionsAtTheAcceptance(t *testing.T) {
+	t.Parallel()
+
+	n := newBare(t, sandbox.Config{AcmePermissioned: true})
+	alice, bob := n.onboard("alice"), n.onboard("bob")
+	token := n.AcmeToken()
+
+	for _, e := range []*external{alice, bob} {
+		_, err := n.Permit(e.party, true)
+		require.NoError(t, err)
+	}
+
+	_, err := n.Mint(alice.party, token, amt("100"))
+	require.NoError(t, err)
+	alice.transfer(bob.party, token, "5", "")
+
+	id := n.only(bob.party, "AcmeTransferInstruction")
+	ask := func(choice string) registryContext {
+		return ok[registryContext](n, http.MethodPost, n.registry(token.Admin)+"/transfer-instruction/v1/"+string(id)+
+			"/choice-contexts/"+choice, map[string]any{})
+	}
+	given := ask("accept")
+	request := copied(t, bob.prepareRequest(exerciseCommand(instructionV1, id, "TransferInstruction_Accept",
+		map[string]any{"extraArgs": map[string]any{"context": given.Data, "meta": emptyMeta()}}), given.Disclosed))
+
+	require.NotContains(t, string(ask("reject").Data), "permission", "nobody needs leave to say no")
+	require.Len(t, contextOf(request), 2)
+
+	bob.tryAll(request, map[string]trial{
+		"none":        {func(r map[string]any) { clear(contextOf(r)) }, bad("DAML_FAILURE")},
+		"one":         {func(r map[string]any) { delete(contextOf(r), "acme-token/sender-permission") }, bad("DAML_FAILURE")},
+		"undisclosed": {func(r map[string]any) { r["disclosedContracts"] = []any{} }, missing("CONTRACT_NOT_FOUND")},
+		"exchanged": {func(r map[string]any) {
+			c := contextOf(r)
+			c["acme-token/sender-permission"], c["acme-token/receiver-permission"] =
+				c["acme-token/receiver-permission"], c["acme-token/sender-permission"]
+		}, bad("DAML_FAILURE")},
+	})
+
+	_, err = n.Permit(alice.party, false)
+	require.NoError(t, err)
+	n.refusedWith(preparePath, request, missing("CONTRACT_NOT_FOUND"))
 }
 
 // TestChoicesTakeExactlyTheirParties tries every choice of an offer as everybody.

@@ -100,7 +100,11 @@ func (f *forgery) victim() (ident.Party, bool) {
 // shownHolding is the first holding that the transaction is told to create; nil when there is none.
 func (f *forgery) shownHolding() *createdJSON {
 	for _, n := range f.u.nodes {
-		if n.kind != nodeCreate || holdingOf(n.contract) == nil {
+		if n.kind != nodeCreate {
+			continue
+		}
+
+		if claim, _ := claimOf(n.contract); claim == nil {
 			continue
 		}
 

@@ -241,7 +241,7 @@ func (s *Sandbox) freeHolding(owner ident.Party, like func(*contract) bool) *con
 	}
 
 	for c := range state.holdings.all() {
-		if h := holdingOf(c); !h.locked && !h.bare && s.locked[c] == nil && like(c) {
+		if h := holdingOf(c); !h.locked && s.locked[c] == nil && like(c) {
 			return c
 		}
 	}

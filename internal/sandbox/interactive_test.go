@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -238,6 +239,7 @@ func TestContractsThatNobodyShowed(t *testing.T) {
 		"a blob of nothing":  {disclosure(func(d map[string]any) { d["createdEventBlob"] = "AAAA" }), forged},
 		"not base64":         {disclosure(func(d map[string]any) { d["createdEventBlob"] = "?" }), bad("")},
 		"a damaged blob":     {disclosure(func(d map[string]any) { d["createdEventBlob"] = damaged(d["createdEventBlob"].(string)) }), forged},
+		"a damaged seal":     {disclosure(func(d map[string]any) { d["createdEventBlob"] = lastByteDamaged(t, d["createdEventBlob"].(string)) }), forged},
 		"of another network": {func(r map[string]any) { r["disclosedContracts"] = foreign }, forged},
 		"another id":         {disclosure(func(d map[string]any) { d["contractId"] = "00" + strings.Repeat("ab", 68) }), bad("INVALID_DISCLOSED_CONTRACT")},
 		"another template":   {disclosure(func(d map[string]any) { d["templateId"] = "#splice-amulet:Splice.Amulet:Amulet" }), bad("INVALID_DISCLOSED_CONTRACT")},
@@ -260,7 +262,7 @@ func TestContractsThatNobodyShowed(t *testing.T) {
 		}
 	}
 
-	require.Len(t, trials, 12, "the factory and the configuration are both needed")
+	require.Len(t, trials, 13, "the factory and the configuration are both needed")
 	alice.tryAll(request, trials)
 
 	// Who is shown somebody else's holding can name it, and still not spend it.
@@ -281,6 +283,18 @@ func damaged(blob string) string {
 	}
 
 	return blob[:len(blob)/2] + letter + blob[len(blob)/2+1:]
+}
+
+// lastByteDamaged leaves the contract that the blob names as it is.
+func lastByteDamaged(t *testing.T, blob string) string {
+	t.Helper()
+
+	raw, err := base64.StdEncoding.DecodeString(blob)
+	require.NoError(t, err)
+
+	raw[len(raw)-1] ^= 1
+
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 // holdingBlob is one of the party's holdings as it would disclose it.

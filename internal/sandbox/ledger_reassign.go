@@ -29,7 +29,7 @@ func (s *Sandbox) Reassign(id ident.ContractID) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("reassign %s: it belongs to the network: %w", id, ErrInvalid)
 	}
 
-	if h := holdingOf(c); h == nil || h.locked {
+	if h, _ := claimOf(c); h == nil || h.locked {
 		return Receipt{}, fmt.Errorf("reassign %s: only unlocked holdings move: %w", id, ErrInvalid)
 	}
 
@@ -46,8 +46,9 @@ func (s *Sandbox) reassign(c *contract) (Receipt, error) {
 		return Receipt{}, err
 	}
 
+	claim, _ := claimOf(c)
 	m := &move{
-		id: "00" + s.hexDigits(hashBytes), source: c.home, target: target, submitter: holdingOf(c).owner,
+		id: "00" + s.hexDigits(hashBytes), source: c.home, target: target, submitter: claim.owner,
 		counter: int64(len(c.moves) + 1),
 	}
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,7 +77,7 @@ func (s *Sandbox) Total(party ident.Party, instrument ident.Instrument) (amount.
 	total := amount.Zero()
 
 	for c := range state.holdings.all() {
-		if h := holdingOf(c); h.instrument == instrument && !h.bare {
+		if h := holdingOf(c); h.instrument == instrument {
 			if total, err = total.Add(h.amount); err != nil {
 				return amount.Zero(), err
 			}
@@ -128,7 +129,29 @@ func (s *Sandbox) Transfers() []Transfer {
 	return list
 }
 
-// count adds to a tally of the books. Amounts that no longer fit stop counting rather than wrap.
+// minted enters into the books, once the transaction is committed, what it mints. All that was ever minted must fit into
+// one amount: then every sum of holdings does.
+func (t *transaction) minted(instrument ident.Instrument, values ...amount.Amount) error {
+	sum, supply := amount.Zero(), t.s.books.minted[instrument]
+
+	for _, value := range values {
+		var err error
+		if sum, err = sum.Add(value); err == nil {
+			supply, err = supply.Add(value)
+		}
+
+		if err != nil {
+			return fmt.Errorf("%w: mint %s on top of %s %s: %w", ErrInvalid, value.Short(), supply.Short(), instrument, err)
+		}
+	}
+
+	t.onCommit = append(t.onCommit, func(*update) { count(t.s.books.minted, instrument, sum) })
+
+	return nil
+}
+
+// count adds to a tally of the books. It cannot overflow: what is minted is checked before, and no more can be burned.
+// Taps in flight are checked against the same supply, but no 256 of them come near what an amount holds.
 func count(tally map[ident.Instrument]amount.Amount, instrument ident.Instrument, value amount.Amount) {
 	if sum, err := tally[instrument].Add(value); err == nil {
 		tally[instrument] = sum

@@ -33,7 +33,7 @@ type Offer struct {
 	Waiting bool `json:"waiting"`
 }
 
-// Holdings lists what a party owns, oldest first.
+// Holdings lists what a party owns, oldest first, and then what only says that it is the party's.
 func (s *Sandbox) Holdings(party ident.Party) ([]Holding, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,20 +43,27 @@ func (s *Sandbox) Holdings(party ident.Party) ([]Holding, error) {
 		return nil, err
 	}
 
-	list := make([]Holding, 0, state.holdings.len())
-	for c := range state.holdings.all() {
-		list = append(list, publicHolding(c))
+	list := make([]Holding, 0, state.holdings.len()+state.lookAlikes.len())
+
+	for _, kind := range []*pile{&state.holdings, &state.lookAlikes} {
+		for c := range kind.all() {
+			list = append(list, *publicHolding(c))
+		}
 	}
 
 	return list, nil
 }
 
-func publicHolding(c *contract) Holding {
-	h := holdingOf(c)
+// publicHolding is a holding, or a look-alike of one, as wallets show it; nil for any other contract.
+func publicHolding(c *contract) *Holding {
+	h, bare := claimOf(c)
+	if h == nil {
+		return nil
+	}
 
-	return Holding{
+	return &Holding{
 		ContractID: c.id, Owner: h.owner, Instrument: instrumentOf(h.instrument), Amount: h.amount,
-		Locked: h.locked, Bare: h.bare, SynchronizerID: c.home.id,
+		Locked: h.locked, Bare: bare, SynchronizerID: c.home.id,
 	}
 }
 
@@ -104,14 +111,7 @@ func (s *Sandbox) ActiveContracts(party ident.Party) []ActiveContract {
 			continue
 		}
 
-		a := ActiveContract{ContractID: c.id, Template: c.template}
-
-		if holdingOf(c) != nil {
-			h := publicHolding(c)
-			a.Holding = &h
-		}
-
-		list = append(list, a)
+		list = append(list, ActiveContract{ContractID: c.id, Template: c.template, Holding: publicHolding(c)})
 	}
 
 	return list
@@ -122,75 +122,4 @@ func contains(sorted []ident.Party, party ident.Party) bool {
 	i := sort.Search(len(sorted), func(i int) bool { return sorted[i] >= party })
 
 	return i < len(sorted) && sorted[i] == party
-}
-
-// Balance is what one party owns of one instrument, locked holdings included, look-alikes left out.
-type Balance struct {
-	Party      ident.Party   `json:"party"`
-	Instrument InstrumentID  `json:"instrument"`
-	Amount     amount.Amount `json:"amount"`
-}
-
-// Oracle is the whole truth, for tests and people to compare with.
-type Oracle struct {
-	LedgerEnd  ident.Offset              `json:"ledgerEnd"`
-	PrunedUpTo ident.Offset              `json:"prunedUpTo"`
-	Balances   []Balance                 `json:"balances"`
-	Transfers  []Transfer                `json:"transfers"`
-	Visible    map[ident.Party][]Visible `json:"updates"`
-}
-
-// Oracle tells the whole truth at one moment of a quiet network; under traffic its parts may differ by the
-// updates that come between them.
-func (s *Sandbox) Oracle() (*Oracle, error) {
-	out := &Oracle{
-		LedgerEnd: s.LedgerEnd(), PrunedUpTo: s.PrunedUpTo(), Transfers: s.Transfers(), Balances: []Balance{},
-		Visible: map[ident.Party][]Visible{},
-	}
-
-	for _, party := range s.Parties() {
-		out.Visible[party] = s.Updates(party)
-
-		holdings, err := s.Holdings(party)
-		if err != nil {
-			return nil, err
-		}
-
-		balances, err := totals(party, holdings)
-		if err != nil {
-			return nil, err
-		}
-
-		out.Balances = append(out.Balances, balances...)
-	}
-
-	return out, nil
-}
-
-func totals(party ident.Party, holdings []Holding) ([]Balance, error) {
-	var list []Balance
-
-	index := map[InstrumentID]int{}
-
-	for _, h := range holdings {
-		if h.Bare {
-			continue
-		}
-
-		i, ok := index[h.Instrument]
-		if !ok {
-			i = len(list)
-			index[h.Instrument] = i
-			list = append(list, Balance{Party: party, Instrument: h.Instrument})
-		}
-
-		sum, err := list[i].Amount.Add(h.Amount)
-		if err != nil {
-			return nil, err
-		}
-
-		list[i].Amount = sum
-	}
-
-	return list, nil
 }

@@ -225,7 +225,7 @@ func (s *Sandbox) disclosure(c *contract) offledger.Contract {
 
 // InstructionContext implements registry.Ledger.
 func (r registries) InstructionContext(
-	admin ident.Party, id ident.ContractID, _ registry.Choice,
+	admin ident.Party, id ident.ContractID, choice registry.Choice,
 ) (registry.Context, error) {
 	var none registry.Context
 
@@ -241,7 +241,12 @@ func (r registries) InstructionContext(
 
 	o := offerOf(c)
 	if admin != r.s.amulet.dso {
-		return r.s.context(obj{}, o.locked, r.s.eventLogOf(admin))
+		values := obj{}
+		if choice == registry.ChoiceAccept {
+			values = r.s.begin(r.s.primary()).permissions(o.plan())
+		}
+
+		return r.s.context(values, o.locked, r.s.eventLogOf(admin))
 	}
 
 	t := r.s.begin(r.s.primary())
@@ -295,7 +300,7 @@ func (r registries) AllocationFactory(admin ident.Party, raw json.RawMessage) (r
 
 // AllocationContext implements registry.Ledger.
 func (r registries) AllocationContext(
-	admin ident.Party, id ident.ContractID, _ registry.Choice,
+	admin ident.Party, id ident.ContractID, choice registry.Choice,
 ) (registry.Context, error) {
 	var none registry.Context
 
@@ -315,8 +320,12 @@ func (r registries) AllocationContext(
 	}
 
 	values := obj{}
-	if admin == r.s.amulet.dso {
+
+	switch {
+	case admin == r.s.amulet.dso:
 		values = r.s.coinContext(r.s.begin(r.s.primary()), nil)
+	case choice == registry.ChoiceExecuteTransfer:
+		values = r.s.begin(r.s.primary()).permissions(&plan{transfer: a.transfer(a.locked)})
 	}
 
 	return r.s.context(values, a.locked, r.s.eventLogOf(admin))

@@ -187,7 +187,7 @@ func (s *Sandbox) coinsOf(owner ident.Party) (scan.OwnerHoldings, error) {
 
 	for c := range state.holdings.all() {
 		h := holdingOf(c)
-		if h.instrument != s.Amulet() || h.bare {
+		if h.instrument != s.Amulet() {
 			continue
 		}
 

@@ -69,6 +69,7 @@ type partyState struct {
 	annotations map[string]string
 	version     uint64 // of the annotations
 	holdings    pile
+	lookAlikes  pile        // that say it owns them
 	offers      []*contract // live instructions it sends or receives
 }
 

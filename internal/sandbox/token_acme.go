@@ -221,12 +221,22 @@ func (t *transaction) acceptAcme(c *contract, args json.RawMessage) error {
 		return fmt.Errorf("accept %s: %w", c.id, ErrExpired)
 	}
 
-	receiver := []ident.Party{o.transfer.Receiver}
-	own := obj{"extraArgs": choiceArgs(nil)}
+	p := o.plan()
+
+	own, err := t.completionArgs(p, args)
+	if err != nil {
+		return err
+	}
+
+	receiver := []ident.Party{p.receiver()}
 
 	return t.instructionChoice(c, "Accept", receiver, orOwn(args, own), func() (any, error) {
+		if err := t.permitted(p); err != nil {
+			return nil, err
+		}
+
 		if t.s.cfg.Workflow == AcmeDirect {
-			return t.completeAcme(o)
+			return t.completeAcme(p)
 		}
 
 		next := &offer{transfer: o.transfer, locked: o.locked, original: c, waiting: true, record: o.record}
@@ -240,9 +250,12 @@ func (t *transaction) acceptAcme(c *contract, args json.RawMessage) error {
 	})
 }
 
-func (t *transaction) completeAcme(o *offer) (any, error) {
-	p := &plan{transfer: o.transfer, inputs: []*contract{o.locked}, total: holdingOf(o.locked).amount}
+// plan is the transfer that an offer of an AcmeToken becomes.
+func (o *offer) plan() *plan {
+	return &plan{transfer: o.transfer, inputs: []*contract{o.locked}, total: holdingOf(o.locked).amount}
+}
 
+func (t *transaction) completeAcme(p *plan) (any, error) {
 	received, change, err := t.settleAcme(p)
 	if err != nil {
 		return nil, err
@@ -283,18 +296,42 @@ func (t *transaction) endAcmeOffer(c *contract, choice string, actor ident.Party
 	})
 }
 
-// approveAcme is the registrar's Update that completes a transfer in its internal workflow.
-func (t *transaction) approveAcme(c *contract, args json.RawMessage) error {
-	o := offerOf(c)
-	own := obj{"extraArgs": choiceArgs(nil), "extraActors": []ident.Party{}}
-	admin := []ident.Party{o.transfer.Instrument.Admin}
+// decideAcme is the registrar's Update of a transfer in its internal workflow, by which it completes the transfer. Past
+// the transfer's deadline the same choice can only give the money back.
+func (t *transaction) decideAcme(c *contract, args json.RawMessage) (TransferState, error) {
+	p := offerOf(c).plan()
+	admin := p.transfer.Instrument.Admin
 
-	return t.instructionChoice(c, choiceUpdate, admin, orOwn(args, own), func() (any, error) { return t.completeAcme(o) })
+	if !t.isBefore(time.Time(p.transfer.ExecuteBefore)) {
+		return TransferExpired, t.endAcmeOffer(c, choiceUpdate, admin, args)
+	}
+
+	own, err := t.completionArgs(p, args)
+	if err != nil {
+		return "", err
+	}
+
+	own["extraActors"] = []ident.Party{}
+
+	return TransferCompleted, t.instructionChoice(c, choiceUpdate, []ident.Party{admin}, orOwn(args, own), func() (any, error) {
+		if err := t.permitted(p); err != nil {
+			return nil, err
+		}
+
+		return t.completeAcme(p)
+	})
 }
 
 // mintAcme creates holdings out of nothing, through the registry.
 func (t *transaction) mintAcme(instrument ident.Instrument, owner ident.Party, values ...amount.Amount) error {
-	return t.burnMint(instrument, owner, nil, values, func(created []*contract) error {
+	if err := t.minted(instrument, values...); err != nil {
+		return err
+	}
+
+	// To be minted for is to receive; nobody sends.
+	p := &plan{transfer: transferRecord{Sender: owner, Receiver: owner, Instrument: instrumentOf(instrument)}}
+
+	return t.burnMint(p, nil, values, func(created []*contract) error {
 		for _, c := range created {
 			if err := t.logMint(t.registryOf(instrument.Admin), owner, c); err != nil {
 				return err
@@ -314,16 +351,25 @@ func (t *transaction) burnAcme(
 		outputs = append(outputs, kept)
 	}
 
-	return t.burnMint(instrument, owner, inputs, outputs, func(created []*contract) error {
+	p := &plan{transfer: transferRecord{Sender: owner, Receiver: owner, Instrument: instrumentOf(instrument)}}
+
+	return t.burnMint(p, inputs, outputs, func(created []*contract) error {
 		return t.logBurn(t.registryOf(instrument.Admin), owner, value, inputs, created)
 	})
 }
 
 // burnMint is the standard's BurnMintFactory_BurnMint; its result has no metadata.
 func (t *transaction) burnMint(
-	instrument ident.Instrument, owner ident.Party, inputs []*contract, values []amount.Amount,
-	log func(created []*contract) error,
+	p *plan, inputs []*contract, values []amount.Amount, log func(created []*contract) error,
 ) error {
+	instrument, owner := p.instrument(), p.receiver()
+	context := obj{}
+
+	minting := len(inputs) == 0
+	if minting {
+		context = t.permissions(p)
+	}
+
 	outputs := make([]obj, 0, len(values))
 	for _, out := range values {
 		outputs = append(outputs, obj{"owner": owner, "amount": out, "context": obj{"values": obj{}}})
@@ -335,9 +381,15 @@ func (t *transaction) burnMint(
 		argument: obj{
 			"expectedAdmin": instrument.Admin, "instrumentId": instrumentOf(instrument),
 			"inputHoldingCids": ids(inputs), "outputs": outputs, "extraActors": []ident.Party{owner},
-			"extraArgs": choiceArgs(nil),
+			"extraArgs": choiceArgs(context),
 		},
 	}, func() (any, error) {
+		if minting {
+			if err := t.permitted(p); err != nil {
+				return nil, err
+			}
+		}
+
 		if err := t.spend(inputs); err != nil {
 			return nil, err
 		}

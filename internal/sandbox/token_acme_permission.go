@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -10,7 +12,8 @@ import (
 type permit struct{ holder ident.Party }
 
 // Permit puts a party on AcmeToken's permission list, or takes it off. The list matters where Config.AcmePermissioned
-// is set: then both sides of a transfer must be on it.
+// is set: then both sides of a transfer must be on it when it is offered and again when it is completed, and so must
+// those for whom tokens are minted.
 func (s *Sandbox) Permit(holder ident.Party, allowed bool) (Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,6 +49,19 @@ func (s *Sandbox) Permit(holder ident.Party, allowed bool) (Receipt, error) {
 	})
 }
 
+// admit puts a party of the sandbox's own making on the permission list where there is one to be on.
+func (s *Sandbox) admit(holder ident.Party) error {
+	if !s.cfg.AcmePermissioned {
+		return nil
+	}
+
+	if _, err := s.Permit(holder, true); err != nil && !errors.Is(err, ErrConflict) {
+		return err
+	}
+
+	return nil
+}
+
 // isPermissioned reports whether transfers of an admin's tokens need permissions.
 func (s *Sandbox) isPermissioned(admin ident.Party) bool {
 	return s.cfg.AcmePermissioned && admin == s.acme.registrar
@@ -67,6 +83,24 @@ func (t *transaction) permissions(p *plan) obj {
 	}
 
 	return context
+}
+
+// completionArgs are the own arguments of a choice that completes an offer, with the context that the registry gives;
+// of arguments that a client gave, it takes the permissions instead.
+func (t *transaction) completionArgs(p *plan, args json.RawMessage) (obj, error) {
+	if args == nil {
+		return obj{"extraArgs": choiceArgs(t.permissions(p))}, nil
+	}
+
+	var given struct {
+		Extra givenArgs `json:"extraArgs"`
+	}
+
+	if err := read(args, &given); err != nil {
+		return nil, err
+	}
+
+	return obj{}, p.usePermits(t, given.Extra.Context.Values)
 }
 
 // permitted checks that both sides of a transfer are on the permission list.

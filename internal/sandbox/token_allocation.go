@@ -242,7 +242,16 @@ func (t *transaction) chooseSettle(c *contract, argument json.RawMessage) error 
 		return fmt.Errorf("settle %s: %w", c.id, ErrExpired)
 	}
 
+	permits, err := t.settlementPermits(a, argument)
+	if err != nil {
+		return err
+	}
+
 	return t.allocationChoice(c, a, "ExecuteTransfer", argument, a.parties(), func() (any, error) {
+		if err := t.permitted(permits); err != nil {
+			return nil, err
+		}
+
 		free, err := t.release(a)
 		if err != nil {
 			return nil, err
@@ -265,6 +274,14 @@ func (t *transaction) chooseSettle(c *contract, argument json.RawMessage) error 
 			"meta": mergeMeta(a.spec.Leg.Meta.Values, keyTxKind, kindTransfer, keySender, string(p.sender())),
 		}, nil
 	})
+}
+
+// settlementPermits takes from a settlement's context what a permissioned token needs.
+func (t *transaction) settlementPermits(a *allocation, argument json.RawMessage) (*plan, error) {
+	p := &plan{transfer: a.transfer(a.locked)}
+	_, err := t.completionArgs(p, argument)
+
+	return p, err
 }
 
 func (t *transaction) settleLeg(p *plan) (received, change []*contract, err error) {

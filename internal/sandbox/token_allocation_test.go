@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +36,11 @@ func newTrade(t *testing.T, cfg sandbox.Config) *trade {
 	n := newBare(t, cfg)
 	d := &trade{network: n, alice: n.onboard("alice"), bob: n.onboard("bob"), exchange: n.onboard("exchange")}
 	n.tap(d.alice.party, "1000")
+
+	if cfg.AcmePermissioned {
+		_, err := n.Permit(d.bob.party, true)
+		require.NoError(t, err)
+	}
 
 	_, err := n.Mint(d.bob.party, n.AcmeToken(), amt("50"))
 	require.NoError(t, err)
@@ -410,6 +414,9 @@ func TestAllocationsOfAPermissionedToken(t *testing.T) {
 	t.Parallel()
 
 	d := newTrade(t, sandbox.Config{AcmePermissioned: true})
+	_, err := d.Permit(d.bob.party, false)
+	require.NoError(t, err)
+
 	command, disclosed := d.allocateCommand(d.bob, "acme", d.AcmeToken())
 	r := d.refusedWith(preparePath, d.bob.prepareRequest(command, disclosed), bad("DAML_FAILURE"))
 	require.NotEmpty(t, r.Context["error_id"])
@@ -420,5 +427,22 @@ func TestAllocationsOfAPermissionedToken(t *testing.T) {
 	}
 
 	d.allocate(d.bob, "acme", d.AcmeToken())
-	require.True(t, strings.HasPrefix(string(d.only(d.bob.party, "AcmeAllocation")), "00"))
+
+	// Who is off the list when it is settled gets nothing; the context must name both permissions.
+	everybody := []*external{d.exchange, d.alice, d.bob}
+	id := d.only(d.bob.party, "AcmeAllocation")
+
+	_, err = d.Permit(d.alice.party, false)
+	require.NoError(t, err)
+
+	settle, disclosed := d.choice(d.AcmeToken(), id, "ExecuteTransfer", "execute-transfer")
+	cause := d.cause(preparePath, prepareFor(settle, disclosed, everybody...))
+	require.Contains(t, cause, string(d.alice.party)+" is not permitted to hold AcmeToken")
+
+	_, err = d.Permit(d.alice.party, true)
+	require.NoError(t, err)
+
+	settle, disclosed = d.choice(d.AcmeToken(), id, "ExecuteTransfer", "execute-transfer")
+	d.submitTogether(settle, disclosed, everybody...)
+	require.Equal(t, "5", d.total(d.alice.party, d.AcmeToken()))
 }

@@ -31,6 +31,10 @@ func (t *transaction) tapAmulet(
 		return fmt.Errorf("%w: tap %s: want more than 0 and at most %d", ErrInvalid, value.Short(), maxTap)
 	}
 
+	if err := t.minted(t.s.Amulet(), value); err != nil {
+		return err
+	}
+
 	round := t.round
 	t.byRound = true
 	argument := obj{"receiver": receiver, "amount": value, "openRound": round.id}

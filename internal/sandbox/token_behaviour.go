@@ -223,9 +223,9 @@ func (t *transaction) chooseUpdate(c *contract, argument json.RawMessage) error 
 	}
 
 	if o.waiting {
-		err := t.approveAcme(c, argument)
+		state, err := t.decideAcme(c, argument)
 		if err == nil {
-			t.conclude(o.record, TransferCompleted)
+			t.conclude(o.record, state)
 		}
 
 		return err

@@ -27,12 +27,7 @@ func (t *transaction) chooseTap(c *contract, argument json.RawMessage) error {
 		return err
 	}
 
-	err := t.tapAmulet(c, argument, args.Receiver, args.Amount)
-	if err == nil {
-		t.onCommit = append(t.onCommit, func(*update) { count(t.s.books.minted, t.s.Amulet(), args.Amount) })
-	}
-
-	return err
+	return t.tapAmulet(c, argument, args.Receiver, args.Amount)
 }
 
 // goByRound makes coins count from the open mining round that a client names.

@@ -142,7 +142,7 @@ func (t *transaction) given(
 		switch {
 		case twice[id]:
 			return nil, total, fmt.Errorf("%w: input %s is given twice", ErrInvalid, id)
-		case h == nil || h.bare || h.owner != owner || h.instrument != instrument:
+		case h == nil || h.owner != owner || h.instrument != instrument:
 			return nil, total, fmt.Errorf("%w: input %s is no %s of %s", ErrInvalid, id, instrument.ID, owner)
 		case h.locked && !t.lockIsOver(h):
 			return nil, total, fmt.Errorf("input %s is locked: %w", id, ErrConflict)

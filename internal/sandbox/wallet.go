@@ -88,11 +88,13 @@ func (s *Sandbox) actTogether(
 	r.Instructions, r.Holdings = []ident.ContractID{}, []ident.ContractID{}
 
 	for _, c := range t.created {
+		claim, _ := claimOf(c)
+
 		switch {
 		case t.consumed[c] != nil:
 		case offerOf(c) != nil:
 			r.Instructions = append(r.Instructions, c.id)
-		case holdingOf(c) != nil:
+		case claim != nil:
 			r.Holdings = append(r.Holdings, c.id)
 		}
 	}

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 // walletRoutes are the customers' wallets and the operator's levers, a language of the sandbox's own. When the
@@ -33,7 +33,7 @@ func (v *Validator) walletRoutes(r chi.Router) {
 	r.Delete("/wallets/{party}/preapproval", v.onWallet(v.CancelPreapproval))
 	r.Post("/admin/prune", v.postPrune)
 	r.Post("/admin/expire-offers", v.postExpire)
-	r.Get("/admin/ledger", v.getLedger)
+	v.leverRoutes(r)
 	r.Route("/admin", v.plan.Routes)
 }
 
@@ -49,9 +49,11 @@ func (v *Validator) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ErrInvalid):
 		status = http.StatusBadRequest
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
+		status = http.StatusForbidden
 	case errors.Is(err, ErrUnknown):
 		status = http.StatusNotFound
-	case errors.Is(err, ErrInactive), errors.Is(err, ErrConflict), errors.Is(err, ErrFunds),
+	case errors.Is(err, ErrInactive), errors.Is(err, ErrConflict), errors.Is(err, ErrFunds), errors.Is(err, errElsewhere),
 		errors.Is(err, ErrTooManyInputs), errors.Is(err, ErrExpired), errors.Is(err, ErrReplay):
 		status = http.StatusConflict
 	case errors.Is(err, ErrFull), errors.Is(err, ErrClosed):
@@ -71,17 +73,20 @@ func (v *Validator) receipt(w http.ResponseWriter, r *http.Request, value any, e
 	v.reply(w, r, http.StatusOK, value)
 }
 
-// strict reads a body in which an unknown member is an error: a mistyped amount must not become a default.
+// strict reads a body in which an unknown member is an error: a mistyped amount must not become a default. Nor is the
+// last of two equal members the one that counts.
 func strict(r *http.Request, into any) error {
-	dec := json.NewDecoder(io.LimitReader(r.Body, maxRequestBody))
-	dec.DisallowUnknownFields()
-
-	if err := dec.Decode(into); err != nil {
-		return fmt.Errorf("%w: body: %w", ErrInvalid, err)
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBody+1))
+	if err == nil && len(raw) > maxRequestBody {
+		err = fmt.Errorf("more than %d bytes", maxRequestBody)
 	}
 
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: body holds more than one JSON value", ErrInvalid)
+	if err == nil {
+		err = strictjson.DecodeKnown(raw, into)
+	}
+
+	if err != nil {
+		return fmt.Errorf("%w: body: %w", ErrInvalid, err)
 	}
 
 	return nil
@@ -186,12 +191,12 @@ type instrumentName struct {
 
 // UnmarshalJSON reads either form.
 func (n *instrumentName) UnmarshalJSON(raw []byte) error {
-	if err := json.Unmarshal(raw, &n.short); err == nil {
+	if err := strictjson.Decode(raw, &n.short); err == nil {
 		return nil
 	}
 
 	var full map[string]string
-	if err := json.Unmarshal(raw, &full); err != nil || len(full) != 2 {
+	if err := strictjson.Decode(raw, &full); err != nil || len(full) != 2 {
 		return fmt.Errorf("%w: instrument: want a name or {admin, id}", ErrInvalid)
 	}
 
@@ -218,25 +223,34 @@ func (v *Validator) instrumentNamed(n instrumentName) (ident.Instrument, error) 
 	}
 }
 
+// transferBody is a transfer as a wallet is asked for it.
+type transferBody struct {
+	Receiver      ident.Party    `json:"receiver"`
+	Amount        amount.Amount  `json:"amount"`
+	Instrument    instrumentName `json:"instrument"`
+	Memo          *string        `json:"memo"`
+	ExecuteBefore time.Time      `json:"executeBefore"`
+}
+
+func (v *Validator) transferOf(sender ident.Party, body transferBody) (TransferRequest, error) {
+	instrument, err := v.instrumentNamed(body.Instrument)
+
+	return TransferRequest{
+		Sender: sender, Receiver: body.Receiver, Instrument: instrument, Amount: body.Amount, Memo: body.Memo,
+		ExecuteBefore: body.ExecuteBefore,
+	}, err
+}
+
 func (v *Validator) postTransfer(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Receiver      ident.Party    `json:"receiver"`
-		Amount        amount.Amount  `json:"amount"`
-		Instrument    instrumentName `json:"instrument"`
-		Memo          *string        `json:"memo"`
-		ExecuteBefore time.Time      `json:"executeBefore"`
-	}
+	var body transferBody
 
 	v.wallet(w, r, &body, func(p ident.Party) (any, error) {
-		instrument, err := v.instrumentNamed(body.Instrument)
+		req, err := v.transferOf(p, body)
 		if err != nil {
 			return nil, err
 		}
 
-		return v.Transfer(TransferRequest{
-			Sender: p, Receiver: body.Receiver, Instrument: instrument, Amount: body.Amount, Memo: body.Memo,
-			ExecuteBefore: body.ExecuteBefore,
-		})
+		return v.Transfer(req)
 	})
 }
 
@@ -272,9 +286,4 @@ func (v *Validator) postPrune(w http.ResponseWriter, r *http.Request) {
 func (v *Validator) postExpire(w http.ResponseWriter, r *http.Request) {
 	made, err := v.ExpireOffers()
 	v.receipt(w, r, obj{"updates": made}, err)
-}
-
-func (v *Validator) getLedger(w http.ResponseWriter, r *http.Request) {
-	oracle, err := v.Oracle()
-	v.receipt(w, r, oracle, err)
 }

@@ -59,17 +59,23 @@ func (s *Sandbox) Withdraw(sender ident.Party, instruction ident.ContractID) (Re
 	})
 }
 
-// CompleteWorkflow lets the registrar approve an accepted AcmeToken offer; FailWorkflow lets it refuse.
+// CompleteWorkflow lets the registrar approve an accepted AcmeToken offer. Past the offer's deadline that only ends the
+// offer: the money goes back to the sender.
 func (s *Sandbox) CompleteWorkflow(instruction ident.ContractID) (Receipt, error) {
 	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
-		return TransferCompleted, t.approveAcme(c, nil)
+		return t.decideAcme(c, nil)
 	})
 }
 
 // FailWorkflow lets the registrar refuse an accepted AcmeToken offer: the money goes back to the sender.
 func (s *Sandbox) FailWorkflow(instruction ident.ContractID) (Receipt, error) {
 	return s.onWorkflow(instruction, func(t *transaction, c *contract) (TransferState, error) {
-		return TransferFailed, t.endOffer(c, choiceUpdate, offerOf(c).transfer.Instrument.Admin, nil)
+		state := TransferFailed
+		if !t.isBefore(time.Time(offerOf(c).transfer.ExecuteBefore)) {
+			state = TransferExpired // which the ledger cannot tell from a refusal
+		}
+
+		return state, t.endOffer(c, choiceUpdate, offerOf(c).transfer.Instrument.Admin, nil)
 	})
 }
 

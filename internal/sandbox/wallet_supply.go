@@ -48,8 +48,6 @@ func (s *Sandbox) Tap(owner ident.Party, value amount.Amount) (Receipt, error) {
 	defer s.mu.Unlock()
 
 	return s.act(owner, s.primary(), func(t *transaction) error {
-		t.onCommit = append(t.onCommit, func(*update) { count(s.books.minted, s.Amulet(), value) })
-
 		return t.tapAmulet(s.amulet.rules, nil, owner, value)
 	})
 }
@@ -78,13 +76,16 @@ func (s *Sandbox) Mint(owner ident.Party, instrument ident.Instrument, value amo
 		return Receipt{}, fmt.Errorf("%w: mint %s", ErrInvalid, value.Short())
 	}
 
+	// Before a registry is opened for what will be refused.
+	if _, err := s.books.minted[instrument].Add(value); err != nil {
+		return Receipt{}, fmt.Errorf("%w: mint %s: %w", ErrInvalid, value.Short(), err)
+	}
+
 	if err := s.openRegistry(instrument.Admin); err != nil {
 		return Receipt{}, err
 	}
 
 	return s.actTogether([]ident.Party{instrument.Admin, owner}, s.primary(), func(t *transaction) error {
-		t.onCommit = append(t.onCommit, func(*update) { count(s.books.minted, instrument, value) })
-
 		return t.mintAcme(instrument, owner, value)
 	})
 }
@@ -135,7 +136,7 @@ func (s *Sandbox) ExpireDust(id ident.ContractID) (Receipt, error) {
 	}
 
 	h := holdingOf(c)
-	if h.instrument != s.Amulet() || h.locked || h.bare {
+	if h.instrument != s.Amulet() || h.locked {
 		return Receipt{}, fmt.Errorf("%w: only an unlocked Canton Coin holding expires", ErrInvalid)
 	}
 
@@ -165,12 +166,12 @@ func (s *Sandbox) RawBareHolding(b BareHolding) (Receipt, error) {
 	}
 
 	return s.act(b.Issuer, s.primary(), func(t *transaction) error {
-		h := &holding{instrument: b.Instrument, owner: b.Owner, amount: b.Amount, bare: true}
+		fake := &lookAlike{claim: holding{instrument: b.Instrument, owner: b.Owner, amount: b.Amount}}
 		_, err := t.create(creation{
 			template: templateName(pkgBare, modBare, "BareHolding"), packageName: pkgBare,
 			argument:    obj{"issuer": b.Issuer, "owner": b.Owner, "amount": b.Amount},
 			signatories: []ident.Party{b.Issuer}, observers: []ident.Party{b.Owner},
-			views: s.holdingViews(h, nil, meta()), payload: h,
+			views: s.holdingViews(&fake.claim, nil, meta()), payload: fake,
 		})
 
 		return err

@@ -153,7 +153,7 @@ func pause(ctx context.Context, ticks <-chan time.Time) bool {
 
 // refused reports whether the ledger said no, as it does to customers every day.
 func refused(err error) bool {
-	for _, no := range []error{ErrFunds, ErrUnknown, ErrInactive, ErrConflict, ErrExpired, ErrTooManyInputs} {
+	for _, no := range []error{ErrFunds, ErrUnknown, ErrInactive, ErrConflict, ErrExpired, ErrTooManyInputs, ErrForbidden} {
 		if errors.Is(err, no) {
 			return true
 		}
@@ -173,6 +173,10 @@ func (c *crowd) gather() error {
 		return err
 	}
 
+	if err := c.s.admit(c.cfg.Treasury); err != nil {
+		return err
+	}
+
 	for i := range n {
 		who, err := c.s.AllocateParty(fmt.Sprintf("customer-%d", i))
 		if err != nil {
@@ -182,6 +186,10 @@ func (c *crowd) gather() error {
 		c.customers = append(c.customers, who)
 
 		if err := c.tap(who); err != nil {
+			return err
+		}
+
+		if err := c.s.admit(who); err != nil {
 			return err
 		}
 
