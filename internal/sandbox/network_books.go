@@ -129,8 +129,8 @@ func (s *Sandbox) Transfers() []Transfer {
 	return list
 }
 
-// minted enters into the books, once the transaction is committed, what it mints. All that was ever minted must fit into
-// one amount: then every sum of holdings does.
+// minted enters into the books, once the transaction is committed, what it mints. All that was ever minted must fit
+// into one amount: then every sum of holdings does.
 func (t *transaction) minted(instrument ident.Instrument, values ...amount.Amount) error {
 	sum, supply := amount.Zero(), t.s.books.minted[instrument]
 

@@ -115,8 +115,9 @@ func preapprovedTransfer(t *testing.T) (alice, bob *external, request map[string
 
 	alice, bob = funded(t, sandbox.Config{})
 	bob.preapprove()
+	request = alice.transferRequest(bob.party, alice.n.Amulet(), "10")
 
-	return alice, bob, alice.transferRequest(bob.party, alice.n.Amulet(), "10")
+	return alice, bob, request
 }
 
 func contextOf(request map[string]any) map[string]any {

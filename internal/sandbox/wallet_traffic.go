@@ -153,7 +153,9 @@ func pause(ctx context.Context, ticks <-chan time.Time) bool {
 
 // refused reports whether the ledger said no, as it does to customers every day.
 func refused(err error) bool {
-	for _, no := range []error{ErrFunds, ErrUnknown, ErrInactive, ErrConflict, ErrExpired, ErrTooManyInputs, ErrForbidden} {
+	for _, no := range []error{
+		ErrFunds, ErrUnknown, ErrInactive, ErrConflict, ErrExpired, ErrTooManyInputs, ErrForbidden,
+	} {
 		if errors.Is(err, no) {
 			return true
 		}
