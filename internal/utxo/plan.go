@@ -69,7 +69,7 @@ func (s *shaping) merge(places []int) bool {
 	}
 
 	addsLarge := s.rest.free[places[len(places)-1]].value.less(s.large) && !unitsOf(t.Amount).less(s.large)
-	if s.shape.Target > 0 && addsLarge {
+	if addsLarge {
 		t.Purpose = Build
 		s.need--
 	}
