@@ -71,6 +71,40 @@ func TestCompletionsAreResumed(t *testing.T) {
 	}
 }
 
+// A stream that stays open gives what comes later, once.
+func TestCompletionsKeepComing(t *testing.T) {
+	t.Parallel()
+
+	for _, sockets := range []bool{true, false} {
+		t.Run(fmt.Sprint("sockets ", sockets), func(t *testing.T) {
+			t.Parallel()
+
+			p := newPayer(t, sandbox.Config{})
+			if !sockets {
+				p.withoutSockets()
+			}
+
+			s, err := p.client.OpenCompletions(within(t), p.completions(p.LedgerEnd()))
+			require.NoError(t, err)
+
+			for range 4 {
+				execute := p.signed(p.transfer())
+				require.NoError(t, p.submits(execute))
+
+				var item ledger.CompletionItem
+				for item.Completion == nil {
+					item, err = s.Next(within(t))
+					require.NoError(t, err)
+				}
+
+				require.Equal(t, execute.SubmissionID, item.Completion.SubmissionID)
+			}
+
+			require.NoError(t, s.Close())
+		})
+	}
+}
+
 // withoutSockets makes something on the way refuse websockets.
 func (p *payer) withoutSockets() {
 	p.t.Helper()
