@@ -1,6 +1,10 @@
 package sandbox
 
-import "github.com/canton-exchange/suite/internal/ident"
+import (
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
 
 // SeenTransaction is a transaction as a party sees it, without the detour over JSON.
 type SeenTransaction struct {
@@ -100,3 +104,20 @@ func Lost(s *Sandbox) int {
 
 // Upgrading reports whether the synchronizers are being upgraded.
 func Upgrading(s *Sandbox) bool { return s.upgrading.Load() }
+
+// Crowd bounds how many websockets the first node has room for, and how long their clients may take for a request. It
+// is called before there are any.
+func Crowd(s *Sandbox, seats int, silence time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.first().seats, s.first().silence = seats, silence
+}
+
+// Seats is how many websockets the first node has room for.
+func Seats(s *Sandbox) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.first().seats
+}

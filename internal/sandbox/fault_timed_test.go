@@ -192,6 +192,54 @@ func TestUpgradePause(t *testing.T) {
 	require.Equal(t, []string{"NOT_SEQUENCED_TIMEOUT"}, n.rejections(bob))
 }
 
+// TestWhatWasPreparedBeforeAnUpgradeIsVoid holds for every release, though only from 3.5 on the physical synchronizer's id
+// is in what is signed; and for a clock that stands still meanwhile.
+func TestWhatWasPreparedBeforeAnUpgradeIsVoid(t *testing.T) {
+	t.Parallel()
+
+	for _, version := range []sandbox.Version{sandbox.V33, sandbox.V34, sandbox.V35, sandbox.V36} {
+		t.Run(string(version), func(t *testing.T) {
+			t.Parallel()
+
+			n, alice, bob := payers(t, sandbox.Config{Version: version})
+
+			for upgrades := range 2 {
+				old := alice.executeRequest(alice.pays(bob, "10"))
+				ahead := alice.executeRequest(alice.paysLater(bob, "10"))
+
+				n.strikes(once(fault.UpgradePause, time.Millisecond))
+				require.Eventually(t, func() bool { return !sandbox.Upgrading(n.Sandbox) }, waitAtMost, time.Millisecond)
+
+				n.refusedWith(executePath, old, bad("NO_SYNCHRONIZER_FOR_SUBMISSION"))
+
+				if version >= sandbox.V35 { // its time is later than the upgrade, so only the id tells
+					n.refusedWith(executePath, ahead, bad("NO_SYNCHRONIZER_FOR_SUBMISSION"))
+				}
+
+				require.Len(t, n.Transfers(), upgrades)
+
+				n.must(http.MethodPost, executePath, alice.executeRequest(alice.pays(bob, "10")), nil)
+				require.Len(t, n.Transfers(), upgrades+1)
+			}
+		})
+	}
+}
+
+// paysLater prepares a payment for a ledger time that is still to come.
+func (e *external) paysLater(to *external, value string) prepared {
+	e.n.t.Helper()
+
+	command, disclosed, _ := e.transferCommand(to.party, e.n.Amulet(), value, "ACC-1")
+	request := e.prepareRequest(command, disclosed)
+	request["minLedgerTime"] = minTime("MinLedgerTimeAbs", e.n.clock.Now().Add(30*time.Second))
+
+	var p prepared
+
+	e.n.must(http.MethodPost, preparePath, request, &p)
+
+	return p
+}
+
 // TestUpgradeLosesWhatIsOnItsWay is about a submission whose turn comes while nobody sequences.
 func TestUpgradeLosesWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()

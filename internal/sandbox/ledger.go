@@ -147,9 +147,10 @@ type synchronizer struct {
 	id    ident.SynchronizerID
 	alias string
 	// serial counts the physical synchronizers that have served this logical one (logical synchronizer upgrades).
-	serial int
-	lag    time.Duration // how far its record time is behind this process's clock
-	last   time.Time     // the last record time it gave
+	serial   int
+	upgraded time.Time     // when the last of them took over; zero for the first
+	lag      time.Duration // how far its record time is behind this process's clock
+	last     time.Time     // the last record time it gave
 }
 
 // number gives every node its id in pre-order over the whole transaction, and its witnesses, and returns the

@@ -36,6 +36,7 @@ func (s *Sandbox) rebuild(p signing.Prepared, raw []byte) (*transaction, error) 
 	}
 
 	t := s.beginAt(home, p.Metadata.PreparationTime.Time(), seed(*root.Seed), p.Metadata.ActAs)
+	t.suffixes = t.seed.salted(p.Metadata)
 	t.reach = s.reachOf(p.Metadata)
 
 	if err := t.interpret(cmd); err != nil {
@@ -53,7 +54,7 @@ func (s *Sandbox) rebuild(p signing.Prepared, raw []byte) (*transaction, error) 
 		return nil, errConformance
 	}
 
-	// Contract ids follow from the root's seed, which the signer may have taken from an earlier transaction.
+	// Contract ids follow from what the signer chose, who may have chosen the same before.
 	if made := s.madeBefore(t); made != nil {
 		return nil, fmt.Errorf("contract %s exists already: %w", made.id, errConformance)
 	}

@@ -34,10 +34,10 @@ func TestTheMediatorsMemoryIsBounded(t *testing.T) {
 	var memory sequencedBefore
 
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	for i := range 2*maxSequenced + 1 {
+	for i := range 2*maxRemembered + 1 {
 		memory.add(strconv.Itoa(i), at)
 	}
 
-	require.LessOrEqual(t, len(memory.young)+len(memory.old), 2*maxSequenced)
-	require.True(t, memory.has(strconv.Itoa(2*maxSequenced), at))
+	require.LessOrEqual(t, memory.uuids.size(), 2*maxRemembered)
+	require.True(t, memory.has(strconv.Itoa(2*maxRemembered), at))
 }

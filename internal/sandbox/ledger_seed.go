@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/signing"
 )
 
 // seed is the randomness of one transaction: its contract ids and the seeds of its nodes come from it, so that who
@@ -19,9 +20,11 @@ const (
 	derivedContract = "contract"
 	derivedSuffix   = "suffix"
 	derivedNode     = "node"
+	derivedSuffixes = "suffixes"
 )
 
-// Contract ids, version 1: a discriminator that the seed decides, and from the commit on a suffix behind an infix.
+// Contract ids, version 1: a discriminator that the seed decides, and from the commit on a suffix behind an infix that
+// makes the id the only one of its kind.
 // Inside a prepared transaction the contracts that it makes have no suffix yet.
 const (
 	contractIDPrefix = "00"
@@ -45,6 +48,15 @@ func (x seed) derive(what string, n uint64) seed {
 	return sha256.Sum256(binary.BigEndian.AppendUint64(buf, n))
 }
 
+// salted is the seed of the suffixes of a signed transaction's contract ids. A signer may take a seed again: then the
+// transaction's UUID is another, or its preparation so much later that the mediator has forgotten the UUID.
+func (x seed) salted(m signing.Metadata) seed {
+	buf := slices.Concat(x[:], []byte(derivedSuffixes))
+	buf = binary.BigEndian.AppendUint64(buf, uint64(m.PreparationTime)) //nolint:gosec // any bits do
+
+	return sha256.Sum256(append(buf, m.TransactionUUID...))
+}
+
 // node is the seed of a node: the root's is the transaction's own.
 func (x seed) node(id ident.NodeID) seed {
 	if id == 0 {
@@ -56,7 +68,7 @@ func (x seed) node(id ident.NodeID) seed {
 
 func (t *transaction) newContractID() ident.ContractID {
 	t.made++
-	local, suffix := t.seed.derive(derivedContract, t.made), t.seed.derive(derivedSuffix, t.made)
+	local, suffix := t.seed.derive(derivedContract, t.made), t.suffixes.derive(derivedSuffix, t.made)
 
 	id := make([]byte, 0, localIDLength+len(contractIDInfix)+2*len(suffix))
 	id = append(id, contractIDPrefix...)

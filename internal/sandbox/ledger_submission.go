@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -62,13 +60,6 @@ func changeOf(user, command string, actAs []ident.Party) changeID {
 	return changeID{user: user, command: command, actAs: strings.Join(texts, ",")}
 }
 
-// succeeded is a change that committed, for those who submit it again.
-type succeeded struct {
-	submissionID string
-	offset       ident.Offset
-	at           time.Time
-}
-
 // accept takes a submission in, or refuses it at once. What it takes in ends in a completion.
 func (v *Validator) accept(sub *submission) error {
 	if err := v.room(1); err != nil {
@@ -107,7 +98,7 @@ func (v *Validator) admits(sub *submission) error {
 			"The submission is already in flight: the change id is used by submission %s", earlier.submissionID)
 	}
 
-	if earlier, ok := v.changes[sub.change]; ok && v.ledgerTime().Sub(earlier.at) <= maxDeduplication {
+	if earlier, ok := v.changes.find(sub.change, v.ledgerTime()); ok {
 		return cantonerr.Exists("DUPLICATE_COMMAND",
 			"A command with the given command id has already been successfully processed").
 			With("existing_submission_id", earlier.submissionID).
@@ -168,9 +159,7 @@ func (s *Sandbox) sequence(sub *submission) {
 
 	sub.node.complete(sub, done)
 
-	if _, err := s.automate(); err != nil && !errors.Is(err, ErrFull) {
-		s.cfg.Logger.Error("automation after a submission", slog.Any("error", err))
-	}
+	s.automateInTurn()
 }
 
 // verdict is what the confirming nodes and the mediator say when a submission is sequenced.

@@ -18,6 +18,7 @@ type transaction struct {
 	submitters []ident.Party
 	at         time.Time // ledger effective time: what the token logic calls now
 	seed       seed
+	suffixes   seed   // of its contract ids
 	made       uint64 // contract ids made from the seed so far
 	roots      []*node
 	parent     *node
@@ -73,7 +74,7 @@ func (s *Sandbox) beginAt(home *synchronizer, at time.Time, from seed, submitter
 	parties := union(submitters)
 
 	return &transaction{
-		s: s, home: home, submitters: parties, authority: parties, at: at, seed: from,
+		s: s, home: home, submitters: parties, authority: parties, at: at, seed: from, suffixes: from,
 		consumed: map[*contract]*node{}, inputs: map[*contract]struct{}{}, bare: &details{},
 		config: s.amulet.config, round: s.amulet.round,
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox/admin"
@@ -33,6 +34,7 @@ type Validator struct {
 	admin       *admin.Admin // users, rights, tokens, packages
 
 	streams sync.WaitGroup
+	silence time.Duration // maxSilence
 	handed  *handedOut
 
 	// Guarded by Sandbox.mu.
@@ -41,17 +43,19 @@ type Validator struct {
 	prunedTo ident.Offset
 	lookups  updateIndex // of the history
 	open     map[*openStream]struct{}
+	seats    int // websockets that there is room for
 
 	traffic     int64                    // bytes of traffic that submissions here have cost
 	completions []*completion            // of what was submitted here, ascending offsets
 	inFlight    map[changeID]*submission // taken in and not ended
-	changes     map[changeID]succeeded   // committed, for deduplication
+	changes     committedChanges         // for deduplication
 }
 
 func (s *Sandbox) addValidator() {
 	v := &Validator{
 		Sandbox: s, index: len(s.validators), open: map[*openStream]struct{}{},
-		handed: newHandedOut(), inFlight: map[changeID]*submission{}, changes: map[changeID]succeeded{},
+		handed: newHandedOut(), inFlight: map[changeID]*submission{}, silence: maxSilence,
+		seats: maxStreams,
 	}
 	v.participant = "participant"
 

@@ -40,7 +40,11 @@ func (v *Validator) complete(sub *submission, u *update) {
 	}
 
 	v.traffic += u.trafficCost
-	v.changes[sub.change] = succeeded{submissionID: sub.submissionID, offset: offset, at: u.recordTime}
+
+	if !v.changes.add(sub.change, succeeded{submissionID: sub.submissionID, offset: offset}, u.recordTime) {
+		v.cfg.Logger.Warn("more changes than the node deduplicates: it forgets some that are younger than it promises")
+	}
+
 	v.conclude(sub, &completion{
 		offset: offset, updateID: u.id, recordTime: u.recordTime, traceparent: u.traceparent,
 		cost: u.trafficCost, update: u,
@@ -76,15 +80,9 @@ func (v *Validator) completedAfter(offset ident.Offset) int {
 	return sort.Search(len(v.completions), func(i int) bool { return v.completions[i].offset > offset })
 }
 
-// forgetCompletions drops what was pruned.
+// forgetCompletions drops what was pruned. What was paid stays known as paid: see committedChanges.
 func (v *Validator) forgetCompletions() {
 	v.completions = slices.Clone(v.completions[v.completedAfter(v.prunedTo):])
-
-	for change, s := range v.changes {
-		if s.offset <= v.prunedTo {
-			delete(v.changes, change)
-		}
-	}
 }
 
 // The completion in JSON.

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -55,4 +57,37 @@ func (v *Validator) checkDedupOffset(offset ident.Offset) error {
 	default:
 		return nil
 	}
+}
+
+// succeeded is a change that committed, for those who submit it again.
+type succeeded struct {
+	submissionID string
+	offset       ident.Offset
+}
+
+// committedChanges is a node's memory of the changes that committed. It outlives pruning: whoever submits a payment
+// again because its completion is pruned must not pay twice.
+type committedChanges struct {
+	byDigest generations[[sha256.Size]byte, succeeded]
+}
+
+// add reports false when the node had to forget a change that it was to deduplicate still.
+func (c *committedChanges) add(change changeID, s succeeded, at time.Time) bool {
+	return c.byDigest.put(change.digest(), s, at, maxDeduplication)
+}
+
+func (c *committedChanges) find(change changeID, at time.Time) (succeeded, bool) {
+	return c.byDigest.get(change.digest(), at, maxDeduplication)
+}
+
+// digest stands for the change in a memory of bounded size: a hundred parties are many bytes.
+func (c changeID) digest() [sha256.Size]byte {
+	var buf []byte
+
+	for _, part := range []string{c.user, c.command, c.actAs} {
+		buf = binary.AppendUvarint(buf, uint64(len(part)))
+		buf = append(buf, part...)
+	}
+
+	return sha256.Sum256(buf)
 }

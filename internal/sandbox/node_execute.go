@@ -49,6 +49,10 @@ func (v *Validator) execute(r *http.Request, req *executeRequest) (*submission, 
 	}
 
 	prepared := given.prepared
+	if err := checkMetadata(prepared.Metadata); err != nil {
+		return nil, err
+	}
+
 	for _, party := range prepared.Metadata.ActAs {
 		if !claims.ExecuteAs(party) {
 			return nil, cantonerr.PermissionDenied()
@@ -179,7 +183,7 @@ func (v *Validator) enterLedger(sub *submission, req *executeRequest, p signing.
 		return err
 	}
 
-	if err := v.checkUpgraded(p.Metadata.SynchronizerID); err != nil {
+	if err := v.checkUpgraded(p.Metadata); err != nil {
 		return err
 	}
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -19,6 +20,9 @@ const (
 	maxAnnotations     = 100
 	maxAnnotationBytes = 256 << 10
 )
+
+// maxJoining bounds the parties that wait until every node that is to host them has been told.
+const maxJoining = 1_000
 
 // partyRoutes are the endpoints that make parties.
 func (v *Validator) partyRoutes(r chi.Router) {
@@ -220,21 +224,20 @@ func (v *Validator) onboard(o topology.Onboarding, signed bool) error {
 		return cantonerr.Exists("EXTERNAL_PARTY_ALREADY_EXISTS", "Party %s already exists", o.Party)
 	}
 
-	if len(v.parties)+len(v.joining) >= v.cfg.MaxParties {
+	if len(v.parties) >= v.cfg.MaxParties {
 		return rejection(ErrFull)
 	}
 
 	j := v.joining[o.Party]
 	if j == nil || j.onboarding.MultiHash != o.MultiHash {
 		j = &joining{onboarding: o}
-		v.joining[o.Party] = j
 	}
 
 	j.signed = j.signed || signed
 	j.told[v.index] = true
 
 	if !j.complete(v.Sandbox) {
-		return nil
+		return v.wait(j)
 	}
 
 	state := &partyState{keys: o.Keys}
@@ -248,6 +251,19 @@ func (v *Validator) onboard(o topology.Onboarding, signed bool) error {
 	delete(v.joining, o.Party)
 
 	return v.host(o.Party, state)
+}
+
+// wait keeps a party until the other nodes are told of it. Those that never are must leave room for parties that need
+// nobody else.
+func (v *Validator) wait(j *joining) error {
+	party := j.onboarding.Party
+	if _, waits := v.joining[party]; !waits && len(v.joining) >= maxJoining {
+		return rejection(fmt.Errorf("%d parties wait for their other nodes: %w", len(v.joining), ErrFull))
+	}
+
+	v.joining[party] = j
+
+	return nil
 }
 
 // joining is an external party of which not every node that is to host it has been told.

@@ -241,7 +241,7 @@ func (v *Validator) interpret(
 
 	meta := signing.Metadata{
 		ActAs: t.submitters, CommandID: req.CommandID, SynchronizerID: t.home.physical(v.cfg.Version),
-		TransactionUUID: v.newUUID(), PreparationTime: signing.TimestampOf(at),
+		TransactionUUID: v.newUUID(), PreparationTime: signing.TimestampOf(at), MediatorGroup: mediatorGroup,
 	}
 
 	if req.MaxRecordTime != nil {

@@ -20,6 +20,7 @@ func (v *Validator) Prune(offset ident.Offset) error {
 	}
 
 	v.prune(offset)
+	v.automateInTurn() // there may be room for it now
 
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -16,6 +17,9 @@ import (
 
 // protocolLedger is the subprotocol that a node always selects, whatever was offered.
 const protocolLedger = "daml.ws.auth"
+
+// maxSilence is how long a client may take from opening a websocket to its request. No source names a node's.
+const maxSilence = 30 * time.Second
 
 func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
@@ -30,11 +34,15 @@ func (v *Validator) serve(
 
 		return
 	}
-	defer v.streams.Done()
+	defer v.leave()
 
 	w.Header().Set("Sec-WebSocket-Protocol", protocolLedger)
 
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolLedger}})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{protocolLedger},
+		// A node asks for no origin: what a browser may do, its token says.
+		InsecureSkipVerify: true,
+	})
 	if err != nil {
 		v.cfg.Logger.DebugContext(r.Context(), "accept websocket", slog.Any("error", err))
 
@@ -54,7 +62,7 @@ func (v *Validator) serve(
 
 	conn.SetReadLimit(maxRequestBody)
 
-	_, request, err := conn.Read(ctx)
+	request, err := v.firstMessage(ctx, conn)
 	if err != nil {
 		return
 	}
@@ -168,13 +176,36 @@ func (v *Validator) enter() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 
-	if v.stopped || len(v.open) >= maxStreams {
+	if v.stopped || v.seats == 0 {
 		return false
 	}
 
+	v.seats--
 	v.streams.Add(1)
 
 	return true
+}
+
+func (v *Validator) leave() {
+	v.mu.Lock()
+	v.seats++
+	v.mu.Unlock()
+
+	v.streams.Done()
+}
+
+// firstMessage is the request. Whoever opens a websocket and says nothing is one of few that a node has room for, so
+// the connection ends when none comes in time.
+func (v *Validator) firstMessage(ctx context.Context, conn *websocket.Conn) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, v.silence)
+	defer cancel()
+
+	_, request, err := conn.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+
+	return request, nil
 }
 
 // register adds a stream to those that CutStreams cuts. One that comes while the sandbox closes is cut at once.

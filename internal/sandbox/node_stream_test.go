@@ -426,3 +426,47 @@ func TestOpenStreamsAreCounted(t *testing.T) {
 	require.NoError(t, s.conn.Close(websocket.StatusNormalClosure, ""))
 	require.Eventually(t, func() bool { return n.OpenStreams() == before }, waitAtMost, time.Millisecond)
 }
+
+// TestBrowsersMayOpenStreams: a node asks for no origin.
+func TestBrowsersMayOpenStreams(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+
+	for _, origin := range []string{"https://wallet.example", "http://localhost:3000", "null", "file://"} {
+		s, _, err := n.dial("/v2/updates", http.Header{"Origin": {origin}}, "daml.ws.auth")
+		require.NoError(t, err, origin)
+
+		s.send(updatesRequest(n.treasury, n.LedgerEnd()))
+		require.NotNil(t, s.next().Update.OffsetCheckpoint, origin)
+	}
+}
+
+// TestSilentClientsMakeRoom opens all the websockets that a node has room for and says nothing.
+func TestSilentClientsMakeRoom(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+	sandbox.Crowd(n.Sandbox, 2, 300*time.Millisecond)
+
+	talking := n.stream("/v2/updates", updatesRequest(n.treasury, n.LedgerEnd()))
+	require.NotNil(t, talking.next().Update.OffsetCheckpoint)
+
+	for range 3 {
+		silent, _, err := n.dial("/v2/updates", nil, "daml.ws.auth")
+		require.NoError(t, err, "the one before has made room")
+
+		_, resp, err := n.dial("/v2/updates", nil, "daml.ws.auth")
+		require.Error(t, err)
+		require.Equal(t, http.StatusConflict, resp.StatusCode)
+
+		require.Eventually(t, func() bool { return sandbox.Seats(n.Sandbox) == 1 }, waitAtMost, time.Millisecond)
+
+		_, err = silent.raw()
+		require.Error(t, err)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "it is the node that ends it")
+	}
+
+	sent := n.send(n.alice, n.treasury, "1", "ACC-1")
+	require.Equal(t, sent.UpdateID, talking.nextTransaction().UpdateID, "who has asked may be silent as long as it likes")
+}

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -56,30 +58,53 @@ func (t *transaction) proposePreapproval(receiver, provider ident.Party) error {
 }
 
 // automate does what the validator app does on its own: it accepts the proposals made to its operator. A receiver who
-// has a preapproval already keeps it.
+// has a preapproval already keeps it. What there is no room for waits for the next time; any other error is for good.
 func (s *Sandbox) automate() (Receipt, error) {
 	var last Receipt
 
 	for len(s.amulet.proposals) > 0 {
 		c := s.amulet.proposals[0]
-		s.amulet.proposals = s.amulet.proposals[1:]
 
-		asked, _ := c.payload.(*proposal)
-		if !c.active() || s.livePreapproval(asked.receiver, s.ledgerTime()) != nil {
-			continue
-		}
-
-		r, err := s.act(s.amulet.provider, s.primary(), func(t *transaction) error {
-			return t.acceptPreapproval(c, asked, t.at.Add(preapprovalLife), nil)
-		})
-		if err != nil {
+		r, err := s.acceptProposal(c)
+		if errors.Is(err, ErrFull) {
 			return last, err
 		}
 
-		last = r
+		s.amulet.proposals = s.amulet.proposals[1:]
+
+		if err != nil {
+			return last, fmt.Errorf("accept proposal %s: %w", c.id, err)
+		}
+
+		if r != nil {
+			last = *r
+		}
 	}
 
+	s.amulet.proposals = nil
+
 	return last, nil
+}
+
+// acceptProposal accepts a proposal where it is; there is no receipt when there is nothing to accept any more.
+func (s *Sandbox) acceptProposal(c *contract) (*Receipt, error) {
+	asked, _ := c.payload.(*proposal)
+	if !c.active() || s.livePreapproval(asked.receiver, s.ledgerTime()) != nil {
+		return nil, nil //nolint:nilnil // nothing to do is no error
+	}
+
+	r, err := s.act(s.amulet.provider, c.home, func(t *transaction) error {
+		return t.acceptPreapproval(c, asked, t.at.Add(preapprovalLife), nil)
+	})
+
+	return &r, err
+}
+
+// automateInTurn is for where nobody waits for what comes of it.
+func (s *Sandbox) automateInTurn() {
+	if _, err := s.automate(); err != nil && !errors.Is(err, ErrFull) {
+		s.cfg.Logger.Error("automation of the validator", slog.Any("error", err))
+	}
 }
 
 // acceptPreapproval creates the preapproval. The first 90 days are free (CIP-0119), so nothing is burned. args are the
