@@ -264,6 +264,24 @@ func TestSupplyFitsIntoAnAmount(t *testing.T) {
 	ok[sandbox.Oracle](n, http.MethodGet, "/sandbox/v1/admin/ledger", nil)
 }
 
+// TestTapsFitToo begins where 10^20 taps would lead.
+func TestTapsFitToo(t *testing.T) {
+	t.Parallel()
+
+	alice, _ := funded(t, sandbox.Config{})
+	n := alice.n
+	sandbox.PretendMinted(n.Sandbox, n.Amulet(), amt("9999999999999999999999999999"))
+
+	command, disclosed := alice.tapCommand("1")
+	require.Contains(t, n.cause(preparePath, alice.prepareRequest(command, disclosed)), "mint 1 on top of")
+	n.refuses(http.StatusBadRequest, http.MethodPost, purse(alice.party, "/tap"), `{"amount":"1"}`)
+
+	alice.tap("0.5")
+
+	minted, _ := n.Supply(n.Amulet())
+	require.Equal(t, "9999999999999999999999999999.5", minted.Short())
+}
+
 func TestTheOracleInPages(t *testing.T) {
 	t.Parallel()
 
@@ -274,16 +292,18 @@ func TestTheOracleInPages(t *testing.T) {
 		n.send(n.bob, n.alice, "1", "")
 	}
 
-	for range 3 {
+	for range 9 {
 		n.tap(n.bob, "5")
 	}
 
-	_, err := n.Batch([]sandbox.TransferRequest{
-		{Sender: n.bob, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("1")},
-		{Sender: n.bob, Receiver: n.alice, Instrument: n.Amulet(), Amount: amt("2")},
-		{Sender: n.bob, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("3")},
-	})
-	require.NoError(t, err)
+	for range 3 {
+		_, err := n.Batch([]sandbox.TransferRequest{
+			{Sender: n.bob, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("1")},
+			{Sender: n.bob, Receiver: n.alice, Instrument: n.Amulet(), Amount: amt("2")},
+			{Sender: n.bob, Receiver: n.treasury, Instrument: n.Amulet(), Amount: amt("3")},
+		})
+		require.NoError(t, err)
+	}
 
 	ask := func(query string) sandbox.Oracle {
 		return ok[sandbox.Oracle](n, http.MethodGet, "/sandbox/v1/admin/ledger"+query, nil)
@@ -297,12 +317,13 @@ func TestTheOracleInPages(t *testing.T) {
 		require.Equal(t, n.Updates(party), whole.Visible[party])
 	}
 
-	for _, limit := range []int{1, 2, 3, 5, 1000} {
+	for _, limit := range []int{1, 2, 3, 7, 1000} {
 		after, transfers, seen := ident.Offset(0), []sandbox.Transfer{}, map[ident.Party][]sandbox.Visible{}
 
 		for page := ask(fmt.Sprintf("?limit=%d", limit)); ; page = ask(fmt.Sprintf("?limit=%d&after=%d", limit, after)) {
 			require.Equal(t, whole.Balances, page.Balances)
 			require.LessOrEqual(t, len(page.Visible[n.alice]), limit)
+			require.LessOrEqual(t, len(page.Transfers), limit+2, "what happened in one update stays together")
 
 			transfers = append(transfers, page.Transfers...)
 
@@ -326,7 +347,7 @@ func TestTheOracleInPages(t *testing.T) {
 	}
 
 	mine := ask("?party=" + url.QueryEscape(string(n.bob)))
-	require.Len(t, mine.Transfers, 10)
+	require.Len(t, mine.Transfers, 16)
 	require.Len(t, mine.Visible, 1)
 	require.Equal(t, whole.Visible[n.bob], mine.Visible[n.bob])
 
