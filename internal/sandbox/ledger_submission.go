@@ -105,7 +105,9 @@ func (v *Validator) admits(sub *submission) error {
 			With("completion_offset", fmt.Sprint(earlier.offset))
 	}
 
-	if v.makeRoom(0); v.fullOfCompletions() {
+	v.makeRoom(0)
+
+	if v.fullOfCompletions() {
 		return rejection(fmt.Errorf("%d completions, prune first: %w", len(v.completions), ErrFull))
 	}
 

@@ -238,6 +238,10 @@ func (t *transaction) commitAs(u *update) (*update, error) {
 		return nil, t.failed
 	}
 
+	if err := t.s.roomForContracts(len(t.created), len(t.consumed)); err != nil {
+		return nil, err
+	}
+
 	u.kind, u.submitters, u.synchronizer, u.nodes = updateTransaction, t.submitters, t.home, t.finish()
 	if u.trafficCost == 0 {
 		u.trafficCost = t.trafficCost()

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -66,12 +67,13 @@ func (v *Validator) postPartyHint(w http.ResponseWriter, r *http.Request) {
 }
 
 func (v *Validator) allocateLocal(hint string, annotations map[string]string) (ident.Party, error) {
-	if err := checkAnnotations(annotations); err != nil {
-		return "", err
-	}
-
 	v.mu.Lock()
 	defer v.mu.Unlock()
+
+	size, err := v.checkAnnotations(nil, annotations)
+	if err != nil {
+		return "", err
+	}
 
 	if err := v.room(1); err != nil {
 		return "", rejection(err)
@@ -99,20 +101,38 @@ func (v *Validator) allocateLocal(hint string, annotations map[string]string) (i
 	state := localParty(v)
 	state.annotations = maps.Clone(annotations)
 
-	return party, v.host(party, state)
+	if err := v.host(party, state); err != nil {
+		return "", err
+	}
+
+	v.annotated = size
+
+	return party, nil
 }
 
-func checkAnnotations(annotations map[string]string) error {
+// checkAnnotations bounds what is kept with one party, and with all. It returns what all of them then come to when one
+// party's annotations take the place of those that it has.
+func (v *Validator) checkAnnotations(old, annotations map[string]string) (int, error) {
+	size := sizeOf(annotations)
+	if len(annotations) > maxAnnotations || size > maxAnnotationBytes {
+		return 0, cantonerr.Argument("annotations of %d entries and %d bytes", len(annotations), size)
+	}
+
+	all := v.annotated - sizeOf(old) + size
+	if all > maxAllAnnotations {
+		return 0, rejection(fmt.Errorf("annotations of all parties of %d bytes: %w", all, ErrFull))
+	}
+
+	return all, nil
+}
+
+func sizeOf(annotations map[string]string) int {
 	size := 0
 	for key, value := range annotations {
 		size += len(key) + len(value)
 	}
 
-	if len(annotations) > maxAnnotations || size > maxAnnotationBytes {
-		return cantonerr.Argument("annotations of %d entries and %d bytes", len(annotations), size)
-	}
-
-	return nil
+	return size
 }
 
 // patchParty changes the annotations that the node keeps with a party; an empty value takes one away.
@@ -218,10 +238,12 @@ func (v *Validator) annotate(party ident.Party, seen string, changes map[string]
 		}
 	}
 
-	if err := checkAnnotations(merged); err != nil {
+	size, err := v.checkAnnotations(state.annotations, merged)
+	if err != nil {
 		return nil, err
 	}
 
+	v.annotated = size
 	state.annotations = merged
 	state.version++
 

@@ -19,6 +19,7 @@ import (
 const (
 	maxAnnotations     = 100
 	maxAnnotationBytes = 256 << 10
+	maxAllAnnotations  = 16 << 20 // of all parties
 )
 
 // maxJoining bounds the parties that wait until every node that is to host them has been told.

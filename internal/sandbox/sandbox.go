@@ -38,21 +38,23 @@ type Sandbox struct {
 	changed       chan struct{} // closed, and replaced, whenever an update is appended
 	ticks         uint64        // counts calls of Tick
 
-	plan       *fault.Plan // when to misbehave
-	began      time.Time   // of uptime
-	lookout    lookout
-	network    *networkClock
-	upgrade    window      // how long nothing can be submitted
-	upgrading  atomic.Bool // until the window is over and the successors are there
-	accomplice ident.Party // whom lies give to; none before the first
-	stale      map[staleKey]*contract
-	joining    map[ident.Party]*joining
-	catalog    *model.Catalog
-	behaviours map[string]behaviour
-	births     map[string]birth
-	locked     map[*contract]*submission // inputs of submissions in flight
-	lost       []*submission             // never sequenced, waiting for their time to be over
-	sequenced  sequencedBefore
+	plan            *fault.Plan // when to misbehave
+	began           time.Time   // of uptime
+	lookout         lookout
+	network         *networkClock
+	upgrade         window      // how long nothing can be submitted
+	upgrading       atomic.Bool // until the window is over and the successors are there
+	accomplice      ident.Party // whom lies give to; none before the first
+	stale           map[staleKey]*contract
+	annotated       int // bytes of all parties' annotations
+	contractsAtMost int // maxContracts
+	joining         map[ident.Party]*joining
+	catalog         *model.Catalog
+	behaviours      map[string]behaviour
+	births          map[string]birth
+	locked          map[*contract]*submission // inputs of submissions in flight
+	lost            []*submission             // never sequenced, waiting for their time to be over
+	sequenced       sequencedBefore
 
 	inputs map[*contract]*signing.Create // signed forms of the network's own contracts, while these are active
 
@@ -142,7 +144,8 @@ func newEmpty(cfg Config) (*Sandbox, error) {
 		cfg: cfg, known: knownPackages(cfg.EventsV2), closed: make(chan struct{}),
 		rng:       rand.New(rand.NewPCG(cfg.Seed, stream)), //nolint:gosec // a reproducible simulation, no secrets
 		contracts: map[ident.ContractID]*contract{}, parties: map[ident.Party]*partyState{},
-		species: map[ident.Name]*species{}, unlocked: map[ident.Name]*species{},
+		contractsAtMost: maxContracts,
+		species:         map[ident.Name]*species{}, unlocked: map[ident.Name]*species{},
 		changed: make(chan struct{}),
 		books:   newBooks(), plan: fault.New(cfg.FaultSeed),
 		network: &networkClock{Clock: cfg.Clock}, began: clock.System{}.Now(),
@@ -226,9 +229,23 @@ func (s *Sandbox) room(n int) error {
 	}
 
 	for _, v := range s.validators {
-		if v.makeRoom(n); len(v.history)+n > s.cfg.MaxUpdates {
+		v.makeRoom(n)
+
+		if len(v.history)+n > s.cfg.MaxUpdates {
 			return fmt.Errorf("history holds %d updates, prune first: %w", len(v.history), ErrFull)
 		}
+	}
+
+	return nil
+}
+
+// maxContracts bounds the contracts on the ledger, those archived and not pruned among them: about 2 kB each.
+const maxContracts = 4_000_000
+
+// roomForContracts refuses to let a full ledger grow; what archives as much as it makes is always taken.
+func (s *Sandbox) roomForContracts(created, archived int) error {
+	if created > archived && len(s.contracts)+created > s.contractsAtMost {
+		return fmt.Errorf("the ledger holds %d contracts, archive some and prune: %w", len(s.contracts), ErrFull)
 	}
 
 	return nil
