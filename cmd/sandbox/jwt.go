@@ -18,7 +18,8 @@ type jwtFlags struct {
 
 func (j *jwtFlags) register(set *flag.FlagSet) {
 	set.StringVar(&j.file, "jwt-hs256-file", "", "`file` with the secret that users' JWTs must be signed with (HS256)")
-	set.StringVar(&j.audience, "jwt-audience", "", "`audience` that a JWT must be for; the node's own when empty")
+	set.StringVar(&j.audience, "jwt-audience", "", "`audience` that a JWT must be for; without, it must be for "+
+		"https://daml.com/jwt/aud/participant/<participant id>, or have the scope daml_ledger_api")
 	set.DurationVar(&j.maxLifetime, "jwt-max-lifetime", 0,
 		"longest that a JWT may still live; 0 for the release's own limit (5m from 3.4 on), negative for none")
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	shutdownTimeout   = 5 * time.Second
+	patience          = time.Second // of customers whose sandbox is full
 	maxReplayFile     = 1 << 30
 	maxRate           = 10_000
 )
@@ -57,38 +59,49 @@ type options struct {
 	ownIDs    bool
 	faults    []fault.Rule
 	faultSeed uint64
-	inspect   func(method, path string, status int, header http.Header, body []byte) // for tests
+
+	maxUpdates int
+	autoPrune  bool
+
+	inspect func(method, path string, status int, header http.Header, body []byte) // for tests
+	grace   time.Duration                                                          // for tests, see shutDown
 }
 
 func main() {
-	if !ran() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+
+	saveMemory()
+
+	good := ran(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+
+	stop()
+
+	if !good {
 		os.Exit(1)
 	}
 }
 
 // ran reports whether the sandbox ended as it should.
-func ran() bool {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func ran(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) bool {
+	opts, err := parse(args, getenv, stdout)
 
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-
-	saveMemory()
-
-	opts, err := parse(os.Args[1:], os.Getenv, os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		return true
+	case err != nil:
+		_, _ = fmt.Fprintf(stderr, "sandbox: %v\nsee sandbox -help\n", err)
+
+		return false
 	}
 
-	if err == nil {
-		err = run(ctx, opts, log)
-	}
-
-	if err != nil {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := run(ctx, opts, log); err != nil {
 		log.ErrorContext(ctx, "sandbox stopped", slog.Any("error", err))
+
+		return false
 	}
 
-	return err == nil
+	return true
 }
 
 func run(ctx context.Context, opts options, log *slog.Logger) error {
@@ -112,7 +125,7 @@ func run(ctx context.Context, opts options, log *slog.Logger) error {
 
 	for i, listener := range listeners {
 		announce(s, opts, i, listener.Addr().String(), treasury, log)
-		serveNode(ctx, group, s.Validators()[i].Handler(), listener)
+		serveNode(ctx, group, s.Validators()[i].Handler(), listener, opts.grace)
 	}
 
 	group.Go(func() error {
@@ -154,7 +167,9 @@ func listen(ctx context.Context, opts options) ([]net.Listener, error) {
 }
 
 // serveNode serves one node until the end.
-func serveNode(ctx context.Context, group *errgroup.Group, handler http.Handler, listener net.Listener) {
+func serveNode(
+	ctx context.Context, group *errgroup.Group, handler http.Handler, listener net.Listener, grace time.Duration,
+) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
 
 	group.Go(func() error {
@@ -167,16 +182,26 @@ func serveNode(ctx context.Context, group *errgroup.Group, handler http.Handler,
 	group.Go(func() error {
 		<-ctx.Done()
 
-		// The parent has ended; shutting down needs a little time of its own.
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-
-		if err := server.Shutdown(grace); err != nil {
-			return fmt.Errorf("shut down: %w", err)
-		}
-
-		return nil
+		return shutDown(ctx, server, cmp.Or(grace, shutdownTimeout))
 	})
+}
+
+// shutDown lets requests end within a time of grace, and cuts off those that do not: whoever hangs in the middle of
+// a request must not keep the sandbox from ending well.
+func shutDown(ctx context.Context, server *http.Server, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace) // the parent has ended
+	defer cancel()
+
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+
+	if err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+
+	return nil
 }
 
 // open starts a network, or serves a recording.
@@ -187,7 +212,7 @@ func open(opts options, log *slog.Logger) (*sandbox.Sandbox, error) {
 		OwnNodeIDs: opts.ownIDs, AcmePermissioned: opts.permissioned, TwoValidators: opts.second != "",
 		Latency:            opts.latency,
 		CheckpointInterval: opts.interval, Logger: log, Inspect: opts.inspect,
-		Faults: opts.faults, FaultSeed: opts.faultSeed,
+		Faults: opts.faults, FaultSeed: opts.faultSeed, MaxUpdates: opts.maxUpdates, AutoPrune: opts.autoPrune,
 	}
 
 	if opts.tokenFile != "" {
@@ -297,8 +322,15 @@ func drive(
 	report, err := s.Traffic(ctx, sandbox.TrafficConfig{
 		Seed: opts.seed, Treasury: treasury, Interval: time.Second / time.Duration(opts.traffic),
 		Memos: []string{"ACC-1001", "ACC-1002", "ACC-1003"}, TreasuryAccepts: true,
+		Patience: patience,
 	})
 	log.InfoContext(ctx, "customers went home", slog.Any("actions", report.Done))
+
+	if errors.Is(err, sandbox.ErrFull) { // for the customers themselves
+		log.WarnContext(ctx, "no customers", slog.Any("error", err))
+
+		return nil
+	}
 
 	// The sandbox closes while they are still at it.
 	if ended := errors.Is(err, sandbox.ErrClosed) && ctx.Err() != nil; err != nil && !ended {

@@ -88,13 +88,33 @@ func TestBadFlags(t *testing.T) {
 
 	for _, args := range [][]string{
 		{"-nonsense"}, {"extra"}, {"-traffic", "-1"}, {"-traffic", "1", "-treasury", ""},
-		{"-traffic", "1", "-replay", "file"}, {"-seed", "x"}, {"-canton", "3.2"}, {"-canton", "3.4.12"}, {"-version", "3.5"},
+		{"-seed", "x"}, {"-canton", "3.2"}, {"-canton", "3.4.12"}, {"-version", "3.5"}, {"-latency", "-5s"}, {"-party", "a::b"},
+		{"-replay", "file"}, {"-holdings", "5", "-holders", "0"}, {"-holdings", "-5"}, {"-holders", "5"}, {"-listen", ""},
+		{"-checkpoints", "1ns"}, {"-checkpoints", "0s"}, {"-max-updates", "0"}, {"-max-updates", "-1"},
 	} {
 		_, err := parse(args, env(), io.Discard)
 		require.Error(t, err, args)
 	}
 
-	_, err := parse(nil, env("SANDBOX_TRAFFIC", "many"), io.Discard)
+	for _, flag := range []string{
+		"-listen-second=127.0.0.1:0", "-shape=recorded", "-acme-workflow=pending", "-acme-permissioned", "-two-synchronizers",
+		"-latency=1s", "-treasury=x", "-traffic=1", "-holdings=1", "-holders=1",
+	} {
+		args := []string{"-replay", "file", "-party", "a::b"}
+		_, err := parse(args, env(), io.Discard)
+		require.NoError(t, err)
+
+		_, err = parse(append(args, flag), env(), io.Discard)
+		require.ErrorIs(t, err, errUsage, flag)
+	}
+
+	_, err := parse([]string{"-replay", "file"}, env("SANDBOX_HOLDINGS", "5", "SANDBOX_PARTY", "a::b"), io.Discard)
+	require.ErrorIs(t, err, errUsage)
+
+	_, err = parse([]string{"-checkpoints", "-1s", "-latency", "1ms"}, env(), io.Discard)
+	require.NoError(t, err)
+
+	_, err = parse(nil, env("SANDBOX_TRAFFIC", "many"), io.Discard)
 	require.ErrorIs(t, err, errUsage)
 }
 
@@ -138,6 +158,13 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.text.String()
+}
+
 // serve runs the command until the test has asked what it wants.
 func serve(t *testing.T, args []string, ask func(url string)) string {
 	t.Helper()
@@ -145,7 +172,7 @@ func serve(t *testing.T, args []string, ask func(url string)) string {
 	o, err := parse(append([]string{"-listen", "127.0.0.1:0"}, args...), env(), io.Discard)
 	require.NoError(t, err)
 
-	o.inspect = published.Inspect(t, o.version)
+	o.inspect, o.grace = published.Inspect(t, o.version), 50*time.Millisecond
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -166,7 +193,7 @@ func serve(t *testing.T, args []string, ask func(url string)) string {
 	require.NoError(t, <-done)
 	http.DefaultClient.CloseIdleConnections()
 
-	return out.text.String()
+	return out.String()
 }
 
 func get(t *testing.T, url, token string) (int, map[string]any) {

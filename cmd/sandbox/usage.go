@@ -24,6 +24,7 @@ func groups() []group {
 			"token-file", "jwt-hs256-file", "jwt-audience", "jwt-max-lifetime",
 		}},
 		{"What is there at the start", []string{"treasury", "traffic", "holdings", "holders"}},
+		{"How much is remembered", []string{"max-updates", "auto-prune"}},
 		{"What goes wrong", []string{"fault", "fault-seed"}},
 	}
 }
@@ -67,10 +68,14 @@ func explain(set *flag.FlagSet, out io.Writer) {
 	explainFaults(out)
 }
 
-// explainFlag prints one flag as a line or two.
-func explainFlag(f *flag.Flag, out io.Writer) {
-	const column = 30
+// column is where the texts of flags begin, and width where their lines end.
+const (
+	column = 30
+	width  = 120
+)
 
+// explainFlag prints one flag.
+func explainFlag(f *flag.Flag, out io.Writer) {
 	kind, text := flag.UnquoteUsage(f)
 
 	head := "  -" + f.Name
@@ -88,5 +93,32 @@ func explainFlag(f *flag.Flag, out io.Writer) {
 		text += fmt.Sprintf(" (default %s)", f.DefValue)
 	}
 
-	_, _ = fmt.Fprintln(out, head+text)
+	_, _ = fmt.Fprintln(out, head+folded(text))
+}
+
+// folded breaks a text into lines.
+func folded(text string) string {
+	var out strings.Builder
+
+	room := width - column
+
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case len(word) >= room:
+			out.WriteString("\n" + strings.Repeat(" ", column))
+
+			room = width - column
+		default:
+			out.WriteString(" ")
+
+			room--
+		}
+
+		out.WriteString(word)
+
+		room -= len(word)
+	}
+
+	return out.String()
 }

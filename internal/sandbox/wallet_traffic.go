@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,9 @@ type TrafficConfig struct {
 	Actions int
 	// Interval between actions; 0 is as fast as possible.
 	Interval time.Duration
+	// Patience is how long the customers wait, whenever the sandbox is full, before they go on. Without it they end with
+	// ErrFull.
+	Patience time.Duration
 	// Customers to create, 5 when 0.
 	Customers int
 	// TreasuryAccepts makes the treasury accept offers by itself now and then. Leave it off where a deposit
@@ -129,6 +133,11 @@ func (s *Sandbox) Traffic(ctx context.Context, cfg TrafficConfig) (TrafficReport
 			report.Done[a.name]++
 		case refused(err):
 			report.Done["refused"]++
+		case cfg.Patience > 0 && errors.Is(err, ErrFull):
+			report.Done["full"]++
+
+			s.cfg.Logger.WarnContext(ctx, "customers wait", slog.Duration("for", cfg.Patience), slog.Any("error", err))
+			rest(ctx, cfg.Patience)
 		default:
 			return report, fmt.Errorf("traffic: %s: %w", a.name, err)
 		}
@@ -148,6 +157,17 @@ func pause(ctx context.Context, ticks <-chan time.Time) bool {
 		return false
 	case <-ticks:
 		return true
+	}
+}
+
+// rest waits, or less if ctx ends before.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
