@@ -20,6 +20,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intent"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	conformance "github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/token"
 )
@@ -44,6 +45,8 @@ func newNetwork(t testing.TB, cfg sandbox.Config) *network {
 
 	n := &network{t: t, clock: clock.NewManual(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))}
 	cfg.Clock, cfg.CheckpointInterval = n.clock, -1
+
+	cfg.Inspect = conformance.Inspect(t, string(cfg.Version))
 
 	s, err := sandbox.New(cfg)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 	"github.com/canton-exchange/suite/internal/signing"
 )
 
@@ -24,16 +26,25 @@ type target struct {
 	node         http.Handler
 	synchronizer string
 	alice, bob   ident.Party
+	inspect      *atomic.Pointer[published.Inspector] // every answer, for the test that asks
 }
 
 func newTarget(tb testing.TB) *target {
 	tb.Helper()
 
-	s, err := sandbox.New(sandbox.Config{Clock: clock.NewManual(start()), CheckpointInterval: -1, ListWait: 1})
+	x := &target{tb: tb, inspect: &atomic.Pointer[published.Inspector]{}}
+	x.inspected(tb)
+
+	s, err := sandbox.New(sandbox.Config{
+		Clock: clock.NewManual(start()), CheckpointInterval: -1, ListWait: 1,
+		Inspect: func(method, path string, status int, header http.Header, body []byte) {
+			(*x.inspect.Load())(method, path, status, header, body)
+		},
+	})
 	require.NoError(tb, err)
 	tb.Cleanup(s.Close)
 
-	x := &target{tb: tb, node: s.Handler()}
+	x.node = s.Handler()
 	x.bob, err = s.AllocateParty("bob")
 	require.NoError(tb, err)
 
@@ -62,6 +73,12 @@ func newTarget(tb testing.TB) *target {
 	require.NoError(tb, err)
 
 	return x
+}
+
+// inspected holds the answers from now on against the published documents, for this test.
+func (x *target) inspected(tb testing.TB) {
+	tb.Helper()
+	x.inspect.Store(new(published.Inspect(tb, "")))
 }
 
 func (x *target) onboarding(g generated) map[string]any {
@@ -176,6 +193,7 @@ func FuzzBodies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string, body []byte) {
 		fresh := *x
 		fresh.tb = t
+		fresh.inspected(t)
 
 		if known[path] {
 			fresh.answers(path, body)

@@ -11,6 +11,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 func TestSequencingDelayedLocksInputs(t *testing.T) {
@@ -67,7 +68,9 @@ func TestNotSequencedIsToldByTheClock(t *testing.T) {
 	now := clock.System{}.Now()
 	n := &network{t: t, clock: clock.NewManual(now)}
 
-	s, err := sandbox.New(sandbox.Config{CheckpointInterval: -1, ListWait: time.Millisecond})
+	s, err := sandbox.New(sandbox.Config{
+		CheckpointInterval: -1, ListWait: time.Millisecond, Inspect: published.Inspect(t, ""),
+	})
 	require.NoError(t, err)
 	n.serve(s)
 

@@ -18,6 +18,7 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/sandbox/daml"
 	"github.com/canton-exchange/suite/internal/sandbox/model"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 // known are what the network still says otherwise than declared; an entry goes when the network is mended.
@@ -42,6 +43,8 @@ func newNetwork(t *testing.T, cfg sandbox.Config) *network {
 
 	n := &network{t: t, clock: clock.NewManual(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))}
 	cfg.Clock, cfg.CheckpointInterval, cfg.ListLimit = n.clock, -1, 10_000
+
+	cfg.Inspect = published.Inspect(t, string(cfg.Version))
 
 	s, err := sandbox.New(cfg)
 	require.NoError(t, err)

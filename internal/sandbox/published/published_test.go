@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,8 +18,13 @@ import (
 type witness struct {
 	testing.TB
 
-	told []string
-	ends []func()
+	told   []string
+	logged []string
+	ends   []func()
+}
+
+func (w *witness) Logf(format string, args ...any) {
+	w.logged = append(w.logged, fmt.Sprintf(format, args...))
 }
 
 func (w *witness) Helper()          {}
@@ -92,6 +98,7 @@ func TestAnswers(t *testing.T) {
 		{"a registry", "3.5.1", "GET", "/registry/metadata/v1/instruments", 200, object, `{"instruments":[]}`, ""},
 		{"a registry below a root", "3.5.1", "GET", "/api/x/registry/metadata/v1/instruments", 200, object, `{"tokens":[]}`, "tokens"},
 		{"a registry's status", "3.5.1", "GET", "/registry/metadata/v1/instruments", 418, object, `{}`, "no status 418"},
+		{"too much for a registry", "3.5.1", "GET", "/registry/metadata/v1/instruments", 413, object, `{}`, ""},
 		{"scan", "3.5.1", "GET", "/api/validator/v0/scan-proxy/dso-party-id", 200, object, `{"dso_party_id":"d"}`, ""},
 		{"scan, wrong", "3.5.1", "GET", "/api/validator/v0/scan-proxy/dso-party-id", 200, object, `{"dso":"d"}`, "dso"},
 		{"the sandbox's own", "3.5.1", "GET", "/sandbox/v1/parties", 200, object, `{"anything":1}`, ""},
@@ -184,4 +191,25 @@ func TestHandler(t *testing.T) {
 	server.Close()
 	require.Len(t, w.told, 1, "one of the two answers is wrong")
 	require.Contains(t, w.told[0], "/v2/version")
+}
+
+//nolint:paralleltest // it works in another directory, and with a variable
+func TestTheLackOfDocumentsIsSaid(t *testing.T) {
+	needDocuments(t)
+
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module elsewhere\n"), 0o600))
+	t.Chdir(dir)
+	t.Setenv("DEMAND_PUBLISHED", "")
+
+	w := &witness{TB: t}
+	published.Inspect(w, "3.5.1")("GET", "/v2/nonsense", 200, nil, nil)
+	published.Inspect(w, "3.5.1")
+	require.Empty(t, w.told)
+	require.Len(t, w.logged, 1, "once in a process")
+	require.Contains(t, w.logged[0], "NOT CHECKED")
+
+	t.Setenv("DEMAND_PUBLISHED", "1")
+	published.Inspect(w, "3.5.1")
+	require.Len(t, w.told, 1)
 }
