@@ -38,7 +38,8 @@ func main() {
 	flag.IntVar(&o.starts, "starts", defaultStarts, "how often to start the program; 0 leaves that run out")
 	flag.IntVar(&o.holdings, "holdings", defaultHoldings, "active contracts of the memory run; 0 leaves that run out")
 	flag.IntVar(&o.parties, "parties", defaultParties, "parties that transfer at once; 0 leaves those runs out")
-	flag.IntVar(&o.each, "holdings-each", defaultEach, "holdings that each of these parties gets to spend, for each run")
+	flag.IntVar(&o.each, "holdings-each", defaultEach,
+		"holdings that each of these parties begins with; then it spends its change and what it is paid")
 	flag.IntVar(&o.seconds, "seconds", defaultLength, "length of each throughput run")
 	flag.Parse()
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/strictjson"
@@ -22,6 +23,7 @@ const (
 	proposalTemplate = "#splice-wallet:Splice.Wallet.TransferPreapproval:TransferPreapprovalProposal"
 	coin             = "Amulet"
 	userID           = "ledger-api-user"
+	maxRefill        = 20_000 // holdings at once
 )
 
 // text is a JSON string that is passed on as it came.
@@ -78,12 +80,43 @@ func (s *sender) tap(ctx context.Context, count int) error {
 	return nil
 }
 
-var errNoHoldings = errors.New("the holdings are spent before the time is over: raise -holdings-each")
+var errNoHoldings = errors.New("nothing is left to spend: raise -holdings-each")
+
+// payment is what each transfer of one holding pays.
+func payment() amount.Amount { return amount.FromInt(1) }
+
+// refill looks up what the party has by now: the change of what it spent, and what it was paid. So a run can last.
+func (s *sender) refill(ctx context.Context) error {
+	var answer struct {
+		Holdings []struct {
+			ID     ident.ContractID `json:"contractId"`
+			Amount amount.Amount    `json:"amount"`
+		} `json:"holdings"`
+	}
+
+	if err := s.c.get(ctx, s.wallet("holdings"), &answer); err != nil {
+		return err
+	}
+
+	for _, h := range answer.Holdings {
+		if h.Amount.Cmp(payment()) >= 0 && len(s.holdings) < maxRefill {
+			s.holdings = append(s.holdings, h.ID)
+		}
+	}
+
+	if len(s.holdings) == 0 {
+		return errNoHoldings
+	}
+
+	return nil
+}
 
 // spend takes the next holding.
-func (s *sender) spend() (ident.ContractID, error) {
+func (s *sender) spend(ctx context.Context) (ident.ContractID, error) {
 	if len(s.holdings) == 0 {
-		return "", errNoHoldings
+		if err := s.refill(ctx); err != nil {
+			return "", err
+		}
 	}
 
 	id := s.holdings[0]
@@ -106,7 +139,8 @@ func (s *sender) arguments(input ident.ContractID, values text) string {
 	now := time.Now().UTC()
 
 	return `{"expectedAdmin":"` + string(s.network.dso) + `","transfer":{"sender":"` + string(s.party) +
-		`","receiver":"` + string(s.receiver) + `","amount":"1.25","instrumentId":{"admin":"` + string(s.network.dso) +
+		`","receiver":"` + string(s.receiver) + `","amount":"` + payment().Short() +
+		`","instrumentId":{"admin":"` + string(s.network.dso) +
 		`","id":"` + coin + `"},"requestedAt":"` + now.Add(-time.Minute).Format(time.RFC3339) +
 		`","executeBefore":"` + now.Add(time.Hour).Format(time.RFC3339) + `","inputHoldingCids":["` + string(input) +
 		`"],"meta":{"values":{"splice.lfdecentralizedtrust.org/reason":"` + s.memo +
@@ -163,7 +197,7 @@ func (s *sender) interactive(ctx context.Context, command string, disclosed text
 
 // transfer is one whole transfer of an external party: it asks the registry, prepares, signs and executes.
 func (s *sender) transfer(ctx context.Context) error {
-	input, err := s.spend()
+	input, err := s.spend(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,7 +215,7 @@ func (s *sender) transferKnown(ctx context.Context) error {
 		return s.transfer(ctx)
 	}
 
-	input, err := s.spend()
+	input, err := s.spend(ctx)
 	if err != nil {
 		return err
 	}
@@ -191,7 +225,7 @@ func (s *sender) transferKnown(ctx context.Context) error {
 
 // submit is a transfer of a party for which the node signs.
 func (s *sender) submit(ctx context.Context) error {
-	input, err := s.spend()
+	input, err := s.spend(ctx)
 	if err != nil {
 		return err
 	}

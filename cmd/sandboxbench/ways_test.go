@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
 
 func serveSandbox(t *testing.T) (*sandbox.Sandbox, *node) {
 	t.Helper()
 
-	s, err := sandbox.New(sandbox.Config{})
+	s, err := sandbox.New(sandbox.Config{Inspect: published.Inspect(t, "")})
 	require.NoError(t, err)
 
 	server := httptest.NewServer(s.Handler())
@@ -37,14 +38,14 @@ func TestEveryWayToTransfer(t *testing.T) {
 
 			require.NoError(t, err)
 
-			for range 3 {
+			for range 8 { // more than it begins with
 				for _, each := range c.senders {
 					require.NoError(t, way.act(each, t.Context()))
 				}
 			}
 
 			done := s.Transfers()
-			require.Len(t, done, 6)
+			require.Len(t, done, 16)
 
 			for i, transfer := range done {
 				require.Equal(t, sandbox.TransferCompleted, transfer.State)
