@@ -7,9 +7,11 @@ package amount
 
 import (
 	"database/sql/driver"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -75,6 +77,34 @@ func FromScaled(n *big.Int) (Amount, error) { return fromDecimal(decimal.NewFrom
 // Scaled is the amount as an integer count of 10^-10, for writers of binary formats.
 func (a Amount) Scaled() *big.Int {
 	return a.d.Shift(Scale).BigInt()
+}
+
+// Words is the magnitude of Scaled, whose 38 digits have 127 bits, in two words. It allocates nothing for amounts of at
+// most 18 digits, for readers of very many.
+func (a Amount) Words() (uint64, uint64) {
+	const shortest = 18 // digits that surely fit an int64
+
+	if more := a.d.Exponent() + Scale; more >= 0 && more <= Scale && a.d.NumDigits() <= shortest {
+		coefficient := a.d.CoefficientInt64()
+
+		return bits.Mul64(uint64(max(coefficient, -coefficient)), power(more)) //nolint:gosec // not negative, by max
+	}
+
+	var raw [16]byte
+
+	a.Scaled().FillBytes(raw[:]) // of the magnitude
+
+	return binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:])
+}
+
+// power is 10^n, for n up to 10.
+func power(n int32) uint64 {
+	p := uint64(1)
+	for range n {
+		p *= 10
+	}
+
+	return p
 }
 
 // FromInt returns the amount of whole units.

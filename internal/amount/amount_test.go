@@ -120,6 +120,27 @@ func TestTextRoundTrips(t *testing.T) {
 	})
 }
 
+// words is what Words tells, in one number.
+func words(a amount.Amount) *big.Int {
+	high, low := a.Words()
+	n := new(big.Int).Lsh(new(big.Int).SetUint64(high), 64)
+
+	return n.Or(n, new(big.Int).SetUint64(low))
+}
+
+func TestWordsAreTheMagnitudeWhateverTheForm(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		x, a := scaled(t, "a")
+		require.Equal(t, new(big.Int).Abs(x).String(), words(a).String())
+		require.Equal(t, words(a).String(), words(amounttest.Of(a.Short())).String(), "fewer digits in memory")
+
+		whole := rapid.Int64().Draw(t, "whole")
+		units := amount.FromInt(whole)
+		require.Equal(t, new(big.Int).Abs(units.Scaled()).String(), words(units).String())
+	})
+}
+
 func TestJSONNumberIsRefused(t *testing.T) {
 	t.Parallel()
 

@@ -23,15 +23,9 @@ type units struct{ high, middle, low uint64 }
 
 // unitsOf reads an amount that is not negative.
 func unitsOf(a amount.Amount) units {
-	var raw [allBytes]byte
+	middle, low := a.Words()
 
-	a.Scaled().FillBytes(raw[:]) // 38 digits have 127 bits
-
-	return units{
-		high:   binary.BigEndian.Uint64(raw[:]),
-		middle: binary.BigEndian.Uint64(raw[wordBytes:]),
-		low:    binary.BigEndian.Uint64(raw[2*wordBytes:]),
-	}
+	return units{middle: middle, low: low}
 }
 
 func (u units) plus(v units) units {
