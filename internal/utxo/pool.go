@@ -30,8 +30,8 @@ type heldBack struct {
 
 // NewPool takes in the holdings of this scope; those of other instruments are none of its business, nor are those of a
 // broken registry that hold nothing. at is the ledger's time: the last record time that was ingested from the
-// synchronizer. Holdings in any order do, but those ordered by amount and contract id (byte by byte: COLLATE "C") need no
-// sorting, which is most of the work where many amounts are equal.
+// synchronizer. Holdings in any order do, but those ordered by amount and contract id (byte by byte: COLLATE "C") need
+// no sorting, which is most of the work where many amounts are equal.
 func NewPool(scope Scope, rules Rules, at time.Time, holdings []Holding) (*Pool, error) {
 	if err := rules.check(); err != nil {
 		return nil, err
