@@ -17,6 +17,8 @@ import (
 	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/store"
+
+	"github.com/canton-exchange/suite/internal/machine"
 )
 
 type options struct {
@@ -102,7 +104,7 @@ func run(ctx context.Context, o options) error {
 	defer func() { _ = server.Stop(context.WithoutCancel(ctx)) }()
 
 	b := &bench{options: o, recording: recording, program: program, server: server}
-	fmt.Println("machine   ", machine())
+	fmt.Println("machine   ", machine.Description())
 	b.describe(ctx)
 
 	return b.all(ctx)
@@ -248,7 +250,7 @@ func (b *bench) throughput(ctx context.Context, title string, holdings int) (flo
 	rate := float64(b.options.updates) / took.Seconds()
 	fmt.Printf("%-42s %.0f updates/s (%d in %.1f s); ingest used %.2f cores, at most %d MiB resident, %d at the end\n",
 		title, rate, b.options.updates, took.Seconds(),
-		used.cpu.Seconds()/took.Seconds(), mebibytes(used.peak), mebibytes(used.resident))
+		used.CPU.Seconds()/took.Seconds(), mebibytes(used.Peak), mebibytes(used.Resident))
 	fmt.Printf("           written to the log: %d MiB, with %d whole pages\n",
 		mebibytes(after.bytes-before.bytes), after.pages-before.pages)
 
@@ -272,15 +274,17 @@ func (b *bench) latency(ctx context.Context) error {
 
 	title := fmt.Sprintf("receipt to commit at %d updates/s", b.options.rate)
 	fmt.Printf("%-42s p50 < %s, p99 < %s, p99.9 < %s; at most %d MiB resident\n",
-		title, below(buckets, p50), below(buckets, p99), below(buckets, p999), mebibytes(used.peak))
+		title, below(buckets, p50), below(buckets, p99), below(buckets, p999), mebibytes(used.Peak))
 
 	return nil
 }
 
 // measure runs the program until everything that the source has is in the database.
-func (b *bench) measure(ctx context.Context, pool *pgxpool.Pool, s *source) (time.Duration, usage, []bucket, error) {
+func (b *bench) measure(
+	ctx context.Context, pool *pgxpool.Pool, s *source,
+) (time.Duration, machine.Usage, []bucket, error) {
 	if err := s.start(ctx); err != nil {
-		return 0, usage{}, nil, err
+		return 0, machine.Usage{}, nil, err
 	}
 	defer s.stop()
 
@@ -291,12 +295,12 @@ func (b *bench) measure(ctx context.Context, pool *pgxpool.Pool, s *source) (tim
 		"CES_INGEST_BATCH": fmt.Sprint(b.options.batch),
 	})
 	if err != nil {
-		return 0, usage{}, nil, err
+		return 0, machine.Usage{}, nil, err
 	}
 
 	err = until(ctx, pool, s.to)
 	took := time.Since(begin)
-	used, usageErr := usageOf(program.command.Process.Pid)
+	used, usageErr := machine.UsageOf(program.command.Process.Pid)
 	buckets, latencyErr := program.commitLatency(ctx)
 
 	return took, used, buckets, errors.Join(err, usageErr, latencyErr, program.stop())

@@ -4,18 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -75,13 +72,6 @@ func (i *ingester) stop() error {
 	return nil
 }
 
-// usage is what a process has used.
-type usage struct {
-	cpu      time.Duration
-	resident int64 // bytes now
-	peak     int64 // bytes
-}
-
 const mebibyte = 1 << 20
 
 // writeAhead is what PostgreSQL has written to its log: bytes, and pages it wrote whole because they changed for the
@@ -100,55 +90,6 @@ func written(ctx context.Context, pool *pgxpool.Pool) (writeAhead, error) {
 }
 
 func mebibytes(n int64) int64 { return n / mebibyte }
-
-// clockTicks is the kernel's USER_HZ, 100 on every Linux that Go runs on.
-const clockTicks = 100
-
-// Where proc(5) has utime and stime, in clock ticks, counted from 0 after the program's name.
-const (
-	userField   = 11
-	systemField = 12
-)
-
-func usageOf(pid int) (usage, error) {
-	var u usage
-
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return u, fmt.Errorf("read usage: %w", err)
-	}
-
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) <= systemField {
-		return u, errors.New("read usage: unknown format of /proc stat")
-	}
-
-	user, _ := strconv.ParseInt(fields[userField], 10, 64)
-	system, _ := strconv.ParseInt(fields[systemField], 10, 64)
-	u.cpu = time.Duration(user+system) * time.Second / clockTicks
-
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return u, fmt.Errorf("read usage: %w", err)
-	}
-
-	u.resident, u.peak = kilobytes(status, "VmRSS:"), kilobytes(status, "VmHWM:")
-
-	return u, nil
-}
-
-func kilobytes(status []byte, key string) int64 {
-	_, after, _ := bytes.Cut(status, []byte(key))
-	fields := bytes.Fields(after)
-
-	if len(fields) == 0 {
-		return 0
-	}
-
-	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
-
-	return n << 10
-}
 
 // commitLatency reads the histogram that the program itself keeps of the time from receipt to commit.
 func (i *ingester) commitLatency(ctx context.Context) (buckets []bucket, err error) {
@@ -208,19 +149,4 @@ func below(buckets []bucket, share float64) string {
 	}
 
 	return "unknown"
-}
-
-// machine says what the figures were measured on.
-func machine() string {
-	model := "unknown processor"
-
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if _, after, ok := bytes.Cut(info, []byte("model name\t: ")); ok {
-			line, _, _ := bytes.Cut(after, []byte("\n"))
-			model = string(line)
-		}
-	}
-
-	return fmt.Sprintf("%d cores of %s, %s/%s, %s",
-		runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

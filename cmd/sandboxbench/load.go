@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/canton-exchange/suite/internal/machine"
 )
 
 // crowd is the parties that pay one another, each from a goroutine and over a connection of its own.
@@ -58,7 +60,7 @@ func (c *crowd) close() {
 type rate struct {
 	count   int64
 	took    time.Duration
-	used    usage
+	used    machine.Usage
 	load    time.Duration // of the processor, that this program used
 	latency time.Duration // of one, on average
 }
@@ -82,8 +84,8 @@ func (r rate) String() string {
 	return fmt.Sprintf("%.0f transfers/s (%d in %.1f s), %s each\n%46s"+
 		"processor time each: node %s, load %s; cores used: node %.2f, load %.2f; node at most %d MB resident",
 		r.perSecond(), r.count, r.took.Seconds(), r.latency.Round(poll/10), "",
-		each(r.used.cpu), each(r.load), r.used.cpu.Seconds()/r.took.Seconds(), r.load.Seconds()/r.took.Seconds(),
-		megabytes(r.used.peak))
+		each(r.used.CPU), each(r.load), r.used.CPU.Seconds()/r.took.Seconds(), r.load.Seconds()/r.took.Seconds(),
+		megabytes(r.used.Peak))
 }
 
 func (r rate) perSecond() float64 { return float64(r.count) / r.took.Seconds() }
@@ -92,7 +94,7 @@ func (r rate) perSecond() float64 { return float64(r.count) / r.took.Seconds() }
 func (c *crowd) measure(
 	ctx context.Context, length time.Duration, act func(*sender, context.Context) error,
 ) (rate, error) {
-	before, err := c.n.usage()
+	before, err := machine.UsageOf(c.n.command.Process.Pid)
 	if err != nil {
 		return rate{}, err
 	}
@@ -128,11 +130,11 @@ func (c *crowd) measure(
 
 	r := rate{count: count.Load(), took: time.Since(begin)}
 
-	if r.used, err = c.n.usage(); err != nil {
+	if r.used, err = machine.UsageOf(c.n.command.Process.Pid); err != nil {
 		return r, err
 	}
 
-	r.used.cpu -= before.cpu
+	r.used.CPU -= before.CPU
 
 	if r.load, err = ownTime(); err != nil {
 		return r, err

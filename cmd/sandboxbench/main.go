@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"slices"
 	"time"
+
+	"github.com/canton-exchange/suite/internal/machine"
 )
 
 type options struct {
@@ -65,7 +67,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 
-	fmt.Println("machine   ", machine())
+	fmt.Println("machine   ", machine.Description())
 	fmt.Printf("settings   %d parties at once, each with a connection of its own on loopback, %d s a run\n",
 		o.parties, o.seconds)
 

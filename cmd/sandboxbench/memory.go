@@ -11,6 +11,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/canton-exchange/suite/internal/strictjson"
+
+	"github.com/canton-exchange/suite/internal/machine"
 )
 
 // settle is how long the node is left alone before its memory is read: the collector comes by on its own every two
@@ -44,13 +46,13 @@ func (b *bench) measureMemory(ctx context.Context, n *node, took time.Duration) 
 		return err
 	}
 
-	used, err := n.usage()
+	used, err := machine.UsageOf(n.command.Process.Pid)
 	if err != nil {
 		return err
 	}
 
 	fmt.Printf("%-45s %d MB resident after %s of rest, at most %d MB; filled in %.1f s\n",
-		title, megabytes(used.resident), settle, megabytes(used.peak), took.Seconds())
+		title, megabytes(used.Resident), settle, megabytes(used.Peak), took.Seconds())
 
 	begin := time.Now()
 
@@ -70,12 +72,12 @@ func (b *bench) measureMemory(ctx context.Context, n *node, took time.Duration) 
 		return err
 	}
 
-	if used, err = n.usage(); err != nil {
+	if used, err = machine.UsageOf(n.command.Process.Pid); err != nil {
 		return err
 	}
 
 	fmt.Printf("%-45s %d contracts in %.1f s; at most %d MB resident until then and through the transfers\n",
-		"all of them over the active-contracts stream", count, read.Seconds(), megabytes(used.peak))
+		"all of them over the active-contracts stream", count, read.Seconds(), megabytes(used.Peak))
 	fmt.Printf("%-45s %s\n", "registry, prepare, sign, execute beside them", r)
 
 	return nil
