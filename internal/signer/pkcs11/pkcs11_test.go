@@ -20,7 +20,7 @@ import (
 )
 
 // TestRestartOfTheLibrary is first and alone: it takes the library away from the whole process.
-func TestRestartOfTheLibrary(t *testing.T) { //nolint:paralleltest // see above
+func TestRestartOfTheLibrary(t *testing.T) { // Not parallel: see above
 	k := newToken(t)
 	public := k.generate(t, signing.KeyEd25519, "treasury", 1)
 	key := open(t, k.config(), public)

@@ -56,8 +56,14 @@ func withTokens(run func() int) int {
 		}
 	}
 
-	if err != nil || library() == "" {
-		fmt.Fprintln(os.Stderr, "these tests need SoftHSM (apt-get install softhsm2):", err)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "make a place for SoftHSM's tokens:", err)
+
+		return 1
+	}
+
+	if library() == "" {
+		fmt.Fprintln(os.Stderr, "these tests need SoftHSM: apt-get install softhsm2")
 
 		return 1
 	}
