@@ -15,7 +15,7 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox"
 )
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestEndsWellWhileAClientHangsInItsBody(t *testing.T) {
 	var client net.Conn
 
@@ -83,7 +83,7 @@ func pruned(t *testing.T, url string) float64 {
 	return offset
 }
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestTrafficGoesOnForEver(t *testing.T) {
 	log := serve(t, []string{"-max-updates", "100", "-traffic", "2000"}, func(url string) {
 		first := 0.0

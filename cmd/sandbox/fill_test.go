@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestBeginsWithHoldings(t *testing.T) {
 	serve(t, []string{"-holdings", "7", "-holders", "3"}, func(base string) {
 		_, answer := get(t, base+"/sandbox/v1/parties", "")
@@ -45,7 +45,7 @@ func TestBadNumbersOfHoldings(t *testing.T) {
 	}
 }
 
-//nolint:paralleltest // sets what the whole process shares
+// Not parallel: sets what the whole process shares.
 func TestMemoryIsLimitedUnlessTheEnvironmentSaysHow(t *testing.T) {
 	percent, limit := debug.SetGCPercent(defaultPercent), debug.SetMemoryLimit(noLimit)
 

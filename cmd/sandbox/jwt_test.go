@@ -14,7 +14,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 )
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestChecksJWTs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(file, []byte("unsafe but long enough\n"), 0o600))

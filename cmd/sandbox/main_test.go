@@ -232,7 +232,7 @@ func struck(t *testing.T, url, token string) bool {
 	return fired > 0
 }
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
@@ -262,7 +262,7 @@ func TestServesALiveNetworkWithATokenAndTraffic(t *testing.T) {
 	require.NotContains(t, log, "s3cret")
 }
 
-//nolint:paralleltest // shares the default client's idle connections
+// Not parallel: shares the default client's idle connections.
 func TestServesARecording(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "recording.json")
 	require.NoError(t, os.WriteFile(file, []byte(`[{"update":{"Transaction":{"value":{"updateId":"1220aa","offset":0,

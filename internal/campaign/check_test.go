@@ -94,7 +94,7 @@ func TestTheCheckSeesEveryTampering(t *testing.T) { //nolint:tparallel // one da
 	require.Empty(t, summary(found, shown), "before anything was tampered with")
 
 	for _, tc := range tamperings() {
-		t.Run(tc.name, func(t *testing.T) { //nolint:paralleltest // one database, one transaction after the other
+		t.Run(tc.name, func(t *testing.T) { // Not parallel: one database, one transaction after the other
 			var found []Violation
 
 			err := pgx.BeginFunc(ctx, c.db.Pool(), func(tx pgx.Tx) error {

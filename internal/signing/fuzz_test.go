@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // The worst messages that the bounds let through, or nearly.
-func TestAllocationIsBounded(t *testing.T) { //nolint:paralleltest // measures what the process allocates
+func TestAllocationIsBounded(t *testing.T) { // Not parallel: measures what the process allocates
 	const most = 256 << 20
 
 	wide := func(item []byte) []byte {

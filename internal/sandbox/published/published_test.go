@@ -193,7 +193,7 @@ func TestHandler(t *testing.T) {
 	require.Contains(t, w.told[0], "/v2/version")
 }
 
-//nolint:paralleltest // it works in another directory, and with a variable
+// Not parallel: it works in another directory, and with a variable.
 func TestTheLackOfDocumentsIsSaid(t *testing.T) {
 	needDocuments(t)
 
