@@ -90,7 +90,7 @@ ALTER TABLE withdrawals
     ADD CHECK (origin = 'recovered' OR requested_at IS NOT NULL),
     ADD CHECK (origin = 'recovered' OR (kind = 'customer') = (account IS NOT NULL)),
     ADD CHECK ((kind = 'internal') = (purpose IS NOT NULL)),
-    ADD CHECK (state <> 'failed' OR reason <> '');
+    ADD CONSTRAINT failures_have_reasons CHECK (state <> 'failed' OR reason <> '');
 CREATE INDEX withdrawals_waiting ON withdrawals (treasury_id, instrument_no, withdrawal_no) WHERE state = 'requested';
 CREATE INDEX withdrawals_due ON withdrawals (treasury_id, next_at) WHERE state IN ('reserved', 'submitted', 'offered');
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
