@@ -93,6 +93,7 @@ ALTER TABLE withdrawals
     ADD CONSTRAINT failures_have_reasons CHECK (state <> 'failed' OR reason <> '');
 CREATE INDEX withdrawals_waiting ON withdrawals (treasury_id, instrument_no, withdrawal_no) WHERE state = 'requested';
 CREATE INDEX withdrawals_due ON withdrawals (treasury_id, next_at) WHERE state IN ('reserved', 'submitted', 'offered');
+CREATE INDEX withdrawals_serving ON withdrawals (treasury_id, serves) WHERE serves IS NOT NULL AND state IN ('reserved', 'submitted');
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
 COMMENT ON COLUMN withdrawals.withdrawal_id IS 'The exchange''s own id, kept for ever: the same id never pays twice. Ids that begin with internal: or recovered: are this system''s.';
 COMMENT ON COLUMN withdrawals.state IS 'requested: the funds are set aside, no holding is. reserved: holdings and target record time are fixed. submitted: a payment may be under way. offered: on the ledger, waiting for the receiver. completed and failed are final.';

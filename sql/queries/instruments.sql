@@ -15,3 +15,6 @@ SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instrum
 INSERT INTO instruments (admin, instrument_id, listed, minimum_deposit, first_seen_at)
 VALUES (@admin, @instrument_id, @listed, @minimum_deposit, @now)
 ON CONFLICT (admin, instrument_id) DO UPDATE SET listed = excluded.listed, minimum_deposit = excluded.minimum_deposit;
+
+-- name: InstrumentFind :one
+SELECT instrument_no FROM instruments WHERE admin = @admin AND instrument_id = @instrument_id;

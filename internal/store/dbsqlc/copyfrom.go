@@ -9,6 +9,50 @@ import (
 	"context"
 )
 
+// iteratorForAttemptInsert implements pgx.CopyFromSource.
+type iteratorForAttemptInsert struct {
+	rows                 []AttemptInsertParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForAttemptInsert) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForAttemptInsert) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].TreasuryID,
+		r.rows[0].WithdrawalID,
+		r.rows[0].Attempt,
+		r.rows[0].Kind,
+		r.rows[0].Inputs,
+		r.rows[0].InputTotal,
+		r.rows[0].SynchronizerID,
+		r.rows[0].TargetRecordTime,
+		r.rows[0].CreatedAt,
+	}, nil
+}
+
+func (r iteratorForAttemptInsert) Err() error {
+	return nil
+}
+
+// AttemptInsert
+//
+//	INSERT INTO withdrawal_attempts (treasury_id, withdrawal_id, attempt, kind, inputs, input_total, synchronizer_id, target_record_time, created_at)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg []AttemptInsertParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"withdrawal_attempts"}, []string{"treasury_id", "withdrawal_id", "attempt", "kind", "inputs", "input_total", "synchronizer_id", "target_record_time", "created_at"}, &iteratorForAttemptInsert{rows: arg})
+}
+
 // iteratorForDepositInsert implements pgx.CopyFromSource.
 type iteratorForDepositInsert struct {
 	rows                 []DepositInsertParams
@@ -248,6 +292,45 @@ func (r iteratorForPostingInsert) Err() error {
 //	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 func (q *Queries) PostingInsert(ctx context.Context, db DBTX, arg []PostingInsertParams) (int64, error) {
 	return db.CopyFrom(ctx, []string{"postings"}, []string{"treasury_id", "origin", "origin_no", "movement", "line", "account_kind", "account", "instrument_no", "amount"}, &iteratorForPostingInsert{rows: arg})
+}
+
+// iteratorForReservationInsert implements pgx.CopyFromSource.
+type iteratorForReservationInsert struct {
+	rows                 []ReservationInsertParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForReservationInsert) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForReservationInsert) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].TreasuryID,
+		r.rows[0].ContractID,
+		r.rows[0].WithdrawalID,
+		r.rows[0].Attempt,
+	}, nil
+}
+
+func (r iteratorForReservationInsert) Err() error {
+	return nil
+}
+
+// ReservationInsert
+//
+//	INSERT INTO reservations (treasury_id, contract_id, withdrawal_id, attempt)
+//	VALUES ($1, $2, $3, $4)
+func (q *Queries) ReservationInsert(ctx context.Context, db DBTX, arg []ReservationInsertParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"reservations"}, []string{"treasury_id", "contract_id", "withdrawal_id", "attempt"}, &iteratorForReservationInsert{rows: arg})
 }
 
 // iteratorForTransferInsert implements pgx.CopyFromSource.

@@ -78,6 +78,25 @@ func (q *Queries) InstrumentEnsure(ctx context.Context, db DBTX, arg InstrumentE
 	return instrument_no, err
 }
 
+const instrumentFind = `-- name: InstrumentFind :one
+SELECT instrument_no FROM instruments WHERE admin = $1 AND instrument_id = $2
+`
+
+type InstrumentFindParams struct {
+	Admin        ident.Party
+	InstrumentID string
+}
+
+// InstrumentFind
+//
+//	SELECT instrument_no FROM instruments WHERE admin = $1 AND instrument_id = $2
+func (q *Queries) InstrumentFind(ctx context.Context, db DBTX, arg InstrumentFindParams) (int32, error) {
+	row := db.QueryRow(ctx, instrumentFind, arg.Admin, arg.InstrumentID)
+	var instrument_no int32
+	err := row.Scan(&instrument_no)
+	return instrument_no, err
+}
+
 const instrumentList = `-- name: InstrumentList :many
 SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments
 WHERE instrument_no = ANY($1::integer[])

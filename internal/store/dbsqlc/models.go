@@ -34,6 +34,16 @@ type IngestionCursor struct {
 	UpdatedAt time.Time
 }
 
+// Where a token admin's registry is served, several places in the order of preference.
+type Registry struct {
+	Admin    ident.Party
+	Position int16
+	// What comes before /registry; {admin} in it stands for the admin's party id.
+	Url string
+	// node: send the access token that the validator node gets, as its scan-proxy wants it. Never for a stranger's host.
+	Credentials string
+}
+
 // A party of the exchange that holds customers' money on the ledger.
 type Treasury struct {
 	TreasuryID int32

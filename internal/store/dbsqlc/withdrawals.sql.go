@@ -90,11 +90,11 @@ type WithdrawalInsertRecoveredParams struct {
 const withdrawalListMet = `-- name: WithdrawalListMet :many
 SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
 SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
 
 type WithdrawalListMetParams struct {
@@ -117,11 +117,11 @@ type WithdrawalListMetRow struct {
 //
 //	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 //	UNION
 //	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
 	rows, err := db.Query(ctx, withdrawalListMet, arg.WithdrawalIds, arg.TreasuryID, arg.CorrelationIds)
 	if err != nil {

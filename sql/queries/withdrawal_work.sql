@@ -1,0 +1,64 @@
+-- What workers do with withdrawals. Every change is guarded by state, attempt and lease epoch; no row changed means that
+-- somebody else, history most likely, has moved the withdrawal.
+
+-- name: WithdrawalClaim :many
+-- WithdrawalClaim takes up what is due and not in another worker's hands.
+UPDATE withdrawals w SET lease_epoch = w.lease_epoch + 1, lease_until = @lease_until
+FROM (
+    SELECT d.withdrawal_id FROM withdrawals d
+    WHERE d.treasury_id = @treasury_id AND d.state IN ('reserved', 'submitted', 'offered') AND d.next_at <= @now
+      AND (d.lease_until IS NULL OR d.lease_until <= @now)
+    ORDER BY d.next_at LIMIT @most FOR UPDATE SKIP LOCKED
+) AS due
+WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = due.withdrawal_id
+RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch;
+
+-- name: WithdrawalHold :one
+-- WithdrawalHold locks a withdrawal that is as the worker knows it, until the transaction ends.
+SELECT state FROM withdrawals
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = @state AND attempt = @attempt AND lease_epoch = @lease_epoch
+FOR UPDATE;
+
+-- name: WithdrawalSubmit :execrows
+-- WithdrawalSubmit is the step after which a payment may be under way.
+UPDATE withdrawals SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = @next_at, lease_until = NULL
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state IN ('reserved', 'submitted') AND attempt = @attempt AND lease_epoch = @lease_epoch;
+
+-- name: WithdrawalPostpone :execrows
+-- WithdrawalPostpone leaves a withdrawal as it is and says when to look again.
+UPDATE withdrawals SET next_at = @next_at, waiting = @waiting, detail = @detail, lease_until = NULL
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = @state AND attempt = @attempt AND lease_epoch = @lease_epoch;
+
+-- name: WithdrawalRetreat :execrows
+-- WithdrawalRetreat takes a withdrawal back to the queue. The caller has ended its attempt in the same transaction.
+UPDATE withdrawals SET state = 'requested', waiting = @waiting, detail = @detail, next_at = @next_at, lease_until = NULL, overtaken = 0,
+    tries = @tries, deaths = @deaths
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = @state AND attempt = @attempt AND lease_epoch = @lease_epoch;
+
+-- name: WithdrawalReclaim :execrows
+-- WithdrawalReclaim counts one more attempt for an offer that is to be taken back.
+UPDATE withdrawals SET attempt = attempt + 1
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = 'offered' AND attempt = @attempt AND lease_epoch = @lease_epoch;
+
+-- name: WithdrawalHurry :exec
+-- WithdrawalHurry is what a completion with an error may do: have the worker look at once.
+UPDATE withdrawals w SET next_at = least(w.next_at, @next_at)
+FROM withdrawal_attempts a
+WHERE a.submission_id = @submission_id AND a.result IS NULL AND a.treasury_id = @treasury_id
+  AND (w.treasury_id, w.withdrawal_id, w.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt) AND w.state IN ('submitted', 'offered');
+
+-- name: WithdrawalTell :exec
+-- WithdrawalTell writes the event of a step that no update of the ledger made.
+SELECT tell_withdrawal(w, @at::timestamptz) FROM withdrawals w WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id;
+
+-- name: WithdrawalFail :one
+SELECT fail_withdrawal(@treasury_id, @withdrawal_id, @state, @attempt, @reason, @detail, @at::timestamptz) AS failed;
+
+-- name: WithdrawalCountByState :many
+SELECT w.kind, w.state, w.waiting, count(*) AS withdrawals, min(w.requested_at)::timestamptz AS oldest FROM withdrawals w
+WHERE w.treasury_id = @treasury_id AND w.state NOT IN ('completed', 'failed') GROUP BY w.kind, w.state, w.waiting ORDER BY 1, 2, 3;
+
+-- name: WithdrawalFind :one
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.reason, w.waiting, w.detail, w.account, w.instrument_no, w.amount, w.receiver, w.memo,
+    w.correlation_id, w.offered_no, w.settled_no, w.record_time, w.requested_at, w.next_at, w.attempt, w.deaths, w.tries
+FROM withdrawals w WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id;
