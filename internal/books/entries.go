@@ -8,6 +8,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/strictjson"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // Entries is what one update adds to the books.
@@ -92,33 +93,25 @@ const (
 	FromHistory Origin = "recovered"
 )
 
-// WithdrawalState is how far a withdrawal has come.
-type WithdrawalState string
-
-// The states of a withdrawal that history decides. The ones before them belong to Withdrawal Automation.
-const (
-	WithdrawalOffered   WithdrawalState = "offered"
-	WithdrawalCompleted WithdrawalState = "completed"
-	WithdrawalFailed    WithdrawalState = "failed"
-)
-
 // Recovered is a withdrawal found in history without a request.
 type Recovered struct {
 	ID          string
-	State       WithdrawalState
-	Reason      string
+	State       withdrawal.State
+	Reason      withdrawal.Reason
 	Instrument  ident.Instrument
 	Amount      amount.Amount
 	Receiver    ident.Party
 	Correlation ident.ContractID
 }
 
-// Advance is what history says about a known withdrawal.
+// Advance is what history says about a known withdrawal: that it is offered, completed or failed.
 type Advance struct {
 	ID          string
-	State       WithdrawalState
-	Reason      string
+	State       withdrawal.State
+	Reason      withdrawal.Reason
 	Correlation ident.ContractID
+	// ExecuteBefore is when an offer ends by itself; nil unless State is Offered.
+	ExecuteBefore *time.Time
 }
 
 // AccountKind is a class of accounts in the double-entry books.
@@ -138,8 +131,21 @@ const (
 	Opening             AccountKind = "opening"
 )
 
-// Posting is one line of a movement. The lines of a movement sum to zero per instrument.
+// PostingOrigin is what caused a movement.
+type PostingOrigin string
+
+// The origins of the movements that an update causes. Their text is what the database stores.
+const (
+	// ByLedger is money that the update moved on the ledger.
+	ByLedger PostingOrigin = "ledger"
+	// ByRefund is money that goes back to its customer because the update ended a withdrawal without paying it.
+	ByRefund PostingOrigin = "refund"
+)
+
+// Posting is one line of a movement. The lines of a movement sum to zero per instrument. Movements are numbered within
+// their update, whatever their origin.
 type Posting struct {
+	Origin     PostingOrigin
 	Movement   int
 	Line       int
 	Kind       AccountKind

@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/strictjson"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // stableID is a name-based UUID (RFC 9562, version 5) of the parts.
@@ -52,23 +53,24 @@ func (r *recorder) depositEvent(id uuid.UUID, a Attribution, t txhistory.Transfe
 }
 
 type withdrawalPayload struct {
-	WithdrawalID  string           `json:"withdrawalId"`
-	Origin        Origin           `json:"origin"`
-	State         WithdrawalState  `json:"state"`
-	Reason        string           `json:"reason,omitempty"`
-	Admin         ident.Party      `json:"instrumentAdmin"`
-	InstrumentID  string           `json:"instrumentId"`
-	Amount        amount.Amount    `json:"amount"`
-	Receiver      ident.Party      `json:"receiver"`
-	CorrelationID ident.ContractID `json:"correlationId,omitempty"`
-	Evidence      evidence         `json:"evidence"`
+	WithdrawalID  string            `json:"withdrawalId"`
+	Kind          withdrawal.Kind   `json:"kind"`
+	Origin        Origin            `json:"origin"`
+	State         withdrawal.State  `json:"state"`
+	Reason        withdrawal.Reason `json:"reason,omitempty"`
+	Account       string            `json:"account,omitempty"`
+	Admin         ident.Party       `json:"instrumentAdmin"`
+	InstrumentID  string            `json:"instrumentId"`
+	Amount        amount.Amount     `json:"amount"`
+	Receiver      ident.Party       `json:"receiver"`
+	CorrelationID ident.ContractID  `json:"correlationId,omitempty"`
+	Evidence      evidence          `json:"evidence"`
 }
 
-func (r *recorder) withdrawalEvent(
-	id string, origin Origin, state WithdrawalState, reason string, t txhistory.Transfer,
-) error {
-	return r.event("withdrawal."+string(state), id, withdrawalPayload{
-		WithdrawalID: id, Origin: origin, State: state, Reason: reason,
+// withdrawalEvent tells the state that a withdrawal has come to.
+func (r *recorder) withdrawalEvent(w Withdrawal, reason withdrawal.Reason, t txhistory.Transfer) error {
+	return r.event("withdrawal."+string(w.State), w.ID, withdrawalPayload{
+		WithdrawalID: w.ID, Kind: w.Kind, Origin: w.Origin, State: w.State, Reason: reason, Account: w.Account,
 		Admin: t.Instrument.Admin, InstrumentID: t.Instrument.ID, Amount: t.Amount,
 		Receiver: t.Receiver, CorrelationID: t.Correlation, Evidence: r.evidence(t.Node),
 	})

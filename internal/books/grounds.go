@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // Account is the customer account that a memo belongs to.
@@ -34,9 +35,12 @@ type Offer struct {
 
 // Withdrawal is one that a transfer in history may belong to.
 type Withdrawal struct {
-	ID         string
-	Origin     Origin
-	State      WithdrawalState
+	ID     string
+	Kind   withdrawal.Kind
+	Origin Origin
+	State  withdrawal.State
+	// Account is the customer's, whose money it is; empty unless a customer's withdrawal was requested.
+	Account    string
 	Instrument ident.Instrument
 	Amount     amount.Amount
 	Receiver   ident.Party
@@ -74,11 +78,12 @@ func NewGrounds(treasury ident.Party) *Grounds {
 
 // Questions is what the grounds must answer before an update can be recorded.
 type Questions struct {
-	MemoKeys      []string
-	Instruments   []ident.Instrument
-	Correlations  []ident.ContractID
-	WithdrawalIDs []string
-	DepositIDs    []uuid.UUID
+	MemoKeys    []string
+	Instruments []ident.Instrument
+	DepositIDs  []uuid.UUID
+	// DepositChains are the correlations of transfers in, WithdrawalChains those of the others.
+	DepositChains, WithdrawalChains []ident.ContractID
+	WithdrawalIDs                   []string
 }
 
 // Ask adds what Record will want to know about these effects.
@@ -97,25 +102,32 @@ func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Eff
 
 	for at, t := range e.Transfers {
 		q.Instruments = append(q.Instruments, t.Instrument)
-		if t.Correlation != "" {
-			q.Correlations = append(q.Correlations, t.Correlation)
-		}
 
 		switch t.Direction {
 		case txhistory.In:
-			if key := memoKey(t.Memo); key != "" {
-				q.MemoKeys = append(q.MemoKeys, key)
-			}
-
+			q.DepositChains = appendSet(q.DepositChains, t.Correlation)
+			q.MemoKeys = appendSet(q.MemoKeys, memoKey(t.Memo))
 			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, at, t))
 
 			t.Correlation = "" // under this id it is kept apart if its chain has ended before
 			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, at, t))
 		case txhistory.Out:
-			q.WithdrawalIDs = append(q.WithdrawalIDs, candidateID(t), recoveredID(id, at))
+			q.WithdrawalChains = appendSet(q.WithdrawalChains, t.Correlation)
+			q.WithdrawalIDs = append(appendSet(q.WithdrawalIDs, candidateID(t)), recoveredID(id, at))
 		case txhistory.Self:
+			q.WithdrawalChains = appendSet(q.WithdrawalChains, t.Correlation)
+			q.WithdrawalIDs = appendSet(q.WithdrawalIDs, candidateID(t))
 		}
 	}
+}
+
+// appendSet appends a text that is not empty.
+func appendSet[T ~string](list []T, text T) []T {
+	if text == "" {
+		return list
+	}
+
+	return append(list, text)
 }
 
 func memoKey(text *string) string {

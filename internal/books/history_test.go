@@ -14,6 +14,7 @@ import (
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // register is a database in small: it holds what Record decided, answers Questions and refuses what the real one refuses.
@@ -38,8 +39,14 @@ func newRegister() *register {
 	}
 	for i, id := range []string{"w-1", "w-2", "w-3"} {
 		r.withdrawals[id] = books.Withdrawal{
-			ID: id, Origin: books.FromRequest, State: "submitted", Instrument: coin(), Amount: amount.FromInt(int64(i + 1)), Receiver: bob,
+			ID: id, Kind: withdrawal.ForCustomer, Origin: books.FromRequest, State: withdrawal.States()[i], Account: "owner of " + id,
+			Instrument: coin(), Amount: amount.FromInt(int64(i + 1)), Receiver: bob,
 		}
+	}
+
+	r.withdrawals["internal:1"] = books.Withdrawal{
+		ID: "internal:1", Kind: withdrawal.Internal, Origin: books.FromRequest, State: withdrawal.Submitted,
+		Instrument: coin(), Amount: amount.FromInt(2), Receiver: treasury,
 	}
 
 	return r
@@ -61,14 +68,14 @@ func (r *register) grounds(q books.Questions) *books.Grounds {
 		}
 	}
 
-	for _, c := range q.Correlations {
+	for _, c := range q.DepositChains {
 		if id, ok := r.ofChain[c]; ok {
 			g.Offers[c] = books.Offer{DepositID: id, Open: r.deposits[id].Attribution.State == books.Offered}
 		}
 	}
 
 	for _, w := range r.withdrawals {
-		if slices.Contains(q.WithdrawalIDs, w.ID) || w.Correlation != "" && slices.Contains(q.Correlations, w.Correlation) {
+		if slices.Contains(q.WithdrawalIDs, w.ID) || w.Correlation != "" && slices.Contains(q.WithdrawalChains, w.Correlation) {
 			g.Withdrawals[w.ID] = w
 			if w.Correlation != "" {
 				g.Chains[w.Correlation] = w.ID
@@ -119,14 +126,14 @@ func (r *register) store(t require.TestingT, e books.Entries) {
 		require.Positive(t, w.Amount.Sign())
 		r.requireFreeChain(t, w.Correlation, w.ID)
 		r.withdrawals[w.ID] = books.Withdrawal{
-			ID: w.ID, Origin: books.FromHistory, State: w.State, Instrument: w.Instrument, Amount: w.Amount, Receiver: w.Receiver, Correlation: w.Correlation,
+			ID: w.ID, Kind: withdrawal.ForCustomer, Origin: books.FromHistory, State: w.State, Instrument: w.Instrument, Amount: w.Amount, Receiver: w.Receiver, Correlation: w.Correlation,
 		}
 	}
 
 	for _, a := range e.Advances {
 		w, ok := r.withdrawals[a.ID]
 		require.True(t, ok, "an advance of nothing")
-		require.False(t, ended(w.State), "%s leaves %s for %s", w.ID, w.State, a.State)
+		require.True(t, withdrawal.Allowed(w.State, a.State), "%s leaves %s for %s", w.ID, w.State, a.State)
 
 		if w.Correlation == "" {
 			r.requireFreeChain(t, a.Correlation, a.ID)
@@ -143,7 +150,70 @@ func (r *register) store(t require.TestingT, e books.Entries) {
 		r.events[event.ID] = event
 	}
 
+	r.requireRefunds(t, e)
 	r.postings = append(r.postings, e.Postings...)
+}
+
+// requireRefunds holds an update's movements of withdrawals' money against what it says of the withdrawals: who fails
+// gets the whole amount back, and money leaves the account of withdrawals for nothing else than a payment.
+func (r *register) requireRefunds(t require.TestingT, e books.Entries) {
+	type line struct {
+		origin         books.PostingOrigin
+		movement, line int
+	}
+
+	lines, paid, back := map[line]bool{}, false, map[string]amount.Amount{}
+
+	for _, p := range e.Postings {
+		key := line{p.Origin, p.Movement, p.Line}
+		require.False(t, lines[key], "the key of postings")
+		lines[key] = true
+
+		switch {
+		case p.Origin == books.ByLedger && p.Kind == books.WithdrawalsUnderWay:
+			paid = true
+		case p.Origin == books.ByRefund && p.Kind == books.Customer:
+			back[p.Account] = plus(t, back[p.Account], p.Amount)
+		case p.Origin == books.ByRefund:
+			require.Equal(t, books.WithdrawalsUnderWay, p.Kind)
+		}
+	}
+
+	completed := false
+
+	for _, a := range e.Advances {
+		w := r.withdrawals[a.ID]
+		theirs := w.Origin == books.FromRequest && w.Kind == withdrawal.ForCustomer
+		completed = completed || theirs && a.State == withdrawal.Completed
+
+		if theirs && a.State == withdrawal.Failed {
+			require.True(t, back[w.Account].Equal(w.Amount), "%s failed and got %s", w.ID, back[w.Account])
+			delete(back, w.Account)
+		}
+	}
+
+	require.Empty(t, back, "a refund of nothing")
+	require.True(t, completed || !paid, "money of withdrawals left without a payment of one")
+}
+
+// requireEndsOnce holds the refunds of all updates against how the withdrawals have ended.
+func (r *register) requireEndsOnce(t require.TestingT) {
+	back := map[string]amount.Amount{}
+
+	for _, p := range r.postings {
+		if p.Origin == books.ByRefund && p.Kind == books.Customer {
+			back[p.Account] = plus(t, back[p.Account], p.Amount)
+		}
+	}
+
+	for id, w := range r.withdrawals {
+		want := amount.Zero()
+		if w.Origin == books.FromRequest && w.Kind == withdrawal.ForCustomer && w.State == withdrawal.Failed {
+			want = w.Amount
+		}
+
+		require.True(t, back["owner of "+id].Equal(want), "%s is %s and got %s", id, w.State, back["owner of "+id])
+	}
 }
 
 func (r *register) requireFreeChain(t require.TestingT, c ident.ContractID, id string) {
@@ -253,6 +323,10 @@ func (r *register) requireOwed(t require.TestingT) {
 	}
 
 	for _, p := range r.postings {
+		if p.Origin == books.ByRefund {
+			continue
+		}
+
 		if p.Kind == books.Customer || p.Kind == books.UnattributedMoney {
 			k := owner{p.Kind, p.Account, p.Instrument}
 			owed[k] = plus(t, owed[k], p.Amount.Neg())
@@ -309,14 +383,16 @@ func anyTransfer(t *rapid.T, node ident.NodeID) txhistory.Transfer {
 
 	return txhistory.Transfer{
 		Node: node, Sender: alice, Instrument: anyInstrument(t),
-		Receiver:  rapid.SampledFrom([]ident.Party{bob, bob, alice}).Draw(t, "receiver"),
+		Receiver: rapid.SampledFrom([]ident.Party{bob, bob, alice, treasury}).Draw(t, "receiver"),
+		Reference: rapid.SampledFrom([]*string{nil, nil, nil, of("w-1"), of("w-2"), of("internal:1"), of("\x00")}).
+			Draw(t, "reference"),
 		Direction: rapid.SampledFrom([]txhistory.Direction{txhistory.In, txhistory.Out, txhistory.Self}).Draw(t, "direction"),
 		Status: rapid.SampledFrom([]txhistory.Status{
 			txhistory.Pending, txhistory.Pending, txhistory.Completed, txhistory.Completed, txhistory.Rejected, txhistory.Failed,
 		}).Draw(t, "status"),
 		Amount: amount.FromInt(rapid.Int64Range(1, 4).Draw(t, "amount")),
 		Memo: rapid.SampledFrom([]*string{
-			nil, of("acc-1"), of("ACC-2"), of("acc-3"), of("acc-9"), of("w-1"), of("w-1"), of("w-2"), of("w-3"), of("w-9"),
+			nil, of("acc-1"), of("ACC-2"), of("acc-3"), of("acc-9"), of("w-1"), of("w-1"), of("w-2"), of("w-3"), of("w-9"), of("internal:1"),
 			of("recovered:update-3:0:0"), of("recovered:update-5:1:0"), of("\x00"),
 		}).Draw(t, "memo"),
 		Correlation: rapid.SampledFrom([]ident.ContractID{"", "00a", "00a", "00b", "00c"}).Draw(t, "chain"),
@@ -345,6 +421,7 @@ func TestAnyHistory(t *testing.T) {
 		r := newRegister()
 		r.book(t, history, batchesOf(t, len(history)))
 		r.requireOwed(t)
+		r.requireEndsOnce(t)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/txhistory"
 )
 
@@ -26,7 +27,7 @@ func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
 		case txhistory.Out:
 			r.targets[i], err = r.withdrawal(t, changes[i])
 		case txhistory.Self:
-			r.targets[i] = target{kind: Fees}
+			r.targets[i], err = target{kind: Fees}, r.internal(t)
 		}
 
 		if err != nil {
@@ -59,20 +60,38 @@ type recorder struct {
 	changes []amount.Amount
 	// at is the transfer that is being booked, by its place among the update's transfers. Node ids would not do for
 	// names that last: recorded data shows that another node may number the same events otherwise.
-	at      int
+	at int
+	// refunds are the withdrawals that the update ends without paying them.
+	refunds []Withdrawal
 	entries Entries
 }
 
 // post writes a movement of two lines for every movement of money: the network gives, an account takes, or the
-// other way round.
+// other way round. Then it writes one for every withdrawal whose money goes back to its customer.
 func (r *recorder) post() {
 	for i, m := range r.effects.Movements {
-		to := r.targetOf(m)
-		r.entries.Postings = append(
-			r.entries.Postings,
-			Posting{Movement: i, Line: 0, Kind: Network, Instrument: m.Instrument, Amount: m.Change.Neg()},
-			Posting{Movement: i, Line: 1, Kind: to.kind, Account: to.account, Instrument: m.Instrument, Amount: m.Change},
-		)
+		r.move(ByLedger, i, m.Instrument, m.Change, target{kind: Network}, r.targetOf(m))
+	}
+
+	for i, w := range r.refunds {
+		from, to := target{kind: WithdrawalsUnderWay}, target{kind: Customer, account: w.Account}
+		r.move(ByRefund, len(r.effects.Movements)+i, w.Instrument, w.Amount, from, to)
+	}
+}
+
+// move writes a movement's two lines.
+func (r *recorder) move(
+	origin PostingOrigin, movement int, instrument ident.Instrument, moved amount.Amount, from, to target,
+) {
+	line := Posting{Origin: origin, Movement: movement, Instrument: instrument}
+
+	for i, side := range []target{from, to} {
+		line.Line, line.Kind, line.Account, line.Amount = i, side.kind, side.account, moved
+		if i == 0 {
+			line.Amount = moved.Neg()
+		}
+
+		r.entries.Postings = append(r.entries.Postings, line)
 	}
 }
 

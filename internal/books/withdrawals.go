@@ -9,12 +9,13 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// maxWithdrawalID bounds the exchange's own ids; a longer memo cannot be one.
+// maxWithdrawalID bounds the exchange's own ids; a longer text cannot be one.
 const maxWithdrawalID = 255
 
-// recoveredPrefix begins the ids of payments whose memo is no usable id. No other id may begin with it.
+// recoveredPrefix begins the ids of payments that name no usable id. No other id may begin with it.
 const recoveredPrefix = "recovered:"
 
 var errUnknownStatus = errors.New("not a status of a transfer")
@@ -27,26 +28,21 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 		return target{}, err
 	}
 
-	gone := state == WithdrawalCompleted && change.Sign() < 0
+	gone := state == withdrawal.Completed && change.Sign() < 0
 
-	if state == WithdrawalCompleted && t.Correlation == "" && !gone {
+	if state == withdrawal.Completed && t.Correlation == "" && !gone {
 		// Nothing left, whatever the choice's result claims: no withdrawal is paid by it. The parser has reported it.
 		return target{kind: UnrecognizedMoney}, nil
 	}
 
-	id, known := r.grounds.Chains[t.Correlation]
-	if !known || t.Correlation == "" {
-		id, known = r.matchByMemo(t)
-	}
-
+	w, known := r.met(t)
 	if !known {
 		return r.recovered(t, state, reason)
 	}
 
-	w := r.grounds.Withdrawals[id]
 	from := w.paidFrom()
 
-	if w.ended() || !w.isPaidBy(t) {
+	if w.State.Final() || !w.isPaidBy(t) {
 		if !gone {
 			return from, nil // a chain ends once, and only by a transfer that is what it began as
 		}
@@ -54,22 +50,73 @@ func (r *recorder) withdrawal(t txhistory.Transfer, change amount.Amount) (targe
 		return r.secondPayment(t)
 	}
 
-	if w.State == WithdrawalOffered && state == WithdrawalOffered {
-		return from, nil // the next contract of the same chain
+	return from, r.advance(w, state, reason, t)
+}
+
+// internal follows a transfer of the treasury to itself, by which no money moves but what it costs. One that no
+// internal withdrawal asked for means nothing more.
+func (r *recorder) internal(t txhistory.Transfer) error {
+	w, known := r.met(t)
+	if !known || w.State.Final() || !w.isPaidBy(t) {
+		return nil
+	}
+
+	state, reason, err := withdrawalState(t.Status)
+	if err != nil {
+		return err
+	}
+
+	return r.advance(w, state, reason, t)
+}
+
+// met finds the withdrawal that a transfer is a step of: by its chain, or by what it says itself where it begins.
+func (r *recorder) met(t txhistory.Transfer) (Withdrawal, bool) {
+	if id, known := r.grounds.Chains[t.Correlation]; known && t.Correlation != "" {
+		return r.grounds.Withdrawals[id], true
+	}
+
+	return r.requested(t)
+}
+
+// requested finds the requested withdrawal that a first transfer pays: it names its id, and token, amount and
+// receiver agree. One that is paid already is never matched again: a second payment must stand out.
+func (r *recorder) requested(t txhistory.Transfer) (Withdrawal, bool) {
+	w, ok := r.grounds.Withdrawals[candidateID(t)]
+
+	return w, ok && w.Origin == FromRequest && w.Correlation == "" &&
+		w.State != withdrawal.Offered && !w.State.Final() &&
+		w.isPaidBy(t)
+}
+
+// advance moves a withdrawal that has not ended to where a transfer brings it. A withdrawal ends once, so that what it
+// gives back is given back once.
+func (r *recorder) advance(
+	w Withdrawal, state withdrawal.State, reason withdrawal.Reason, t txhistory.Transfer,
+) error {
+	if w.State == withdrawal.Offered && state == withdrawal.Offered {
+		return nil // the next contract of the same chain
 	}
 
 	w.State = state
 	if t.Correlation != "" {
 		w.Correlation = t.Correlation
-		r.grounds.Chains[t.Correlation] = id
+		r.grounds.Chains[t.Correlation] = w.ID
 	}
 
-	r.grounds.Withdrawals[id] = w
-	r.entries.Advances = append(r.entries.Advances, Advance{
-		ID: id, State: state, Reason: reason, Correlation: t.Correlation,
-	})
+	r.grounds.Withdrawals[w.ID] = w
 
-	return from, r.withdrawalEvent(id, w.Origin, state, reason, t)
+	a := Advance{ID: w.ID, State: state, Reason: reason, Correlation: t.Correlation}
+	if state == withdrawal.Offered {
+		a.ExecuteBefore = t.ExecuteBefore
+	}
+
+	r.entries.Advances = append(r.entries.Advances, a)
+
+	if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer && w.Origin == FromRequest {
+		r.refunds = append(r.refunds, w)
+	}
+
+	return r.withdrawalEvent(w, reason, t)
 }
 
 // paidFrom is the account that a withdrawal's money comes from.
@@ -86,33 +133,21 @@ func (w Withdrawal) paidFrom() target {
 func (r *recorder) secondPayment(t txhistory.Transfer) (target, error) {
 	t.Correlation = ""
 
-	return r.recovered(t, WithdrawalCompleted, "")
-}
-
-// ended reports whether a withdrawal will never change again.
-func (w Withdrawal) ended() bool {
-	return w.State == WithdrawalCompleted || w.State == WithdrawalFailed
-}
-
-// matchByMemo finds the requested withdrawal that a first transfer pays: the memo is its id, and token, amount and
-// receiver agree. One that is paid already is never matched again: a second payment must stand out.
-func (r *recorder) matchByMemo(t txhistory.Transfer) (string, bool) {
-	id := candidateID(t)
-	w, ok := r.grounds.Withdrawals[id]
-
-	return id, ok && w.Origin == FromRequest && w.Correlation == "" &&
-		w.State != WithdrawalOffered && !w.ended() &&
-		w.isPaidBy(t)
+	return r.recovered(t, withdrawal.Completed, "")
 }
 
 // isPaidBy reports whether a transfer is the payment that was asked for, or a step of it. A chain's name alone does
-// not say so: any registry can name the chain of another one's token.
+// not say so: any registry can name the chain of another one's token. Internal withdrawals are transfers of the
+// treasury to itself, and no others are.
 func (w Withdrawal) isPaidBy(t txhistory.Transfer) bool {
-	return w.Instrument == t.Instrument && w.Receiver == t.Receiver && w.Amount.Equal(t.Amount)
+	return w.Instrument == t.Instrument && w.Receiver == t.Receiver && w.Amount.Equal(t.Amount) &&
+		(w.Kind == withdrawal.Internal) == (t.Direction == txhistory.Self)
 }
 
 // recovered stores a payment that no request in this database explains.
-func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason string) (target, error) {
+func (r *recorder) recovered(
+	t txhistory.Transfer, state withdrawal.State, reason withdrawal.Reason,
+) (target, error) {
 	from := target{kind: RecoveredPayments}
 	if t.Amount.Sign() <= 0 {
 		return from, nil
@@ -126,7 +161,7 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 	}
 
 	w := Withdrawal{
-		ID: id, Origin: FromHistory, State: state,
+		ID: id, Kind: withdrawal.ForCustomer, Origin: FromHistory, State: state,
 		Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
 	}
 	r.grounds.Withdrawals[id] = w
@@ -140,35 +175,48 @@ func (r *recorder) recovered(t txhistory.Transfer, state WithdrawalState, reason
 		Instrument: t.Instrument, Amount: t.Amount, Receiver: t.Receiver, Correlation: t.Correlation,
 	})
 
-	return from, r.withdrawalEvent(id, FromHistory, state, reason, t)
+	return from, r.withdrawalEvent(w, reason, t)
 }
 
 // withdrawalState is what a transfer's status makes of its withdrawal. An unknown status is an error: calling it failed
-// would make the payment refundable.
-func withdrawalState(s txhistory.Status) (state WithdrawalState, reason string, err error) {
+// would pay the money back.
+func withdrawalState(s txhistory.Status) (state withdrawal.State, reason withdrawal.Reason, err error) {
 	switch s {
 	case txhistory.Pending:
-		return WithdrawalOffered, "", nil
+		return withdrawal.Offered, "", nil
 	case txhistory.Completed:
-		return WithdrawalCompleted, "", nil
-	case txhistory.Rejected, txhistory.Withdrawn, txhistory.Expired, txhistory.Failed:
-		return WithdrawalFailed, string(s), nil
+		return withdrawal.Completed, "", nil
+	case txhistory.Rejected:
+		return withdrawal.Failed, withdrawal.OfferRejected, nil
+	case txhistory.Withdrawn:
+		return withdrawal.Failed, withdrawal.OfferWithdrawn, nil
+	case txhistory.Expired:
+		return withdrawal.Failed, withdrawal.OfferExpired, nil
+	case txhistory.Failed:
+		return withdrawal.Failed, withdrawal.OfferFailed, nil
 	default:
-		return "", "", fmt.Errorf("outgoing transfer: %w: status %q", errUnknownStatus, s)
+		return "", "", fmt.Errorf("transfer of the treasury: %w: status %q", errUnknownStatus, s)
 	}
 }
 
-// candidateID is the withdrawal id that a transfer's memo claims; empty if it cannot be one.
+// candidateID is the withdrawal id that a transfer claims: what it says beside its memo, or else the memo itself. It is
+// empty if that cannot be one. Ids of transfers to oneself have a prefix that no other id may have.
 func candidateID(t txhistory.Transfer) string {
-	if t.Memo == nil || len(*t.Memo) > maxWithdrawalID || strings.ContainsRune(*t.Memo, 0) || !utf8.ValidString(*t.Memo) ||
-		strings.HasPrefix(*t.Memo, recoveredPrefix) {
+	id := t.Memo
+	if t.Reference != nil {
+		id = t.Reference
+	}
+
+	if id == nil || len(*id) > maxWithdrawalID || strings.ContainsRune(*id, 0) || !utf8.ValidString(*id) ||
+		strings.HasPrefix(*id, recoveredPrefix) ||
+		strings.HasPrefix(*id, withdrawal.InternalPrefix) != (t.Direction == txhistory.Self) {
 		return ""
 	}
 
-	return *t.Memo
+	return *id
 }
 
-// recoveredID names a payment whose memo is no usable id, by its place among the update's transfers.
+// recoveredID names a payment that names no usable id, by its place among the update's transfers.
 func recoveredID(update ident.UpdateID, at int) string {
 	return fmt.Sprintf("%s%s:%d", recoveredPrefix, update, at)
 }

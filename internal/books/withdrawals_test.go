@@ -1,6 +1,7 @@
 package books_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,15 +10,8 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
-
-func withdrawalStates() []books.WithdrawalState {
-	return []books.WithdrawalState{"requested", "reserved", "submitted", books.WithdrawalOffered, books.WithdrawalCompleted, books.WithdrawalFailed}
-}
-
-func ended(s books.WithdrawalState) bool {
-	return s == books.WithdrawalCompleted || s == books.WithdrawalFailed
-}
 
 // payment is one outgoing transfer and the one withdrawal, w-1, that the database knows.
 type payment struct {
@@ -27,7 +21,7 @@ type payment struct {
 	change  int64
 	differs string // receiver, amount, instrument or nothing
 
-	state  books.WithdrawalState
+	state  withdrawal.State
 	origin books.Origin
 	owns   bool // the withdrawal is the chain's
 }
@@ -54,16 +48,17 @@ type paymentOutcome struct {
 	advanced  bool
 	recovered string // the id, empty for none
 	chained   bool
-	state     books.WithdrawalState
+	state     withdrawal.State
 	from      books.AccountKind
+	refunded  bool
 }
 
 func (p payment) want() paymentOutcome {
-	state := map[txhistory.Status]books.WithdrawalState{
-		txhistory.Pending: books.WithdrawalOffered, txhistory.Completed: books.WithdrawalCompleted,
+	state := map[txhistory.Status]withdrawal.State{
+		txhistory.Pending: withdrawal.Offered, txhistory.Completed: withdrawal.Completed,
 	}[p.status]
 	if state == "" {
-		state = books.WithdrawalFailed
+		state = withdrawal.Failed
 	}
 
 	sent := p.status == txhistory.Completed && p.change < 0
@@ -75,16 +70,17 @@ func (p payment) want() paymentOutcome {
 	}
 
 	byMemo := !p.chainKnown() && p.origin == books.FromRequest && !p.owns && p.memo == "its id" && p.differs == "" &&
-		p.state != books.WithdrawalOffered && !ended(p.state)
-	byChain := p.chainKnown() && p.differs == "" && !ended(p.state)
+		p.state != withdrawal.Offered && !p.state.Final()
+	byChain := p.chainKnown() && p.differs == "" && !p.state.Final()
 
 	switch {
 	case p.status == txhistory.Completed && !p.chained && p.change >= 0:
 		return out // nothing has left, whatever the ledger's choice says
 	case byMemo || byChain:
-		out.advanced = state != books.WithdrawalOffered || p.state != books.WithdrawalOffered
+		out.advanced = state != withdrawal.Offered || p.state != withdrawal.Offered
 		if out.advanced {
 			out.state = state
+			out.refunded = state == withdrawal.Failed && p.origin == books.FromRequest
 		}
 	case p.chainKnown() && !sent:
 		return out // says nothing about the withdrawal, and nothing has left
@@ -107,7 +103,12 @@ func (p payment) want() paymentOutcome {
 func (p payment) chainKnown() bool { return p.chained && p.owns }
 
 func (p payment) grounds() *books.Grounds {
-	w := books.Withdrawal{ID: "w-1", Origin: p.origin, State: p.state, Instrument: coin(), Amount: amount.FromInt(100), Receiver: bob}
+	w := books.Withdrawal{
+		ID: "w-1", Kind: withdrawal.ForCustomer, Origin: p.origin, State: p.state, Instrument: coin(), Amount: amount.FromInt(100), Receiver: bob,
+	}
+	if p.origin == books.FromRequest {
+		w.Account = "c1"
+	}
 
 	g := books.NewGrounds(treasury)
 	if p.owns {
@@ -147,7 +148,7 @@ func TestEveryPayment(t *testing.T) {
 	t.Parallel()
 
 	for _, status := range statuses() {
-		for _, state := range withdrawalStates() {
+		for _, state := range withdrawal.States() {
 			t.Run(string(status)+"/"+string(state), func(t *testing.T) {
 				t.Parallel()
 
@@ -174,7 +175,7 @@ func requirePayment(t *testing.T, p payment) {
 	entries, err := books.Record(at(7), one(tr, amount.FromInt(p.change)), g)
 	require.NoError(t, err, "%+v", p)
 
-	got := paymentOutcome{from: want.from}
+	got := paymentOutcome{from: want.from, refunded: want.refunded}
 
 	for _, a := range entries.Advances {
 		require.Equal(t, "w-1", a.ID)
@@ -200,31 +201,59 @@ func requirePayment(t *testing.T, p payment) {
 		require.Equal(t, "withdrawal."+string(want.state), e.Type)
 	}
 
+	postings := requireRefund(t, entries.Postings, want.refunded)
+
 	if p.change == 0 {
-		require.Empty(t, entries.Postings)
+		require.Empty(t, postings)
 
 		return
 	}
 
-	require.Len(t, entries.Postings, 2)
-	require.Equal(t, want.from, entries.Postings[1].Kind, "%+v", p)
-	require.Empty(t, entries.Postings[1].Account)
-	require.True(t, entries.Postings[1].Amount.Equal(amount.FromInt(p.change)))
+	require.Len(t, postings, 2)
+	require.Equal(t, want.from, postings[1].Kind, "%+v", p)
+	require.Empty(t, postings[1].Account)
+	require.True(t, postings[1].Amount.Equal(amount.FromInt(p.change)))
 
-	if ended(p.state) {
+	if p.state.Final() {
 		require.Equal(t, p.state, g.Withdrawals["w-1"].State, "an ended withdrawal changed: %+v", p)
 	}
+}
+
+// requireRefund finds w-1's money on its way back to its customer, and gives the other postings.
+func requireRefund(t *testing.T, postings []books.Posting, wanted bool) []books.Posting {
+	t.Helper()
+
+	at := slices.IndexFunc(postings, func(p books.Posting) bool { return p.Origin == books.ByRefund })
+	if !wanted {
+		require.Negative(t, at)
+
+		return postings
+	}
+
+	require.Len(t, postings, at+2, "refunds come last")
+
+	for i, want := range []books.Posting{
+		{Origin: books.ByRefund, Movement: at / 2, Line: 0, Kind: books.WithdrawalsUnderWay, Instrument: coin(), Amount: amount.FromInt(-100)},
+		{Origin: books.ByRefund, Movement: at / 2, Line: 1, Kind: books.Customer, Account: "c1", Instrument: coin(), Amount: amount.FromInt(100)},
+	} {
+		require.True(t, want.Amount.Equal(postings[at+i].Amount))
+
+		want.Amount = postings[at+i].Amount
+		require.Equal(t, want, postings[at+i])
+	}
+
+	return postings[:at]
 }
 
 func TestFailureSaysWhy(t *testing.T) {
 	t.Parallel()
 
 	for _, status := range []txhistory.Status{txhistory.Rejected, txhistory.Withdrawn, txhistory.Expired, txhistory.Failed} {
-		p := payment{status: status, chained: true, owns: true, state: books.WithdrawalOffered, origin: books.FromRequest}
+		p := payment{status: status, chained: true, owns: true, state: withdrawal.Offered, origin: books.FromRequest}
 
 		entries, err := books.Record(at(7), one(p.transfer(), amount.Zero()), p.grounds())
 		require.NoError(t, err)
-		require.Equal(t, []books.Advance{{ID: "w-1", State: books.WithdrawalFailed, Reason: string(status), Correlation: chain}}, entries.Advances)
+		require.Equal(t, []books.Advance{{ID: "w-1", State: withdrawal.Failed, Reason: withdrawal.Reason(status), Correlation: chain}}, entries.Advances)
 	}
 }
 
@@ -232,7 +261,7 @@ func TestFailureSaysWhy(t *testing.T) {
 func TestAnUnknownStatusIsNoFailure(t *testing.T) {
 	t.Parallel()
 
-	p := payment{status: "postponed", chained: true, owns: true, memo: "its id", state: books.WithdrawalOffered, origin: books.FromRequest}
+	p := payment{status: "postponed", chained: true, owns: true, memo: "its id", state: withdrawal.Offered, origin: books.FromRequest}
 
 	entries, err := books.Record(at(7), one(p.transfer(), amount.Zero()), p.grounds())
 	require.ErrorContains(t, err, `status "postponed"`)
@@ -274,13 +303,13 @@ func TestAnotherTokensChainDecidesNothing(t *testing.T) {
 	t.Parallel()
 
 	for _, status := range statuses() {
-		p := payment{status: status, chained: true, owns: true, state: books.WithdrawalOffered, origin: books.FromRequest, differs: "instrument"}
+		p := payment{status: status, chained: true, owns: true, state: withdrawal.Offered, origin: books.FromRequest, differs: "instrument"}
 		g := p.grounds()
 
 		entries, err := books.Record(at(7), one(p.transfer(), amount.Zero()), g)
 		require.NoError(t, err)
 		require.Equal(t, books.Entries{}, entries, status)
-		require.Equal(t, books.WithdrawalOffered, g.Withdrawals["w-1"].State)
+		require.Equal(t, withdrawal.Offered, g.Withdrawals["w-1"].State)
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/update"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // writer turns runs of decoded updates into batches, one database transaction each.
@@ -244,7 +244,7 @@ func (w *writer) report(ctx context.Context, records []store.Record) {
 		}
 
 		for _, e := range r.Entries.Recovered {
-			if e.State != books.WithdrawalFailed {
+			if e.State != withdrawal.Failed {
 				w.service.log.WarnContext(ctx, "money left the treasury without a request in this database",
 					slog.String("withdrawal_id", e.ID), slog.String("amount", e.Amount.String()),
 					slog.String("instrument", e.Instrument.String()), slog.String("update_id", string(r.Update.ID)))

@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/txhistory"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // full is effects and entries of every kind that one update can have.
@@ -30,7 +31,7 @@ func full(id ident.ContractID) (txhistory.Effects, books.Entries) {
 	return e, books.Entries{
 		Deposits: []books.Deposit{offer(id)},
 		Recovered: []books.Recovered{{
-			ID: string(id), State: books.WithdrawalOffered, Instrument: coin(), Amount: amount.FromInt(1), Receiver: bob, Correlation: id,
+			ID: string(id), State: withdrawal.Offered, Instrument: coin(), Amount: amount.FromInt(1), Receiver: bob, Correlation: id,
 		}},
 		Postings: movement(0, books.Customer, "c1", amount.FromInt(5)),
 		Events:   []books.Event{{Type: "t", Subject: "s", Payload: []byte(`{}`)}},
@@ -138,7 +139,7 @@ func TestContradictionsStoreNothing(t *testing.T) { //nolint:tparallel // one da
 	l.apply(l.record(1, txhistory.Effects{
 		Archived: []txhistory.HoldingArchived{archived("00a")}, Closed: []txhistory.InstructionClosed{closed("00a")},
 	}, books.Entries{
-		Settlements: []books.Settlement{settled("00a")}, Advances: []books.Advance{{ID: "00a", State: books.WithdrawalCompleted}},
+		Settlements: []books.Settlement{settled("00a")}, Advances: []books.Advance{{ID: "00a", State: withdrawal.Completed}},
 	}))
 
 	l.apply(l.record(1, fullEffects("00open"), fullEntries("00open")))
@@ -157,8 +158,8 @@ func TestContradictionsStoreNothing(t *testing.T) { //nolint:tparallel // one da
 	settle := func(id ident.ContractID) part {
 		return part{entries: books.Entries{Settlements: []books.Settlement{settled(id)}}}
 	}
-	advance := func(id string, state books.WithdrawalState) part {
-		return part{entries: books.Entries{Advances: []books.Advance{{ID: id, State: state}}}}
+	advance := func(id string, state withdrawal.State) part {
+		return part{entries: books.Entries{Advances: []books.Advance{{ID: id, State: state, Reason: withdrawal.OfferFailed}}}}
 	}
 	born := part{fullEffects("00b"), fullEntries("00b")}
 
@@ -169,9 +170,9 @@ func TestContradictionsStoreNothing(t *testing.T) { //nolint:tparallel // one da
 		"close twice of the born": {born, end("00b"), end("00b")},
 		"settle of a stranger":    {settle("00x")}, "settle of the settled": {settle("00a")}, "settle twice": {settle("00open"), settle("00open")},
 		"settle twice of the born": {born, settle("00b"), settle("00b")},
-		"advance of a stranger":    {advance("nobody", books.WithdrawalFailed)}, "advance of the completed": {advance("00a", books.WithdrawalFailed)},
-		"advance of the born that has ended": {born, advance("00b", books.WithdrawalFailed), advance("00b", books.WithdrawalCompleted)},
-		"advance after its end":              {advance("00open", books.WithdrawalFailed), advance("00open", books.WithdrawalCompleted)},
+		"advance of a stranger":    {advance("nobody", withdrawal.Failed)}, "advance of the completed": {advance("00a", withdrawal.Failed)},
+		"advance of the born that has ended": {born, advance("00b", withdrawal.Failed), advance("00b", withdrawal.Completed)},
+		"advance after its end":              {advance("00open", withdrawal.Failed), advance("00open", withdrawal.Completed)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var records []store.Record
@@ -215,7 +216,7 @@ func TestBornAndGone(t *testing.T) {
 	}
 	endEntries := books.Entries{
 		Settlements: []books.Settlement{settled("00a")},
-		Advances:    []books.Advance{{ID: "00a", State: books.WithdrawalFailed, Reason: "rejected", Correlation: "00a"}},
+		Advances:    []books.Advance{{ID: "00a", State: withdrawal.Failed, Reason: "rejected", Correlation: "00a"}},
 	}
 
 	once, sameBatch, apart := begin(t), begin(t), begin(t)
@@ -247,17 +248,17 @@ func TestAWithdrawalAdvancesTwiceInABatch(t *testing.T) {
 	t.Parallel()
 
 	l := begin(t)
-	_, err := l.pool.Exec(t.Context(), `INSERT INTO withdrawals (treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver)
-		SELECT $1, w, 'requested', 'submitted', '', 1, 5, 'bob::1' FROM unnest(ARRAY['w-1', 'w-2']) AS w`, int32(l.treasury))
+	_, err := l.pool.Exec(t.Context(), `INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, state, reason, account, instrument_no, amount, receiver, requested_at)
+		SELECT $1, w, nextval('withdrawal_numbers'), 'requested', 'submitted', '', 'c1', 1, 5, 'bob::1', now() FROM unnest(ARRAY['w-1', 'w-2']) AS w`, int32(l.treasury))
 	require.NoError(t, err)
 
 	l.apply(
 		l.record(1, txhistory.Effects{}, books.Entries{Advances: []books.Advance{
-			{ID: "w-1", State: books.WithdrawalOffered, Correlation: "00c"}, {ID: "w-2", State: books.WithdrawalOffered, Correlation: "00d"},
-			{ID: "w-2", State: books.WithdrawalCompleted, Correlation: "00d"},
+			{ID: "w-1", State: withdrawal.Offered, Correlation: "00c"}, {ID: "w-2", State: withdrawal.Offered, Correlation: "00d"},
+			{ID: "w-2", State: withdrawal.Completed, Correlation: "00d"},
 		}}),
 		l.record(2, txhistory.Effects{}, books.Entries{Advances: []books.Advance{
-			{ID: "w-1", State: books.WithdrawalFailed, Reason: "rejected", Correlation: "00c"},
+			{ID: "w-1", State: withdrawal.Failed, Reason: "rejected", Correlation: "00c"},
 		}}),
 	)
 	require.Equal(t, 1, l.count(`SELECT count(*) FROM withdrawals WHERE withdrawal_id = 'w-1' AND state = 'failed' AND reason = 'rejected'

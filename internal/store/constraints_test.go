@@ -82,8 +82,9 @@ func TestConstraintsOfTheBooks(t *testing.T) {
 			archived_no, archived_node, lock_holders, lock_expires_at) VALUES (1, 'x', 1, ` + amount + `, '', '', 5, 0, ` + archived + `, ` + lock + `)`
 	}
 	withdrawal := func(state, amount, id, settled string) string {
-		return `INSERT INTO withdrawals (treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, settled_no)
-			VALUES (1, '` + id + `', 'requested', '` + state + `', '', 1, ` + amount + `, '', ` + settled + `)`
+		return `INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, state, reason, account, instrument_no, amount, receiver,
+				settled_no, requested_at)
+			VALUES (1, '` + id + `', nextval('withdrawal_numbers'), 'requested', '` + state + `', '', 'c', 1, ` + amount + `, '', ` + settled + `, now())`
 	}
 
 	for _, good := range []string{

@@ -260,10 +260,34 @@ func (db *DB) writeWithdrawals(ctx context.Context, tx pgx.Tx, r *rows) error {
 		}
 	}
 
-	if n := len(r.advances.WithdrawalIds); n > 0 {
-		changed, err := db.queries.WithdrawalAdvance(ctx, tx, r.advances)
+	n := len(r.advances.WithdrawalIds)
+	if n == 0 {
+		return nil
+	}
 
-		return allChanged("advance withdrawals", changed, n, err)
+	changed, err := db.queries.WithdrawalAdvance(ctx, tx, r.advances)
+	if err := allChanged("advance withdrawals", changed, n, err); err != nil || r.again {
+		return err
+	}
+
+	return db.endAttempts(ctx, tx, r)
+}
+
+// endAttempts takes the work on withdrawals that history has advanced from the workers: what an attempt was to bring
+// about is there or never will be, and its holdings are free.
+func (db *DB) endAttempts(ctx context.Context, tx pgx.Tx, r *rows) error {
+	err := db.queries.WithdrawalEndAttempts(ctx, tx, dbsqlc.WithdrawalEndAttemptsParams{
+		TreasuryID: r.treasury, Now: &r.now, WithdrawalIds: r.advances.WithdrawalIds, Reasons: r.advances.Reasons,
+	})
+	if err != nil {
+		return fmt.Errorf("end attempts of withdrawals: %w", err)
+	}
+
+	err = db.queries.WithdrawalReleaseHoldings(ctx, tx, dbsqlc.WithdrawalReleaseHoldingsParams{
+		TreasuryID: r.treasury, WithdrawalIds: r.advances.WithdrawalIds,
+	})
+	if err != nil {
+		return fmt.Errorf("release holdings of withdrawals: %w", err)
 	}
 
 	return nil

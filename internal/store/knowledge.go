@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 	"github.com/canton-exchange/suite/internal/token"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // Knowledge is what the database knows about some contracts of a treasury.
@@ -191,12 +192,12 @@ func (db *DB) fillAccounts(ctx context.Context, treasury TreasuryID, q books.Que
 }
 
 func (db *DB) fillOffers(ctx context.Context, treasury TreasuryID, q books.Questions, g *books.Grounds) error {
-	if len(q.Correlations) == 0 {
+	if len(q.DepositChains) == 0 {
 		return nil
 	}
 
 	rows, err := db.queries.DepositListOffered(ctx, db.exec, dbsqlc.DepositListOfferedParams{
-		TreasuryID: int32(treasury), CorrelationIds: sendable(texts(q.Correlations)),
+		TreasuryID: int32(treasury), CorrelationIds: sendable(texts(q.DepositChains)),
 	})
 	if err != nil {
 		return fmt.Errorf("look up offers: %w", err)
@@ -213,13 +214,13 @@ func (db *DB) fillOffers(ctx context.Context, treasury TreasuryID, q books.Quest
 }
 
 func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.Questions, g *books.Grounds) error {
-	if len(q.WithdrawalIDs) == 0 {
+	if len(q.WithdrawalIDs) == 0 && len(q.WithdrawalChains) == 0 {
 		return nil
 	}
 
 	rows, err := db.queries.WithdrawalListMet(ctx, db.exec, dbsqlc.WithdrawalListMetParams{
 		TreasuryID: int32(treasury), WithdrawalIds: sendable(q.WithdrawalIDs),
-		CorrelationIds: sendable(texts(q.Correlations)),
+		CorrelationIds: sendable(texts(q.WithdrawalChains)),
 	})
 	if err != nil {
 		return fmt.Errorf("look up withdrawals: %w", err)
@@ -232,8 +233,12 @@ func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.
 		}
 
 		w := books.Withdrawal{
-			ID: row.WithdrawalID, Origin: books.Origin(row.Origin), State: books.WithdrawalState(row.State),
-			Instrument: instrument, Amount: row.Amount, Receiver: row.Receiver,
+			ID: row.WithdrawalID, Kind: withdrawal.Kind(row.Kind), Origin: books.Origin(row.Origin),
+			State: withdrawal.State(row.State), Instrument: instrument, Amount: row.Amount, Receiver: row.Receiver,
+		}
+
+		if row.Account != nil {
+			w.Account = *row.Account
 		}
 
 		if row.CorrelationID != nil {

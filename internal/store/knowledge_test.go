@@ -87,7 +87,7 @@ func TestGroundsAnswerWhatWasAsked(t *testing.T) {
 
 	q := books.Questions{
 		MemoKeys: []string{"acc-1", "acc-2", "acc-3", "", "acc\x00", "acc-1"}, Instruments: []ident.Instrument{coin(), unlisted, coin()},
-		Correlations: []ident.ContractID{"00a", "00b", "00x"}, WithdrawalIDs: []string{"00b", "nobody", "", "\x00", "00b"},
+		DepositChains: []ident.ContractID{"00a", "00b", "00x"}, WithdrawalChains: []ident.ContractID{"00a", "00x"}, WithdrawalIDs: []string{"00b", "nobody", "", "\x00", "00b"},
 	}
 
 	for _, db := range []*store.DB{l.db, reopen(t, l.pool)} {
@@ -133,7 +133,8 @@ func TestStrangersTextsNeverStopALookUp(t *testing.T) {
 
 	for _, text := range []string{"\x00", "a\x00b", strings.Repeat("x", 1<<20), "'; DROP TABLE holdings --", "{}", "NULL", "\\", "\xff", "\xed\xa0\x80"} {
 		_, err := l.db.Grounds(t.Context(), l.treasury, party, books.Questions{
-			MemoKeys: []string{text}, WithdrawalIDs: []string{text}, Correlations: []ident.ContractID{ident.ContractID(text)},
+			MemoKeys: []string{text}, WithdrawalIDs: []string{text}, DepositChains: []ident.ContractID{ident.ContractID(text)},
+			WithdrawalChains: []ident.ContractID{ident.ContractID(text)},
 		})
 		require.NoError(t, err, "%.20q", text)
 

@@ -243,7 +243,7 @@ func settled(id ident.ContractID) books.Settlement {
 // movement is one movement of double entry from the network to an account.
 func movement(no int, kind books.AccountKind, account string, a amount.Amount) []books.Posting {
 	return []books.Posting{
-		{Movement: no, Line: 0, Kind: books.Network, Instrument: coin(), Amount: a.Neg()},
-		{Movement: no, Line: 1, Kind: kind, Account: account, Instrument: coin(), Amount: a},
+		{Origin: books.ByLedger, Movement: no, Line: 0, Kind: books.Network, Instrument: coin(), Amount: a.Neg()},
+		{Origin: books.ByLedger, Movement: no, Line: 1, Kind: kind, Account: account, Instrument: coin(), Amount: a},
 	}
 }

@@ -18,6 +18,8 @@ type rows struct {
 	treasury int32
 	party    ident.Party
 	now      time.Time
+	// again is set where the updates are in the database already: nobody's work ends by deriving what follows from them.
+	again bool
 
 	updates      []dbsqlc.UpdateInsertParams
 	bodies       []dbsqlc.UpdateBodyInsertParams
@@ -261,7 +263,7 @@ func (r *rows) addPostings(rec *Record) error {
 		}
 
 		r.postings = append(r.postings, dbsqlc.PostingInsertParams{
-			TreasuryID: r.treasury, Origin: "ledger", OriginNo: rec.No,
+			TreasuryID: r.treasury, Origin: string(p.Origin), OriginNo: rec.No,
 			Movement: integer(p.Movement), Line: integer(p.Line),
 			AccountKind: string(p.Kind), Account: p.Account, InstrumentNo: no, Amount: p.Amount,
 		})

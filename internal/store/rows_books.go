@@ -2,9 +2,11 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 func (r *rows) addDeposits(rec *Record) error {
@@ -71,7 +73,7 @@ func (r *rows) addWithdrawals(rec *Record) error {
 
 		p := dbsqlc.WithdrawalInsertRecoveredParams{
 			TreasuryID: r.treasury, WithdrawalID: w.ID, Origin: string(books.FromHistory),
-			State: string(w.State), Reason: w.Reason, InstrumentNo: no, Amount: w.Amount, Receiver: w.Receiver,
+			State: string(w.State), Reason: string(w.Reason), InstrumentNo: no, Amount: w.Amount, Receiver: w.Receiver,
 			CorrelationID: optional(w.Correlation), RecordTime: &rec.Update.RecordTime,
 		}
 		p.OfferedNo, p.SettledNo = offeredOrSettled(w.State, rec.No)
@@ -81,7 +83,7 @@ func (r *rows) addWithdrawals(rec *Record) error {
 
 	for _, a := range rec.Entries.Advances {
 		if i, ok := r.bornWithdrawals[a.ID]; ok {
-			if hasEnded(r.recovered[i].State) {
+			if withdrawal.State(r.recovered[i].State).Final() {
 				return fmt.Errorf("advance withdrawal %s to %s: it has ended: %w", a.ID, a.State, ErrContradiction)
 			}
 
@@ -98,11 +100,6 @@ func (r *rows) addWithdrawals(rec *Record) error {
 	return nil
 }
 
-// hasEnded is the guard of WithdrawalAdvance, for what is not in the database yet.
-func hasEnded(state string) bool {
-	return state == string(books.WithdrawalCompleted) || state == string(books.WithdrawalFailed)
-}
-
 // addAdvance keeps the last state of a withdrawal in the batch, and where it was first offered.
 func (r *rows) addAdvance(a books.Advance, rec *Record) error {
 	offered, settled := offeredOrSettled(a.State, rec.No)
@@ -117,14 +114,20 @@ func (r *rows) addAdvance(a books.Advance, rec *Record) error {
 		p.CorrelationIds = append(p.CorrelationIds, string(a.Correlation))
 		p.OfferedNos, p.SettledNos = append(p.OfferedNos, orZero(offered)), append(p.SettledNos, 0)
 		p.RecordTimes = append(p.RecordTimes, rec.Update.RecordTime)
+		p.ExecuteBefores = append(p.ExecuteBefores, time.Time{})
 	}
 
-	if hasEnded(p.States[i]) {
+	if withdrawal.State(p.States[i]).Final() {
 		return fmt.Errorf("advance withdrawal %s to %s: it has ended: %w", a.ID, a.State, ErrContradiction)
 	}
 
-	p.States[i], p.Reasons[i] = string(a.State), a.Reason
+	p.States[i], p.Reasons[i] = string(a.State), string(a.Reason)
 	p.SettledNos[i], p.RecordTimes[i] = orZero(settled), rec.Update.RecordTime
+
+	p.ExecuteBefores[i] = rec.Update.RecordTime // an offer that does not say when it ends is looked at now
+	if a.ExecuteBefore != nil {
+		p.ExecuteBefores[i] = *a.ExecuteBefore
+	}
 
 	return nil
 }
@@ -137,12 +140,13 @@ func settleBorn(p *dbsqlc.DepositInsertParams, s books.Settlement, rec *Record) 
 
 func advanceBorn(p *dbsqlc.WithdrawalInsertRecoveredParams, a books.Advance, rec *Record) {
 	_, settled := offeredOrSettled(a.State, rec.No)
-	p.State, p.Reason, p.SettledNo, p.RecordTime = string(a.State), a.Reason, settled, &rec.Update.RecordTime
+	p.State, p.Reason = string(a.State), string(a.Reason)
+	p.SettledNo, p.RecordTime = settled, &rec.Update.RecordTime
 }
 
 // offeredOrSettled says which of the two columns an update of a withdrawal fills.
-func offeredOrSettled(state books.WithdrawalState, no int64) (offered, settled *int64) {
-	if state == books.WithdrawalOffered {
+func offeredOrSettled(state withdrawal.State, no int64) (offered, settled *int64) {
+	if state == withdrawal.Offered {
 		return &no, nil
 	}
 

@@ -128,6 +128,8 @@ func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
 		return err
 	}
 
+	rows.again = true
+
 	return db.inTx(ctx, func(tx pgx.Tx) error { return db.writeDerived(ctx, tx, rows) })
 }
 
@@ -170,7 +172,8 @@ func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 			WHERE treasury_id = $1`,
 		`INSERT INTO transfers SELECT * FROM public.transfers WHERE treasury_id = $1 AND update_no = 0`,
 		`INSERT INTO unrecognized SELECT * FROM public.unrecognized WHERE treasury_id = $1 AND update_no = 0`,
-		`INSERT INTO postings SELECT * FROM public.postings WHERE treasury_id = $1 AND (origin_no = 0 OR origin <> 'ledger')`,
+		`INSERT INTO postings SELECT * FROM public.postings
+			WHERE treasury_id = $1 AND (origin IN ('request', 'return') OR origin_no = 0)`,
 		`INSERT INTO deposits SELECT * FROM public.deposits WHERE treasury_id = $1 AND offered_no = 0`,
 		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL
 			WHERE treasury_id = $1`,

@@ -20,6 +20,10 @@ const (
 	standardPrefix = "splice.lfdecentralizedtrust.org/"
 )
 
+// KeyWithdrawal is ours, in the syntax that CIP-0056 gives to keys: the id of the withdrawal that a transfer of the
+// treasury pays. It is written where the reason is a memo of the receiver's own; otherwise the reason is the id.
+const KeyWithdrawal = "canton-exchange.github.io/withdrawal-id"
+
 type wireMeta struct {
 	Values map[string]string `json:"values"`
 }
@@ -70,6 +74,16 @@ func (m Metadata) Memo() *string {
 	}
 
 	return &memo
+}
+
+// Withdrawal is the withdrawal's id exactly as it stands under KeyWithdrawal, and nil where there is none.
+func (m Metadata) Withdrawal() *string {
+	id, ok := m[KeyWithdrawal]
+	if !ok {
+		return nil
+	}
+
+	return &id
 }
 
 // TxKind is what the metadata of an exercise's result says the exercise did; empty if it does not say.

@@ -20,6 +20,10 @@ func (p *parser) bookStep(s *step, net *balance, status Status, next ident.Contr
 	}}
 
 	t := &m.transfers[0]
+	if s.evidence == ByFactory {
+		t.Reference = s.transfer.Meta.Withdrawal()
+	}
+
 	if t.Correlation == "" && next != "" {
 		t.Correlation = p.correlation(next)
 	}
@@ -190,7 +194,7 @@ func (p *parser) bookOffers() {
 		p.matches = append(p.matches, &match{node: node, transfers: []Transfer{{
 			Node: node, Direction: p.direction(t), Status: Pending, Evidence: ByInstruction,
 			Sender: t.Sender, Receiver: t.Receiver, Instrument: t.Instrument, Amount: t.Amount, Memo: t.Meta.Memo(),
-			Correlation: o.instruction.Correlation(o.contract), Next: o.contract,
+			Reference: t.Meta.Withdrawal(), Correlation: o.instruction.Correlation(o.contract), Next: o.contract,
 			RequestedAt: &t.RequestedAt, ExecuteBefore: &t.ExecuteBefore,
 		}}})
 	}

@@ -146,6 +146,10 @@ type Transfer struct {
 	Amount amount.Amount
 	// Memo is the reason text as it stands on the ledger, and nil where there is none: a stranger's text.
 	Memo *string
+	// Reference is the id of the withdrawal that the sender wrote beside the memo (token.KeyWithdrawal), and nil where
+	// there is none. It is read from the transfer's own record where this very transaction shows it: from a factory's
+	// argument, and from an instruction that is created. A later step of a chain has none.
+	Reference *string
 	// Correlation is the first instruction contract of the chain; empty for one-step transfers.
 	Correlation ident.ContractID
 	// Instruction is the contract that this step consumed; empty for one-step transfers and for new offers.

@@ -3,6 +3,8 @@ package txhistory_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/canton-exchange/suite/internal/token"
 )
 
@@ -203,4 +205,45 @@ func TestFactory(t *testing.T) {
 				! 0 unrecognized_choice`,
 		},
 	})
+}
+
+// TestReference: the withdrawal's id is read from the record that the sender wrote, and from nowhere else.
+func TestReference(t *testing.T) {
+	t.Parallel()
+
+	outgoing := transferValue(treasury, bob, "20")
+	outgoing["meta"] = meta(token.KeyReason, "invoice 7", token.KeyWithdrawal, "w-1")
+
+	said := completed("00b")
+	said["meta"] = meta(token.KeyWithdrawal, "w-2")
+
+	spent := func() []*node {
+		return []*node{archive("00in"), hold("00b", bob, "20"), hold("00chg", treasury, "80")}
+	}
+	locked := func() []*node {
+		return []*node{
+			archive("00in"), hold("00lock", treasury, "20").locked(), hold("00chg", treasury, "80"), offer("00t", outgoing),
+		}
+	}
+
+	for name, tc := range map[string]struct {
+		step *node
+		want *string
+	}{
+		"in one step":             {factory(outgoing, said, spent()...), new("w-1")},
+		"an offer":                {factory(outgoing, pending("00t"), locked()...), new("w-1")},
+		"an offer without a step": {exercise("Propose", locked()...), new("w-1")},
+		"no key":                  {factory(transferValue(treasury, bob, "20", "w-1"), said, spent()...), nil},
+	} {
+		e, err := parse(t, knowing(t, hold("00in", treasury, "100")), tc.step)
+		require.NoError(t, err, name)
+		require.Len(t, e.Transfers, 1, name)
+		require.Equal(t, tc.want, e.Transfers[0].Reference, name)
+	}
+
+	// A later step is known by its chain, the same in whatever batch it comes.
+	open := knowing(t, hold("00lock", treasury, "20").locked(), offer("00t", outgoing))
+	e, err := parse(t, open, choose(token.ChoiceAccept, "00t", said, archive("00lock"), hold("00b", bob, "20")))
+	require.NoError(t, err)
+	require.Nil(t, e.Transfers[0].Reference)
 }

@@ -16,7 +16,8 @@ import (
 const withdrawalAdvance = `-- name: WithdrawalAdvance :execrows
 UPDATE withdrawals w
 SET state = s.state, reason = s.reason, correlation_id = coalesce(w.correlation_id, nullif(s.correlation_id, '')),
-    offered_no = coalesce(w.offered_no, nullif(s.offered_no, 0)), settled_no = nullif(s.settled_no, 0), record_time = s.record_time
+    offered_no = coalesce(w.offered_no, nullif(s.offered_no, 0)), settled_no = nullif(s.settled_no, 0), record_time = s.record_time,
+    waiting = '', next_at = CASE WHEN s.state = 'offered' THEN s.execute_before END, lease_until = NULL
 FROM (SELECT
     unnest($2::text[]) AS withdrawal_id,
     unnest($3::text[]) AS state,
@@ -24,7 +25,8 @@ FROM (SELECT
     unnest($5::text[]) AS correlation_id,
     unnest($6::bigint[]) AS offered_no,
     unnest($7::bigint[]) AS settled_no,
-    unnest($8::timestamptz[]) AS record_time
+    unnest($8::timestamptz[]) AS record_time,
+    unnest($9::timestamptz[]) AS execute_before
 ) AS s
 WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed')
 `
@@ -38,13 +40,16 @@ type WithdrawalAdvanceParams struct {
 	OfferedNos     []int64
 	SettledNos     []int64
 	RecordTimes    []time.Time
+	ExecuteBefores []time.Time
 }
 
-// WithdrawalAdvance records what history says about a withdrawal. A completed or failed one never changes again.
+// WithdrawalAdvance records what history says about a withdrawal. A completed or failed one never changes again. Whoever
+// was working on it has nothing more to do, but to look at an offer when its time is over.
 //
 //	UPDATE withdrawals w
 //	SET state = s.state, reason = s.reason, correlation_id = coalesce(w.correlation_id, nullif(s.correlation_id, '')),
-//	    offered_no = coalesce(w.offered_no, nullif(s.offered_no, 0)), settled_no = nullif(s.settled_no, 0), record_time = s.record_time
+//	    offered_no = coalesce(w.offered_no, nullif(s.offered_no, 0)), settled_no = nullif(s.settled_no, 0), record_time = s.record_time,
+//	    waiting = '', next_at = CASE WHEN s.state = 'offered' THEN s.execute_before END, lease_until = NULL
 //	FROM (SELECT
 //	    unnest($2::text[]) AS withdrawal_id,
 //	    unnest($3::text[]) AS state,
@@ -52,7 +57,8 @@ type WithdrawalAdvanceParams struct {
 //	    unnest($5::text[]) AS correlation_id,
 //	    unnest($6::bigint[]) AS offered_no,
 //	    unnest($7::bigint[]) AS settled_no,
-//	    unnest($8::timestamptz[]) AS record_time
+//	    unnest($8::timestamptz[]) AS record_time,
+//	    unnest($9::timestamptz[]) AS execute_before
 //	) AS s
 //	WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed')
 func (q *Queries) WithdrawalAdvance(ctx context.Context, db DBTX, arg WithdrawalAdvanceParams) (int64, error) {
@@ -65,11 +71,45 @@ func (q *Queries) WithdrawalAdvance(ctx context.Context, db DBTX, arg Withdrawal
 		arg.OfferedNos,
 		arg.SettledNos,
 		arg.RecordTimes,
+		arg.ExecuteBefores,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const withdrawalEndAttempts = `-- name: WithdrawalEndAttempts :exec
+UPDATE withdrawal_attempts a
+SET result = CASE WHEN a.kind = 'reclaim' AND s.reason <> 'withdrawn' THEN 'dead' ELSE 'committed' END,
+    ended_at = $1, prepared = NULL, signature = NULL
+FROM (SELECT unnest($3::text[]) AS withdrawal_id, unnest($4::text[]) AS reason) AS s
+WHERE a.treasury_id = $2 AND a.withdrawal_id = s.withdrawal_id AND a.result IS NULL
+`
+
+type WithdrawalEndAttemptsParams struct {
+	Now           *time.Time
+	TreasuryID    int32
+	WithdrawalIds []string
+	Reasons       []string
+}
+
+// WithdrawalEndAttempts ends the live attempts of withdrawals that history has advanced. An attempt to take an offer back
+// is in history only if the offer was withdrawn; after any other end of the offer it never will be.
+//
+//	UPDATE withdrawal_attempts a
+//	SET result = CASE WHEN a.kind = 'reclaim' AND s.reason <> 'withdrawn' THEN 'dead' ELSE 'committed' END,
+//	    ended_at = $1, prepared = NULL, signature = NULL
+//	FROM (SELECT unnest($3::text[]) AS withdrawal_id, unnest($4::text[]) AS reason) AS s
+//	WHERE a.treasury_id = $2 AND a.withdrawal_id = s.withdrawal_id AND a.result IS NULL
+func (q *Queries) WithdrawalEndAttempts(ctx context.Context, db DBTX, arg WithdrawalEndAttemptsParams) error {
+	_, err := db.Exec(ctx, withdrawalEndAttempts,
+		arg.Now,
+		arg.TreasuryID,
+		arg.WithdrawalIds,
+		arg.Reasons,
+	)
+	return err
 }
 
 type WithdrawalInsertRecoveredParams struct {
@@ -88,11 +128,11 @@ type WithdrawalInsertRecoveredParams struct {
 }
 
 const withdrawalListMet = `-- name: WithdrawalListMet :many
-SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
 CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
-SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
 CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
@@ -105,21 +145,23 @@ type WithdrawalListMetParams struct {
 
 type WithdrawalListMetRow struct {
 	WithdrawalID  string
+	Kind          string
 	Origin        string
 	State         string
+	Account       *string
 	Amount        amount.Amount
 	Receiver      ident.Party
 	CorrelationID *string
 	InstrumentNo  int32
 }
 
-// WithdrawalListMet finds the withdrawals that transfers in history may belong to, by memo or by chain.
+// WithdrawalListMet finds the withdrawals that transfers in history may belong to, by id or by chain.
 //
-//	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
 //	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 //	UNION
-//	SELECT w.withdrawal_id, w.origin, w.state, w.amount, w.receiver, w.correlation_id, w.instrument_no
+//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
 //	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
@@ -133,8 +175,10 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 		var i WithdrawalListMetRow
 		if err := rows.Scan(
 			&i.WithdrawalID,
+			&i.Kind,
 			&i.Origin,
 			&i.State,
+			&i.Account,
 			&i.Amount,
 			&i.Receiver,
 			&i.CorrelationID,
@@ -148,4 +192,25 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 		return nil, err
 	}
 	return items, nil
+}
+
+const withdrawalReleaseHoldings = `-- name: WithdrawalReleaseHoldings :exec
+DELETE FROM reservations r
+USING (SELECT unnest($1::text[]) AS withdrawal_id) AS s
+WHERE r.treasury_id = $2 AND r.withdrawal_id = s.withdrawal_id
+`
+
+type WithdrawalReleaseHoldingsParams struct {
+	WithdrawalIds []string
+	TreasuryID    int32
+}
+
+// WithdrawalReleaseHoldings gives up what withdrawals that history has advanced had reserved.
+//
+//	DELETE FROM reservations r
+//	USING (SELECT unnest($1::text[]) AS withdrawal_id) AS s
+//	WHERE r.treasury_id = $2 AND r.withdrawal_id = s.withdrawal_id
+func (q *Queries) WithdrawalReleaseHoldings(ctx context.Context, db DBTX, arg WithdrawalReleaseHoldingsParams) error {
+	_, err := db.Exec(ctx, withdrawalReleaseHoldings, arg.WithdrawalIds, arg.TreasuryID)
+	return err
 }
