@@ -1,5 +1,6 @@
-// Command treasury is the operator's tool: it prepares the database, registers memos and tokens, shows where a treasury
-// stands, compares it with the ledger, and repairs what can be repaired without guessing.
+// Command treasury is the operator's tool: it makes a treasury's key and party, prepares the database, registers memos
+// and tokens, shows where a treasury stands, compares it with the ledger, and repairs what can be repaired without
+// guessing.
 package main
 
 import (
@@ -11,20 +12,30 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/signer/driver"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
 type config struct {
 	service.Base
-	service.DatabaseConfig
 	ledger.Settings
 
-	Party string `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by migrate and list-token."`
+	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
+	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key and onboard."`
+	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate and list-token; if it is set, onboard makes that party or none."`
+	Signer      driver.Settings
 }
 
-// Validate wants a party, if one is given.
+// Validate wants a database and a party to be well-formed, if they are given.
 func (c *config) Validate() error {
+	if !c.DatabaseURL.IsZero() {
+		if err := (&service.DatabaseConfig{URL: c.DatabaseURL}).Validate(); err != nil {
+			return err
+		}
+	}
+
 	if c.Party == "" {
 		return nil
 	}
@@ -36,13 +47,22 @@ func (c *config) Validate() error {
 	return nil
 }
 
-// needs are what a command works with besides the database.
-type needs int
+// needs are what a command works with besides the configuration.
+type needs uint8
 
 const (
-	database needs = iota
-	treasury       // and CES_TREASURY_PARTY
-	node           // and the validator node
+	usesDatabase needs = 1 << iota
+	usesParty          // CES_TREASURY_PARTY
+	usesNode           // the validator node
+)
+
+// What commands need.
+const (
+	alone    needs = 0
+	nodeOnly       = usesNode
+	database       = usesDatabase
+	treasury       = usesDatabase | usesParty
+	node           = usesDatabase | usesParty | usesNode
 )
 
 // command is one thing that the tool does.
@@ -56,6 +76,10 @@ type command struct {
 
 func commands() []command {
 	return []command{
+		{"new-key", "FILE", "make a key in a new file that CES_SIGNER_FILE_PASSPHRASE encrypts, for CES_SIGNER=file",
+			1, 1, alone, newKey},
+		{"onboard", "HINT [SYNCHRONIZER]", "make the treasury's party, HINT::fingerprint, on the node of CES_LEDGER_URL " +
+			"with the key of CES_SIGNER; to repeat it does no harm", 1, 2, nodeOnly, onboard},
 		{"migrate", "", "bring the database schema up to date (every service and every command does so itself)",
 			0, 0, database, migrate},
 		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited",
@@ -94,18 +118,20 @@ func describe() string {
 	return b.String()
 }
 
-// tool is what commands work with. party and node are set for commands that need them.
+// tool is what commands work with. db and node are set for commands that need them, party where it is configured.
 type tool struct {
 	*service.Service
 
-	db    *store.DB
-	party ident.Party
-	node  *ledger.Client
+	db     *store.DB
+	party  ident.Party
+	node   *ledger.Client
+	signer *driver.Settings
 }
 
 var (
-	errUsage   = errors.New("want one of the commands that `treasury -help` lists")
-	errNoParty = errors.New("CES_TREASURY_PARTY is not set: it says which treasury the command is about")
+	errUsage      = errors.New("want one of the commands that `treasury -help` lists")
+	errNoDatabase = errors.New("CES_DATABASE_URL is not set: it says where the integration database is")
+	errNoParty    = errors.New("CES_TREASURY_PARTY is not set: it says which treasury the command is about")
 )
 
 func run(ctx context.Context, s *service.Service, cfg config) error {
@@ -126,17 +152,21 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return service.UsageError(fmt.Errorf("usage: treasury %s %s", c.name, c.arguments))
 	}
 
-	t := &tool{Service: s}
+	t := &tool{Service: s, party: ident.Party(cfg.Party), signer: &cfg.Signer}
 	if err := t.equip(c.needs, cfg); err != nil {
 		return service.UsageError(err)
 	}
 
-	if err := store.Migrate(ctx, cfg.DatabaseConfig.URL); err != nil {
+	if c.needs&usesDatabase == 0 {
+		return c.run(ctx, t, arguments)
+	}
+
+	if err := store.Migrate(ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
 
 	var err error
-	if t.db, err = store.Open(ctx, cfg.DatabaseConfig.URL); err != nil {
+	if t.db, err = store.Open(ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
 	defer t.db.Close()
@@ -146,17 +176,12 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 
 // equip gives a command what it needs, before it touches the database. Its errors are the operator's.
 func (t *tool) equip(needed needs, cfg config) error {
-	if needed == database {
-		return nil
-	}
-
-	if cfg.Party == "" {
+	switch {
+	case needed&usesDatabase != 0 && cfg.DatabaseURL.IsZero():
+		return errNoDatabase
+	case needed&usesParty != 0 && cfg.Party == "":
 		return errNoParty
-	}
-
-	t.party = ident.Party(cfg.Party)
-
-	if needed == treasury {
+	case needed&usesNode == 0:
 		return nil
 	}
 
