@@ -41,6 +41,12 @@ func (t Total) PlusTotal(o Total) Total { return Total{d: t.d.Add(o.d)} }
 // Equal reports whether both are the same number.
 func (t Total) Equal(o Total) bool { return t.d.Equal(o.d) }
 
+// Cmp orders totals.
+func (t Total) Cmp(o Total) int { return t.d.Cmp(o.d) }
+
+// Amount is the total as an amount; an error if it is beyond the range of one.
+func (t Total) Amount() (Amount, error) { return Parse(t.d.StringFixed(Scale)) }
+
 // IsZero reports whether t is 0.
 func (t Total) IsZero() bool { return t.d.IsZero() }
 

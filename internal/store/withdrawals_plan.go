@@ -53,6 +53,8 @@ type WaitingNote struct {
 	Reason    withdrawal.Reason
 	Detail    string
 	Overtaken int
+	// NextAt is when it is looked at again; at once if zero.
+	NextAt time.Time
 }
 
 // Plan is what a planner decided.
@@ -310,6 +312,12 @@ func (p *planner) tell(ctx context.Context, notes []WaitingNote) error {
 		params.Waiting = append(params.Waiting, string(n.Reason))
 		params.Details = append(params.Details, n.Detail)
 		params.Overtaken = append(params.Overtaken, integer(n.Overtaken))
+
+		if n.NextAt.IsZero() {
+			n.NextAt = p.now
+		}
+
+		params.NextAts = append(params.NextAts, n.NextAt)
 	}
 
 	if err := p.db.queries.WithdrawalTellWaiting(ctx, p.tx, params); err != nil {
@@ -317,13 +325,6 @@ func (p *planner) tell(ctx context.Context, notes []WaitingNote) error {
 	}
 
 	return nil
-}
-
-// TellWaiting says of all waiting withdrawals of a list why they wait, outside of a turn.
-func (db *DB) TellWaiting(ctx context.Context, treasury TreasuryID, notes []WaitingNote) error {
-	return db.inTx(ctx, func(tx pgx.Tx) error {
-		return (&planner{db: db, tx: tx, treasury: int32(treasury)}).tell(ctx, notes)
-	})
 }
 
 // WaitingInstruments are the tokens of which withdrawals wait for holdings.

@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 	"github.com/canton-exchange/suite/internal/strictjson"
+	"github.com/canton-exchange/suite/internal/token"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
@@ -448,4 +449,36 @@ func wrap(what string, err error) error {
 	}
 
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Offer is the open contract of a transfer that waits for its receiver, or for its registry.
+type Offer struct {
+	Contract     ident.ContractID
+	Synchronizer ident.SynchronizerID
+	Instruction  token.Instruction
+}
+
+// FindOffer finds what an offer of ours is now; ErrNotFound if it has ended. Of the transfer's metadata it has the reason
+// alone.
+func (db *DB) FindOffer(ctx context.Context, treasury TreasuryID, correlation ident.ContractID) (Offer, error) {
+	rows, err := db.queries.OfferFind(ctx, db.exec, dbsqlc.OfferFindParams{
+		TreasuryID: int32(treasury), CorrelationID: string(correlation),
+	})
+	if err != nil {
+		return Offer{}, fmt.Errorf("find offer %s: %w", correlation, err)
+	}
+
+	if len(rows) != 1 {
+		return Offer{}, fmt.Errorf("find offer %s: %d open contracts: %w", correlation, len(rows), ErrNotFound)
+	}
+
+	row := rows[0]
+
+	instruction, err := db.instructionOf(ctx, dbsqlc.InstructionListNamedRow{
+		ContractID: row.ContractID, CorrelationID: row.CorrelationID, Sender: row.Sender, Receiver: row.Receiver,
+		InstrumentNo: row.InstrumentNo, Amount: row.Amount, Memo: row.Memo, RequestedAt: row.RequestedAt,
+		ExecuteBefore: row.ExecuteBefore, AwaitsReceiver: row.AwaitsReceiver, Inputs: row.Inputs, ClosedNo: row.ClosedNo,
+	})
+
+	return Offer{Contract: row.ContractID, Synchronizer: row.SynchronizerID, Instruction: instruction}, err
 }

@@ -36,12 +36,13 @@ RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, cor
 -- name: WithdrawalTellWaiting :exec
 -- WithdrawalTellWaiting says why withdrawals wait, and how often they were passed.
 UPDATE withdrawals w
-SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken
+SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
 FROM (SELECT
     unnest(@withdrawal_ids::text[]) AS withdrawal_id,
     unnest(@waiting::text[]) AS waiting,
     unnest(@details::text[]) AS detail,
-    unnest(@overtaken::integer[]) AS overtaken
+    unnest(@overtaken::integer[]) AS overtaken,
+    unnest(@next_ats::timestamptz[]) AS next_at
 ) AS s
 WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
   AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken);
@@ -62,7 +63,9 @@ WITH usable AS NOT MATERIALIZED (
       AND (h.lock_holders IS NULL OR h.lock_expires_at < @at)
       AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
 )
-SELECT contract_id, amount, (lock_holders IS NOT NULL)::boolean AS locked, lock_expires_at, synchronizer_id, in_flight, false AS reserved, NULL::timestamptz AS reserved_until
+SELECT p.contract_id, p.amount, p.locked::boolean AS locked, p.lock_expires_at, p.synchronizer_id, p.in_flight, p.reserved::boolean AS reserved, p.reserved_until
+FROM (
+SELECT u.contract_id, u.amount, u.lock_holders IS NOT NULL AS locked, u.lock_expires_at, u.synchronizer_id, u.in_flight, false AS reserved, NULL::timestamptz AS reserved_until
 FROM (
     (SELECT * FROM usable ORDER BY usable.amount DESC LIMIT @most)
     UNION (SELECT * FROM usable ORDER BY usable.amount LIMIT @most)
@@ -81,7 +84,8 @@ UNION ALL
  JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = @instrument_no
  JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
  WHERE r.treasury_id = @treasury_id)
-ORDER BY amount, contract_id COLLATE "C";
+) AS p
+ORDER BY p.amount, p.contract_id COLLATE "C";
 
 -- name: ReservationInsert :copyfrom
 INSERT INTO reservations (treasury_id, contract_id, withdrawal_id, attempt)

@@ -20,9 +20,10 @@ WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = 
 FOR UPDATE;
 
 -- name: WithdrawalSubmit :execrows
--- WithdrawalSubmit is the step after which a payment may be under way.
-UPDATE withdrawals SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = @next_at, lease_until = NULL
-WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state IN ('reserved', 'submitted') AND attempt = @attempt AND lease_epoch = @lease_epoch;
+-- WithdrawalSubmit is the step after which a payment may be under way. A freeze forbids it, however fresh.
+UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = @next_at, lease_until = NULL
+WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id AND w.state IN ('reserved', 'submitted') AND w.attempt = @attempt AND w.lease_epoch = @lease_epoch
+  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no));
 
 -- name: WithdrawalPostpone :execrows
 -- WithdrawalPostpone leaves a withdrawal as it is and says when to look again.
@@ -53,6 +54,11 @@ SELECT tell_withdrawal(w, @at::timestamptz) FROM withdrawals w WHERE w.treasury_
 
 -- name: WithdrawalFail :one
 SELECT fail_withdrawal(@treasury_id, @withdrawal_id, @state, @attempt, @reason, @detail, @at::timestamptz) AS failed;
+
+-- name: OfferFind :many
+-- OfferFind finds the open contract of an offer's chain.
+SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, closed_no, synchronizer_id
+FROM transfer_instructions WHERE treasury_id = @treasury_id AND correlation_id = @correlation_id AND closed_no IS NULL LIMIT 2;
 
 -- name: WithdrawalCountByState :many
 SELECT w.kind, w.state, w.waiting, count(*) AS withdrawals, min(w.requested_at)::timestamptz AS oldest FROM withdrawals w

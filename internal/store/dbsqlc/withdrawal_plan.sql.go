@@ -17,38 +17,41 @@ const holdingListPool = `-- name: HoldingListPool :many
 WITH usable AS NOT MATERIALIZED (
     SELECT h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
     FROM holdings h
-    WHERE h.treasury_id = $1 AND h.instrument_no = $2 AND h.archived_no IS NULL
-      AND (h.lock_holders IS NULL OR h.lock_expires_at < $3)
+    WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
+      AND (h.lock_holders IS NULL OR h.lock_expires_at < $5)
       AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
 )
-SELECT contract_id, amount, (lock_holders IS NOT NULL)::boolean AS locked, lock_expires_at, synchronizer_id, in_flight, false AS reserved, NULL::timestamptz AS reserved_until
+SELECT p.contract_id, p.amount, p.locked::boolean AS locked, p.lock_expires_at, p.synchronizer_id, p.in_flight, p.reserved::boolean AS reserved, p.reserved_until
 FROM (
-    (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount DESC LIMIT $4)
-    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount LIMIT $4)
-    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable WHERE usable.amount = ANY($5::numeric[]) LIMIT $4)
+SELECT u.contract_id, u.amount, u.lock_holders IS NOT NULL AS locked, u.lock_expires_at, u.synchronizer_id, u.in_flight, false AS reserved, NULL::timestamptz AS reserved_until
+FROM (
+    (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount DESC LIMIT $1)
+    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount LIMIT $1)
+    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable WHERE usable.amount = ANY($2::numeric[]) LIMIT $1)
 ) AS u
 UNION ALL
 (SELECT h.contract_id, h.amount, true, h.lock_expires_at, h.synchronizer_id, h.in_flight, false, NULL
  FROM holdings h
- WHERE h.treasury_id = $1 AND h.instrument_no = $2 AND h.archived_no IS NULL
-   AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $3)
+ WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
+   AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $5)
    AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
- LIMIT $4)
+ LIMIT $1)
 UNION ALL
 (SELECT h.contract_id, h.amount, (h.lock_holders IS NOT NULL), h.lock_expires_at, h.synchronizer_id, h.in_flight, true, a.target_record_time
  FROM reservations r
- JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $2
+ JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
  JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
- WHERE r.treasury_id = $1)
-ORDER BY amount, contract_id COLLATE "C"
+ WHERE r.treasury_id = $3)
+) AS p
+ORDER BY p.amount, p.contract_id COLLATE "C"
 `
 
 type HoldingListPoolParams struct {
+	Most         int32
+	Amounts      []amount.Amount
 	TreasuryID   int32
 	InstrumentNo int32
 	At           *time.Time
-	Most         int32
-	Amounts      []amount.Amount
 }
 
 type HoldingListPoolRow struct {
@@ -69,37 +72,40 @@ type HoldingListPoolRow struct {
 //	WITH usable AS NOT MATERIALIZED (
 //	    SELECT h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
 //	    FROM holdings h
-//	    WHERE h.treasury_id = $1 AND h.instrument_no = $2 AND h.archived_no IS NULL
-//	      AND (h.lock_holders IS NULL OR h.lock_expires_at < $3)
+//	    WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
+//	      AND (h.lock_holders IS NULL OR h.lock_expires_at < $5)
 //	      AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
 //	)
-//	SELECT contract_id, amount, (lock_holders IS NOT NULL)::boolean AS locked, lock_expires_at, synchronizer_id, in_flight, false AS reserved, NULL::timestamptz AS reserved_until
+//	SELECT p.contract_id, p.amount, p.locked::boolean AS locked, p.lock_expires_at, p.synchronizer_id, p.in_flight, p.reserved::boolean AS reserved, p.reserved_until
 //	FROM (
-//	    (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount DESC LIMIT $4)
-//	    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount LIMIT $4)
-//	    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable WHERE usable.amount = ANY($5::numeric[]) LIMIT $4)
+//	SELECT u.contract_id, u.amount, u.lock_holders IS NOT NULL AS locked, u.lock_expires_at, u.synchronizer_id, u.in_flight, false AS reserved, NULL::timestamptz AS reserved_until
+//	FROM (
+//	    (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount DESC LIMIT $1)
+//	    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable ORDER BY usable.amount LIMIT $1)
+//	    UNION (SELECT contract_id, amount, lock_holders, lock_expires_at, synchronizer_id, in_flight FROM usable WHERE usable.amount = ANY($2::numeric[]) LIMIT $1)
 //	) AS u
 //	UNION ALL
 //	(SELECT h.contract_id, h.amount, true, h.lock_expires_at, h.synchronizer_id, h.in_flight, false, NULL
 //	 FROM holdings h
-//	 WHERE h.treasury_id = $1 AND h.instrument_no = $2 AND h.archived_no IS NULL
-//	   AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $3)
+//	 WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
+//	   AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $5)
 //	   AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
-//	 LIMIT $4)
+//	 LIMIT $1)
 //	UNION ALL
 //	(SELECT h.contract_id, h.amount, (h.lock_holders IS NOT NULL), h.lock_expires_at, h.synchronizer_id, h.in_flight, true, a.target_record_time
 //	 FROM reservations r
-//	 JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $2
+//	 JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
 //	 JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
-//	 WHERE r.treasury_id = $1)
-//	ORDER BY amount, contract_id COLLATE "C"
+//	 WHERE r.treasury_id = $3)
+//	) AS p
+//	ORDER BY p.amount, p.contract_id COLLATE "C"
 func (q *Queries) HoldingListPool(ctx context.Context, db DBTX, arg HoldingListPoolParams) ([]HoldingListPoolRow, error) {
 	rows, err := db.Query(ctx, holdingListPool,
+		arg.Most,
+		arg.Amounts,
 		arg.TreasuryID,
 		arg.InstrumentNo,
 		arg.At,
-		arg.Most,
-		arg.Amounts,
 	)
 	if err != nil {
 		return nil, err
@@ -419,12 +425,13 @@ func (q *Queries) WithdrawalReserve(ctx context.Context, db DBTX, arg Withdrawal
 
 const withdrawalTellWaiting = `-- name: WithdrawalTellWaiting :exec
 UPDATE withdrawals w
-SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken
+SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
 FROM (SELECT
     unnest($2::text[]) AS withdrawal_id,
     unnest($3::text[]) AS waiting,
     unnest($4::text[]) AS detail,
-    unnest($5::integer[]) AS overtaken
+    unnest($5::integer[]) AS overtaken,
+    unnest($6::timestamptz[]) AS next_at
 ) AS s
 WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
   AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken)
@@ -436,17 +443,19 @@ type WithdrawalTellWaitingParams struct {
 	Waiting       []string
 	Details       []string
 	Overtaken     []int32
+	NextAts       []time.Time
 }
 
 // WithdrawalTellWaiting says why withdrawals wait, and how often they were passed.
 //
 //	UPDATE withdrawals w
-//	SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken
+//	SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
 //	FROM (SELECT
 //	    unnest($2::text[]) AS withdrawal_id,
 //	    unnest($3::text[]) AS waiting,
 //	    unnest($4::text[]) AS detail,
-//	    unnest($5::integer[]) AS overtaken
+//	    unnest($5::integer[]) AS overtaken,
+//	    unnest($6::timestamptz[]) AS next_at
 //	) AS s
 //	WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
 //	  AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken)
@@ -457,6 +466,7 @@ func (q *Queries) WithdrawalTellWaiting(ctx context.Context, db DBTX, arg Withdr
 		arg.Waiting,
 		arg.Details,
 		arg.Overtaken,
+		arg.NextAts,
 	)
 	return err
 }

@@ -13,6 +13,70 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
+const offerFind = `-- name: OfferFind :many
+SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, closed_no, synchronizer_id
+FROM transfer_instructions WHERE treasury_id = $1 AND correlation_id = $2 AND closed_no IS NULL LIMIT 2
+`
+
+type OfferFindParams struct {
+	TreasuryID    int32
+	CorrelationID string
+}
+
+type OfferFindRow struct {
+	ContractID     ident.ContractID
+	CorrelationID  string
+	Sender         ident.Party
+	Receiver       ident.Party
+	InstrumentNo   int32
+	Amount         amount.Amount
+	Memo           *string
+	RequestedAt    time.Time
+	ExecuteBefore  time.Time
+	AwaitsReceiver bool
+	Inputs         []string
+	ClosedNo       *int64
+	SynchronizerID ident.SynchronizerID
+}
+
+// OfferFind finds the open contract of an offer's chain.
+//
+//	SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, closed_no, synchronizer_id
+//	FROM transfer_instructions WHERE treasury_id = $1 AND correlation_id = $2 AND closed_no IS NULL LIMIT 2
+func (q *Queries) OfferFind(ctx context.Context, db DBTX, arg OfferFindParams) ([]OfferFindRow, error) {
+	rows, err := db.Query(ctx, offerFind, arg.TreasuryID, arg.CorrelationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OfferFindRow
+	for rows.Next() {
+		var i OfferFindRow
+		if err := rows.Scan(
+			&i.ContractID,
+			&i.CorrelationID,
+			&i.Sender,
+			&i.Receiver,
+			&i.InstrumentNo,
+			&i.Amount,
+			&i.Memo,
+			&i.RequestedAt,
+			&i.ExecuteBefore,
+			&i.AwaitsReceiver,
+			&i.Inputs,
+			&i.ClosedNo,
+			&i.SynchronizerID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const withdrawalClaim = `-- name: WithdrawalClaim :many
 
 UPDATE withdrawals w SET lease_epoch = w.lease_epoch + 1, lease_until = $1
@@ -409,8 +473,9 @@ func (q *Queries) WithdrawalRetreat(ctx context.Context, db DBTX, arg Withdrawal
 }
 
 const withdrawalSubmit = `-- name: WithdrawalSubmit :execrows
-UPDATE withdrawals SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
-WHERE treasury_id = $2 AND withdrawal_id = $3 AND state IN ('reserved', 'submitted') AND attempt = $4 AND lease_epoch = $5
+UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
+WHERE w.treasury_id = $2 AND w.withdrawal_id = $3 AND w.state IN ('reserved', 'submitted') AND w.attempt = $4 AND w.lease_epoch = $5
+  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no))
 `
 
 type WithdrawalSubmitParams struct {
@@ -421,10 +486,11 @@ type WithdrawalSubmitParams struct {
 	LeaseEpoch   int64
 }
 
-// WithdrawalSubmit is the step after which a payment may be under way.
+// WithdrawalSubmit is the step after which a payment may be under way. A freeze forbids it, however fresh.
 //
-//	UPDATE withdrawals SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
-//	WHERE treasury_id = $2 AND withdrawal_id = $3 AND state IN ('reserved', 'submitted') AND attempt = $4 AND lease_epoch = $5
+//	UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
+//	WHERE w.treasury_id = $2 AND w.withdrawal_id = $3 AND w.state IN ('reserved', 'submitted') AND w.attempt = $4 AND w.lease_epoch = $5
+//	  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no))
 func (q *Queries) WithdrawalSubmit(ctx context.Context, db DBTX, arg WithdrawalSubmitParams) (int64, error) {
 	result, err := db.Exec(ctx, withdrawalSubmit,
 		arg.NextAt,

@@ -1,0 +1,81 @@
+package payout
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+// Config is what a service pays for, and how fast.
+type Config struct {
+	Party ident.Party
+	// UserID is the ledger user; the token's if empty.
+	UserID string
+	// Workers carry jobs at once, each up to one request to the node.
+	Workers int
+	// Rate bounds submissions per second, Burst how many may come at once. Traffic costs money, and this is what it may
+	// cost at most. No bound if Rate is 0.
+	Rate  float64
+	Burst int
+	// Poll is how often the database is asked for work.
+	Poll time.Duration
+	// Lease is how long a job is this instance's; a killed one's jobs are taken up after it.
+	Lease time.Duration
+	// Recheck is after what time without a word from history a submission is repeated.
+	Recheck time.Duration
+	// MaxLag is how far ingestion may be behind our clock for holdings to be chosen. What is not known yet may be a payment
+	// that was made: after a restore nothing is paid before the database has caught up.
+	MaxLag time.Duration
+	// Tolerance is how far the node's clock may be from ours in what it prepares.
+	Tolerance time.Duration
+}
+
+// Defaults of Config.
+const (
+	DefaultWorkers   = 16
+	DefaultPoll      = 50 * time.Millisecond
+	DefaultLease     = time.Minute
+	DefaultRecheck   = 10 * time.Second
+	DefaultMaxLag    = time.Minute
+	DefaultTolerance = 2 * time.Minute
+
+	maxWorkers = 256
+)
+
+// Validate fills in defaults and says what cannot be meant.
+func (c *Config) Validate() error {
+	if _, err := ident.ParseParty(string(c.Party)); err != nil {
+		return fmt.Errorf("treasury party: %w", err)
+	}
+
+	setDefault(&c.Workers, DefaultWorkers)
+	setDefault(&c.Poll, DefaultPoll)
+	setDefault(&c.Lease, DefaultLease)
+	setDefault(&c.Recheck, DefaultRecheck)
+	setDefault(&c.MaxLag, DefaultMaxLag)
+	setDefault(&c.Tolerance, DefaultTolerance)
+
+	if c.Rate > 0 && c.Burst == 0 {
+		c.Burst = max(1, int(c.Rate))
+	}
+
+	switch {
+	case c.Workers < 1 || c.Workers > maxWorkers:
+		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, maxWorkers)
+	case c.Rate < 0 || c.Burst < 0:
+		return errors.New("rate and burst of submissions: want 0 or more")
+	case c.Poll <= 0 || c.Lease <= 0 || c.Recheck <= 0 || c.MaxLag <= 0 || c.Tolerance <= 0:
+		return errors.New("poll, lease, recheck, largest lag and tolerance: want durations above zero")
+	default:
+		return nil
+	}
+}
+
+func setDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}

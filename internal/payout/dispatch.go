@@ -1,0 +1,211 @@
+package payout
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+const (
+	// waitingRead is how many waiting withdrawals of a token one turn looks at, holdingsRead how many holdings of each part
+	// of the pool.
+	waitingRead  = 500
+	holdingsRead = 1000
+	// wholePool is how many holdings are read when a part of them cannot say why something cannot be paid.
+	wholePool = 200_000
+	// wholeEvery bounds how often that is done for a token.
+	wholeEvery = 5 * time.Second
+	// shapeEvery is how often the pool of a token is looked at when nothing waits.
+	shapeEvery = 5 * time.Second
+)
+
+// dispatcher finds work until ctx ends.
+func (s *Service) dispatcher(ctx context.Context) {
+	d := dispatcher{
+		Service: s, unexplained: map[ident.Instrument]bool{},
+		whole: map[ident.Instrument]time.Time{}, shaped: map[ident.Instrument]time.Time{},
+	}
+
+	for ctx.Err() == nil {
+		found, err := d.round(ctx)
+		if err != nil {
+			s.trouble(ctx, "look for work", err)
+			sleep(ctx, jittered(firstRetry*queue))
+
+			continue
+		}
+
+		s.health.set(nil)
+
+		if !found {
+			sleep(ctx, s.config.Poll)
+		}
+	}
+}
+
+// dispatcher is for one goroutine.
+type dispatcher struct {
+	*Service
+
+	// whole and shaped are when the whole pool of a token was read, and when it was last shaped.
+	whole, shaped map[ident.Instrument]time.Time
+	// unexplained are tokens of which the last turn could not tell why something cannot be paid.
+	unexplained map[ident.Instrument]bool
+}
+
+// room is how many more jobs can be taken without any lying about.
+func (d *dispatcher) room() int { return cap(d.jobs) - int(d.busy.Load()) }
+
+// round takes up what is due and plans what waits. It reports whether there was anything.
+func (d *dispatcher) round(ctx context.Context) (bool, error) {
+	v, err := d.look(ctx)
+	if err != nil {
+		return false, err
+	}
+
+	found, err := d.claim(ctx)
+	if err != nil {
+		return found, err
+	}
+
+	now := d.Clock.Now()
+
+	waiting, err := d.DB.WaitingInstruments(ctx, d.treasury, now)
+	if err != nil {
+		return found, err
+	}
+
+	for instrument, policy := range v.policies {
+		waits := slices.Contains(waiting, instrument)
+		shapes := policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery
+
+		if (!waits && !shapes) || d.room() <= 0 {
+			continue
+		}
+
+		planned, err := d.turn(ctx, v, instrument, policy)
+		if err != nil {
+			return found, err
+		}
+
+		found = found || planned
+	}
+
+	return found, nil
+}
+
+func (d *dispatcher) claim(ctx context.Context) (bool, error) {
+	room := d.room()
+	if room <= 0 {
+		return false, nil
+	}
+
+	now := d.Clock.Now()
+
+	jobs, err := d.DB.ClaimWithdrawals(ctx, d.treasury, now, now.Add(d.config.Lease), room)
+	if err != nil {
+		return false, err
+	}
+
+	d.hand(ctx, jobs)
+
+	return len(jobs) > 0, nil
+}
+
+// hand gives jobs to the workers. There is room for them.
+func (d *dispatcher) hand(ctx context.Context, jobs []store.Job) {
+	for _, j := range jobs {
+		d.busy.Add(1)
+
+		select {
+		case d.jobs <- j:
+		case <-ctx.Done(): // the lease ends, and somebody takes it up
+			d.busy.Add(-1)
+
+			return
+		}
+	}
+}
+
+// turn plans one token. It reports whether anything was given out.
+func (d *dispatcher) turn(
+	ctx context.Context, v *view, instrument ident.Instrument, policy withdrawal.Policy,
+) (bool, error) {
+	now := d.Clock.Now()
+
+	if reason, stop := d.standstill(v, instrument, now); stop {
+		return false, d.explain(ctx, instrument, reason)
+	}
+
+	p := planning{
+		policy: policy, party: d.config.Party, instrument: instrument, clocks: v.clocks, now: now, room: d.room(),
+		shape: policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery,
+	}
+	limits := store.TurnLimits{Waiting: waitingRead, Holdings: holdingsRead, LeaseUntil: now.Add(d.config.Lease)}
+
+	if d.unexplained[instrument] && now.Sub(d.whole[instrument]) >= wholeEvery {
+		limits.Holdings = wholePool
+		d.whole[instrument] = now
+	}
+
+	jobs, err := d.DB.PlanTurn(ctx, d.treasury, d.config.Party, instrument, now, v.latest(), limits, p.decide)
+	if err != nil {
+		return false, err
+	}
+
+	d.unexplained[instrument] = p.unexplained
+
+	if p.shape {
+		d.shaped[instrument] = now
+	}
+
+	d.Metrics.planned(len(jobs), d.Clock.Now().Sub(now))
+	d.hand(ctx, jobs)
+
+	return len(jobs) > 0, nil
+}
+
+// standstill says why nothing of a token may be paid now.
+func (d *dispatcher) standstill(v *view, instrument ident.Instrument, now time.Time) (withdrawal.Reason, bool) {
+	switch {
+	case v.isFrozen(instrument):
+		return withdrawal.Frozen, true
+	case now.Sub(v.latest()) > d.config.MaxLag:
+		return withdrawal.IngestionBehind, true
+	default:
+		return "", false
+	}
+}
+
+// explain says of what waits why it waits, and has it left alone for a moment.
+func (d *dispatcher) explain(ctx context.Context, instrument ident.Instrument, reason withdrawal.Reason) error {
+	now := d.Clock.Now()
+	limits := store.TurnLimits{Waiting: waitingRead, Holdings: 1, LeaseUntil: now}
+
+	_, err := d.DB.PlanTurn(ctx, d.treasury, d.config.Party, instrument, now, now, limits,
+		func(t store.Turn) (store.Plan, error) {
+			var plan store.Plan
+
+			for _, w := range t.Waiting {
+				plan.Notes = append(plan.Notes, store.WaitingNote{
+					ID: w.ID, Reason: reason, Overtaken: w.Overtaken, NextAt: now.Add(standstillPause),
+				})
+			}
+
+			return plan, nil
+		})
+	if err == nil {
+		d.Logger.WarnContext(ctx, "nothing is paid now", slog.String("instrument", instrument.String()),
+			slog.String("reason", string(reason)))
+	}
+
+	return err
+}
+
+// standstillPause is how long withdrawals that cannot be paid for a general reason are left alone.
+const standstillPause = 3 * time.Second

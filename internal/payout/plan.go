@@ -1,0 +1,236 @@
+package payout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/utxo"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// planning decides which holdings pay which withdrawals of one token. It has no effects.
+type planning struct {
+	policy     withdrawal.Policy
+	party      ident.Party
+	instrument ident.Instrument
+	clocks     map[ident.SynchronizerID]time.Time
+	now        time.Time
+	// room is how many payments can be taken up now.
+	room  int
+	shape bool
+
+	// unexplained is set when a part of the holdings could not pay something: whether the whole can is not known.
+	unexplained bool
+
+	plan     store.Plan
+	holdings []utxo.Holding
+	// notes are why a withdrawal is not served, of the synchronizer that was tried first.
+	notes map[string]store.WaitingNote
+}
+
+// insufficientPause is how long a withdrawal that the treasury has not the tokens for is left alone, so that it does not
+// stand in the view of those behind it.
+const insufficientPause = 2 * time.Second
+
+// decide goes through the synchronizers on which the token lives, the one with the most of it first. What cannot be paid
+// on one may be on the next: a transfer spends holdings of one alone.
+func (p *planning) decide(t store.Turn) (store.Plan, error) {
+	p.plan, p.notes, p.holdings = store.Plan{}, map[string]store.WaitingNote{}, t.Holdings
+	waiting := t.Waiting
+
+	for i, synchronizer := range p.synchronizers(t.Holdings) {
+		pool, err := utxo.NewPool(utxo.Scope{Instrument: p.instrument, Synchronizer: synchronizer}, p.policy.Rules(),
+			p.clocks[synchronizer], t.Holdings)
+		if err != nil {
+			return store.Plan{}, fmt.Errorf("pool of %s: %w", p.instrument, err)
+		}
+
+		rest, turn, err := p.serve(pool, synchronizer, waiting, i == 0)
+		if err != nil {
+			return store.Plan{}, err
+		}
+
+		waiting = rest
+
+		// Only when everything that waits was looked at is the rest free to be shaped.
+		if p.shape && !t.More && i == 0 {
+			transfers, err := turn.Rest.Plan(p.policy.Shape(), t.Coming)
+			if err != nil {
+				return store.Plan{}, fmt.Errorf("shape the pool of %s: %w", p.instrument, err)
+			}
+
+			if err := p.transfers(synchronizer, transfers, ""); err != nil {
+				return store.Plan{}, err
+			}
+		}
+	}
+
+	for _, w := range waiting {
+		note, ok := p.notes[w.ID]
+		if !ok { // there are no holdings at all
+			note = store.WaitingNote{
+				ID: w.ID, Reason: withdrawal.Insufficient, Overtaken: w.Overtaken, NextAt: p.now.Add(insufficientPause),
+			}
+		}
+
+		p.plan.Notes = append(p.plan.Notes, note)
+		p.unexplained = p.unexplained || t.Partial
+	}
+
+	return p.plan, nil
+}
+
+// synchronizers are those with holdings of the token that can be spent, the one with the most first, and of whose time
+// anything is known.
+func (p *planning) synchronizers(holdings []utxo.Holding) []ident.SynchronizerID {
+	totals := map[ident.SynchronizerID]amount.Total{}
+
+	for _, h := range holdings {
+		if _, known := p.clocks[h.Synchronizer]; known {
+			totals[h.Synchronizer] = totals[h.Synchronizer].Plus(h.Amount)
+		}
+	}
+
+	list := make([]ident.SynchronizerID, 0, len(totals))
+	for id := range totals {
+		list = append(list, id)
+	}
+
+	slices.SortFunc(list, func(a, b ident.SynchronizerID) int {
+		return cmp.Or(totals[b].Cmp(totals[a]), cmp.Compare(a, b))
+	})
+
+	return list
+}
+
+// serve takes what can be paid on one synchronizer, and returns what is left.
+func (p *planning) serve(
+	pool *utxo.Pool, synchronizer ident.SynchronizerID, waiting []store.WaitingWithdrawal, first bool,
+) ([]store.WaitingWithdrawal, utxo.Turn, error) {
+	asked := make([]utxo.Waiting, len(waiting))
+	for i, w := range waiting {
+		asked[i] = w.Waiting
+	}
+
+	turn, err := pool.Serve(asked, p.policy.Fairness())
+	if err != nil {
+		return nil, utxo.Turn{}, fmt.Errorf("serve withdrawals of %s: %w", p.instrument, err)
+	}
+
+	var rest []store.WaitingWithdrawal
+
+	for i, verdict := range turn.Verdicts {
+		w := waiting[i]
+
+		if verdict.Shortage == nil {
+			if err := p.pay(w.ID, verdict.Selection, synchronizer); err != nil {
+				return nil, utxo.Turn{}, err
+			}
+
+			continue
+		}
+
+		rest = append(rest, w)
+
+		if first {
+			p.notes[w.ID] = p.note(w.ID, verdict)
+		}
+
+		if err := p.transfers(synchronizer, verdict.Merges, w.ID); err != nil {
+			return nil, utxo.Turn{}, err
+		}
+	}
+
+	return rest, turn, nil
+}
+
+// pay adds a payment while there is room; without room the withdrawal simply waits for the next turn.
+func (p *planning) pay(id string, chosen utxo.Selection, synchronizer ident.SynchronizerID) error {
+	if p.room <= 0 {
+		return nil
+	}
+
+	p.room--
+
+	total, err := chosen.Total.Amount()
+	if err != nil {
+		return fmt.Errorf("inputs of withdrawal %s: %w", id, err)
+	}
+
+	p.plan.Payments = append(p.plan.Payments, store.Payment{
+		ID: id, Inputs: chosen.Inputs, Total: total, Synchronizer: synchronizer, Target: p.target(synchronizer),
+	})
+
+	return nil
+}
+
+// target is the last record time of an attempt that begins now: ahead of our clock and of the ledger's.
+func (p *planning) target(synchronizer ident.SynchronizerID) time.Time {
+	from := p.now
+	if at := p.clocks[synchronizer]; at.After(from) {
+		from = at
+	}
+
+	return from.Add(p.policy.Window).Truncate(time.Microsecond).UTC()
+}
+
+// transfers adds transfers of the treasury to itself, which are worth less than payments: only while there is room.
+func (p *planning) transfers(synchronizer ident.SynchronizerID, list []utxo.Transfer, serves string) error {
+	for _, t := range list {
+		if p.room <= 0 {
+			return nil
+		}
+
+		p.room--
+
+		total, err := p.worth(t.Inputs)
+		if err != nil {
+			return fmt.Errorf("inputs of a transfer to oneself: %w", err)
+		}
+
+		p.plan.Internal = append(p.plan.Internal, store.Payment{
+			Inputs: t.Inputs, Total: total, Synchronizer: synchronizer, Target: p.target(synchronizer),
+			Amount: t.Amount, Purpose: t.Purpose, Serves: serves,
+		})
+	}
+
+	return nil
+}
+
+// worth is what these holdings hold.
+func (p *planning) worth(inputs []ident.ContractID) (amount.Amount, error) {
+	var sum amount.Total
+
+	for _, h := range p.holdings {
+		if slices.Contains(inputs, h.Contract) {
+			sum = sum.Plus(h.Amount)
+		}
+	}
+
+	return sum.Amount()
+}
+
+func (p *planning) note(id string, v utxo.Verdict) store.WaitingNote {
+	n := store.WaitingNote{ID: id, Detail: v.Shortage.Error(), Overtaken: v.Overtaken}
+
+	switch v.Shortage.Reason {
+	case utxo.Insufficient:
+		n.Reason, n.NextAt = withdrawal.Insufficient, p.now.Add(insufficientPause)
+	case utxo.HeldBack:
+		n.Reason = withdrawal.HoldingsBusy
+	case utxo.NeedsMerge:
+		n.Reason = withdrawal.NeedsMerge
+	case utxo.Queued:
+		n.Reason = withdrawal.Queued
+	default:
+		n.Reason = withdrawal.HoldingsBusy
+	}
+
+	return n
+}
+

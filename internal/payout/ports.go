@@ -1,0 +1,33 @@
+package payout
+
+import (
+	"context"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/signing"
+	"github.com/canton-exchange/suite/internal/token"
+)
+
+// Node is what payments need of a validator node.
+type Node interface {
+	Version(ctx context.Context) (ledger.Version, error)
+	LedgerEnd(ctx context.Context) (ident.Offset, error)
+	Prepare(ctx context.Context, r ledger.PrepareRequest) (ledger.Prepared, error)
+	Execute(ctx context.Context, r ledger.ExecuteRequest) error
+	OpenCompletions(ctx context.Context, r ledger.CompletionsRequest) (*ledger.CompletionStream, error)
+}
+
+// Registries are the tokens' registries.
+type Registries interface {
+	TransferFactory(ctx context.Context, t token.Transfer) (registry.TransferFactory, error)
+	WithdrawContext(
+		ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
+	) (registry.Context, error)
+}
+
+// Signer signs for the treasury.
+type Signer interface {
+	Sign(ctx context.Context, what signing.Signable) (signing.Signature, error)
+}

@@ -1,0 +1,200 @@
+package payout
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/intent"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/signer"
+	"github.com/canton-exchange/suite/internal/signing"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// wanted is what is asked of the node, and what it must come to.
+type wanted struct {
+	delivery  string
+	command   ledger.Exercise
+	disclosed []registry.DisclosedContract
+	action    intent.Action
+}
+
+// prepare has the node prepare what is wanted, checks that it is that and nothing else, signs and submits it.
+func (s *Service) prepare(ctx context.Context, j store.Job, w wanted) error {
+	command := s.commandID(j)
+
+	answer, err := s.Node.Prepare(ctx, ledger.PrepareRequest{
+		UserID: s.config.UserID, CommandID: command, Command: w.command, ActAs: []ident.Party{s.config.Party},
+		Disclosed: disclosed(w.disclosed, j.Live.Synchronizer), Synchronizer: j.Live.Synchronizer,
+		MaxRecordTime: j.Live.Target, Schemes: *s.schemes.Load(),
+	})
+	if err != nil {
+		return s.notPrepared(ctx, j, err)
+	}
+
+	hash, err := s.check(answer, intent.Request{
+		Party: s.config.Party, CommandID: command, Synchronizer: j.Live.Synchronizer, MaxRecordTime: j.Live.Target,
+		Now: s.Clock.Now(), Tolerance: s.config.Tolerance, Action: w.action,
+	})
+	if err != nil {
+		return s.refuse(ctx, j, err)
+	}
+
+	submission, err := uuid.NewRandomFromReader(s.Random)
+	if err != nil {
+		return fmt.Errorf("name a submission: %w", err)
+	}
+
+	p := store.Prepared{
+		Delivery: w.delivery, CommandID: command, SubmissionID: submission.String(), Scheme: answer.Scheme.String(),
+		Hash: hash.String(), Transaction: answer.Transaction,
+	}
+	if answer.Cost != nil {
+		p.Traffic = answer.Cost.Total
+	}
+
+	signature, err := s.Signer.Sign(ctx, hash)
+	if err != nil {
+		return s.notSigned(ctx, j, p, err)
+	}
+
+	p.Signature = &signature
+
+	return s.commit(ctx, j, p)
+}
+
+// check decodes what the node wants signed, computes its hash, and compares all of it with what was asked for.
+func (s *Service) check(answer ledger.Prepared, want intent.Request) (signing.Hash, error) {
+	prepared, err := signing.Decode(answer.Transaction)
+	if err != nil {
+		return signing.Hash{}, fmt.Errorf("read what the node prepared: %w", err)
+	}
+
+	if err := intent.Check(prepared, want); err != nil {
+		return signing.Hash{}, fmt.Errorf("%w; it says: %s", err, intent.Describe(prepared))
+	}
+
+	hash, err := prepared.Hash(answer.Scheme)
+	if err != nil {
+		return signing.Hash{}, fmt.Errorf("hash what the node prepared: %w", err)
+	}
+
+	if hash != answer.Hash {
+		return signing.Hash{}, fmt.Errorf("%w: its hash is %s, the node says %s", intent.ErrMismatch, hash, answer.Hash)
+	}
+
+	return hash, nil
+}
+
+// commit writes down what is about to be submitted, and submits it.
+func (s *Service) commit(ctx context.Context, j store.Job, p store.Prepared) error {
+	now := s.Clock.Now()
+	if err := s.DB.SubmitWithdrawal(ctx, s.treasury, j, p, now.Add(jittered(s.config.Recheck)), now); err != nil {
+		return err
+	}
+
+	if j.State == withdrawal.Reserved {
+		j.State = withdrawal.Submitted
+	}
+
+	j.Live.Prepared = p
+
+	return s.execute(ctx, j)
+}
+
+// notPrepared is what becomes of a job that the node did not prepare. Nothing can have happened by it.
+func (s *Service) notPrepared(ctx context.Context, j store.Job, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("prepare withdrawal %s: %w", j.ID, err)
+	}
+
+	reason := withdrawal.Refused
+
+	switch ledger.Classify(err) {
+	case ledger.RetrySoon, ledger.RetryBackoff, ledger.Reauthenticate, ledger.Canceled:
+		reason = withdrawal.NodeUnavailable
+	case ledger.Rebuild: // a holding is gone or locked: history will say why
+		reason = withdrawal.HoldingsBusy
+	case ledger.Stop, ledger.Submitted:
+	}
+
+	s.pace.note(err)
+
+	return s.giveUp(ctx, j, reason, err.Error(), s.Clock.Now())
+}
+
+// notSigned waits for a person, or for a signer that is away.
+func (s *Service) notSigned(ctx context.Context, j store.Job, p store.Prepared, err error) error {
+	now := s.Clock.Now()
+
+	switch {
+	case errors.Is(err, signer.ErrLater) && j.State == withdrawal.Reserved:
+		return s.DB.AwaitSignature(ctx, s.treasury, j, p, j.Live.Target, now)
+	case ctx.Err() != nil:
+		return fmt.Errorf("sign withdrawal %s: %w", j.ID, err)
+	case !signer.IsTemporary(err) && !errors.Is(err, signer.ErrLater):
+		s.Metrics.alarm("signer")
+		s.Logger.ErrorContext(ctx, "the signer refuses; nothing is paid until somebody has looked",
+			slog.String("withdrawal_id", j.ID), slog.String("error", err.Error()))
+	}
+
+	return s.giveUp(ctx, j, withdrawal.SignerUnavailable, err.Error(), now)
+}
+
+// refuse is the alarm: a node prepared something else than was asked for. Nothing is signed, and nothing of this token is
+// until a person has looked.
+func (s *Service) refuse(ctx context.Context, j store.Job, err error) error {
+	now := s.Clock.Now()
+
+	s.Metrics.alarm("refused_to_sign")
+	s.Logger.ErrorContext(ctx, "ALARM: the node prepared something else than was asked for. Nothing was signed, no money has "+
+		"moved; withdrawals of this token are frozen until `treasury unfreeze`",
+		slog.String("withdrawal_id", j.ID), slog.String("instrument", j.Instrument.String()), slog.String("mismatch", err.Error()))
+
+	_, frozen := s.DB.FreezeWithdrawals(ctx, s.treasury, store.Freeze{
+		Instrument: j.Instrument, Reason: withdrawal.RefusedToSign, Detail: clip(err.Error()), At: now,
+	})
+	s.forgetSettings()
+
+	return errors.Join(frozen, s.giveUp(ctx, j, withdrawal.RefusedToSign, clip(err.Error()), now))
+}
+
+// disclosed is what a registry disclosed, as the ledger takes it.
+func disclosed(list []registry.DisclosedContract, synchronizer ident.SynchronizerID) []ledger.DisclosedContract {
+	out := make([]ledger.DisclosedContract, 0, len(list))
+
+	for _, c := range list {
+		blob, err := base64.StdEncoding.DecodeString(c.Blob)
+		if err != nil {
+			continue // the registry client has decoded it before
+		}
+
+		at := c.Synchronizer
+		if at == "" {
+			at = synchronizer
+		}
+
+		out = append(out, ledger.DisclosedContract{Template: c.Template, Contract: c.Contract, EventBlob: blob, Synchronizer: at})
+	}
+
+	return out
+}
+
+// clip bounds what is kept of an error.
+func clip(text string) string {
+	const most = 4000
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+
+	return text
+}
+

@@ -1,0 +1,101 @@
+package payout
+
+import (
+	"context"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// view is what the dispatcher last read: old by no more than some polls, and good for deciding what is worth trying. What
+// must not be wrong is asked again by the statement that depends on it.
+type view struct {
+	clocks   map[ident.SynchronizerID]time.Time
+	policies map[ident.Instrument]withdrawal.Policy
+	frozen   map[ident.Instrument]bool
+	// all is frozen.
+	all bool
+	// settingsAt is when policies and freezes were read.
+	settingsAt time.Time
+}
+
+// settingsAge is how long policies and freezes are taken as they were.
+const settingsAge = time.Second
+
+// look reads what has changed. Clocks are read every time.
+func (s *Service) look(ctx context.Context) (*view, error) {
+	now := s.Clock.Now()
+	next := view{clocks: map[ident.SynchronizerID]time.Time{}}
+
+	clocks, err := s.DB.Clocks(ctx, s.treasury)
+	if err != nil {
+		return nil, err
+	}
+
+	for _, c := range clocks {
+		next.clocks[c.Synchronizer] = c.RecordTime
+	}
+
+	last := s.view.Load()
+	if last != nil && now.Sub(last.settingsAt) < settingsAge && !now.Before(last.settingsAt) {
+		next.policies, next.frozen, next.all, next.settingsAt = last.policies, last.frozen, last.all, last.settingsAt
+	} else if err := s.readSettings(ctx, &next); err != nil {
+		return nil, err
+	}
+
+	s.view.Store(&next)
+
+	return &next, nil
+}
+
+func (s *Service) readSettings(ctx context.Context, next *view) error {
+	var err error
+	if next.policies, err = s.DB.Policies(ctx); err != nil {
+		return err
+	}
+
+	freezes, err := s.DB.Freezes(ctx, s.treasury)
+	if err != nil {
+		return err
+	}
+
+	next.frozen = map[ident.Instrument]bool{}
+	for _, f := range freezes {
+		if f.Instrument == (ident.Instrument{}) {
+			next.all = true
+		} else {
+			next.frozen[f.Instrument] = true
+		}
+	}
+
+	next.settingsAt = s.Clock.Now()
+	s.Metrics.freezes(len(freezes))
+
+	return nil
+}
+
+// latest is the latest record time of any synchronizer.
+func (v *view) latest() time.Time {
+	var latest time.Time
+
+	for _, at := range v.clocks {
+		if at.After(latest) {
+			latest = at
+		}
+	}
+
+	return latest
+}
+
+func (v *view) isFrozen(i ident.Instrument) bool { return v.all || v.frozen[i] }
+
+// forget has the settings read anew at the next look.
+func (s *Service) forgetSettings() {
+	if last := s.view.Load(); last != nil {
+		stale := *last
+		stale.settingsAt = time.Time{}
+		s.view.Store(&stale)
+	}
+}
+

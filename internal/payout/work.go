@@ -1,0 +1,167 @@
+package payout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// worker carries jobs until ctx ends.
+func (s *Service) worker(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-s.jobs:
+			s.work(ctx, j)
+			s.busy.Add(-1)
+		}
+	}
+}
+
+// work does the next step of a job. Whatever goes wrong, the row is as good as before, and the lease's end brings the job
+// back.
+func (s *Service) work(ctx context.Context, j store.Job) {
+	err := s.step(ctx, j)
+
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, store.ErrMoved):
+		// History has been faster, which is what one hopes for.
+		s.Metrics.moved()
+	default:
+		s.trouble(ctx, "carry a withdrawal on", err)
+	}
+}
+
+func (s *Service) step(ctx context.Context, j store.Job) error {
+	v := s.view.Load()
+	now := s.Clock.Now()
+
+	if j.State == withdrawal.Offered {
+		return s.offered(ctx, v, j, now)
+	}
+
+	if j.Live == nil { // cannot be: reserved and submitted withdrawals have an attempt
+		s.Logger.ErrorContext(ctx, "a withdrawal has no attempt; an operator must look", slog.String("withdrawal_id", j.ID))
+		s.Metrics.alarm("no_attempt")
+
+		return s.postpone(ctx, j, store.Postponement{NextAt: now.Add(s.config.Lease), Detail: "no attempt"})
+	}
+
+	next, until := withdrawal.Next(j.State, attempt(j), withdrawal.Moment{
+		Now: now, RecordTime: v.clocks[j.Live.Synchronizer], Frozen: v.isFrozen(j.Instrument),
+	})
+
+	switch next {
+	case withdrawal.Prepare:
+		return s.pay(ctx, v, j)
+	case withdrawal.Execute:
+		return s.submit(ctx, j)
+	case withdrawal.Bury:
+		return s.bury(ctx, v, j, now)
+	case withdrawal.Drop:
+		return s.drop(ctx, v, j, now)
+	case withdrawal.Wait:
+		return s.await(ctx, j, until)
+	default:
+		return s.await(ctx, j, until)
+	}
+}
+
+func attempt(j store.Job) withdrawal.Attempt {
+	return withdrawal.Attempt{
+		Target: j.Live.Target, Prepared: len(j.Live.Transaction) > 0, Signed: j.Live.Signature != nil, Answer: j.Live.Answer,
+	}
+}
+
+// await looks again later.
+func (s *Service) await(ctx context.Context, j store.Job, until time.Time) error {
+	reason := withdrawal.AwaitsRecordTime
+	if j.State == withdrawal.Reserved {
+		reason = withdrawal.AwaitsSignature
+	}
+
+	return s.postpone(ctx, j, store.Postponement{NextAt: until, Waiting: reason})
+}
+
+// bury ends a dead attempt. The database judges by itself whether it is one.
+func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time) error {
+	r := store.Retreat{NextAt: now, Detail: "the attempt's record time has passed"}
+
+	state, reason := withdrawal.AfterDeath(j.Kind, j.Deaths+1, v.policies[j.Instrument].MaxAttempts)
+	if state == withdrawal.Failed {
+		r.Final = reason
+	}
+
+	err := s.DB.BuryAttempt(ctx, s.treasury, j, r, now)
+	if errors.Is(err, store.ErrNotDead) { // the view was ahead of nothing; look again
+		return s.await(ctx, j, now.Add(s.config.Poll))
+	}
+
+	if err == nil {
+		s.Metrics.ended("dead")
+		s.Logger.WarnContext(ctx, "an attempt has passed its record time and is not on the ledger; its holdings are free",
+			slog.String("withdrawal_id", j.ID), slog.Int("attempt", j.Attempt), slog.String("outcome", string(j.Live.Answer)),
+			slog.String("becomes", string(state)))
+	}
+
+	return err
+}
+
+// drop ends an attempt that was not submitted because there is no time left, or because it may not be.
+func (s *Service) drop(ctx context.Context, v *view, j store.Job, now time.Time) error {
+	if v.isFrozen(j.Instrument) {
+		return s.giveUp(ctx, j, withdrawal.Frozen, "", now)
+	}
+
+	return s.retreat(ctx, j, store.Retreat{NextAt: now, Detail: "no time was left to submit it"}, now)
+}
+
+// giveUp takes a job whose payment could not be prepared back to the queue, or ends it, by the reason. A payment that may
+// be under way keeps its holdings and is looked at again.
+func (s *Service) giveUp(ctx context.Context, j store.Job, reason withdrawal.Reason, detail string, now time.Time) error {
+	try := j.Tries + 1
+	final, pause := withdrawal.Judge(reason, try)
+
+	s.Metrics.gaveUp(reason)
+
+	if j.State != withdrawal.Reserved {
+		return s.postpone(ctx, j, store.Postponement{
+			NextAt: now.Add(jittered(withdrawal.Pause(j.Live.Preparations + 1))), Waiting: reason, Detail: detail,
+		})
+	}
+
+	if final == "" && j.Kind == withdrawal.Internal {
+		final = withdrawal.Superseded
+	}
+
+	return s.retreat(ctx, j, store.Retreat{
+		Final: final, Waiting: reason, Detail: detail, NextAt: now.Add(jittered(pause)), Tries: try,
+	}, now)
+}
+
+func (s *Service) retreat(ctx context.Context, j store.Job, r store.Retreat, now time.Time) error {
+	if j.Kind == withdrawal.Internal && r.Final == "" {
+		r.Final = withdrawal.Superseded
+	}
+
+	if err := s.DB.DropAttempt(ctx, s.treasury, j, r, now); err != nil {
+		return err
+	}
+
+	s.Metrics.ended("dropped")
+	s.Logger.InfoContext(ctx, "a payment was not made; nothing was submitted",
+		slog.String("withdrawal_id", j.ID), slog.String("waiting", string(r.Waiting)), slog.String("failed", string(r.Final)),
+		slog.String("detail", r.Detail))
+
+	return nil
+}
+
+func (s *Service) postpone(ctx context.Context, j store.Job, p store.Postponement) error {
+	return s.DB.PostponeWithdrawal(ctx, s.treasury, j, p)
+}
