@@ -113,6 +113,10 @@ func (s *Settings) Client(log *slog.Logger) (*Client, error) {
 	return New(config)
 }
 
+// TokenSource gives the node's access tokens to what stands behind the same door, such as a validator's scan-proxy; nil
+// where none are configured.
+func (s *Settings) TokenSource() (TokenSource, error) { return s.tokens() }
+
 func (s *Settings) tokens() (TokenSource, error) {
 	switch {
 	case s.TokenFile != "":

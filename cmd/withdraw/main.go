@@ -1,0 +1,148 @@
+// Command withdraw is Withdrawal Automation: it pays the withdrawals of one treasury party that are requested in the
+// integration database, each at most once.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/payout"
+	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/signer"
+	"github.com/canton-exchange/suite/internal/signer/driver"
+	"github.com/canton-exchange/suite/internal/store"
+)
+
+type config struct {
+	service.Base
+	service.AdminConfig
+	service.DatabaseConfig
+	ledger.Settings
+
+	Signer driver.Settings
+
+	Party   string        `env:"CES_TREASURY_PARTY,required" help:"Party id of the treasury that pays, name::fingerprint."`
+	User    string        `env:"CES_LEDGER_USER" help:"Ledger user that submits; the access token's own if not set. It needs CanReadAs and CanExecuteAs of the treasury, and nothing more."`
+	Workers int           `env:"CES_WITHDRAW_WORKERS" default:"16" help:"How many payments are worked on at once, 1 to 256."`
+	Rate    float64       `env:"CES_WITHDRAW_RATE" default:"0" help:"Most submissions per second, which is what bounds the cost of traffic; 0 for no bound. About 20 kB of traffic each."`
+	Burst   int           `env:"CES_WITHDRAW_BURST" default:"0" help:"How many submissions may be made at once after a quiet time; the rate if 0."`
+	Recheck time.Duration `env:"CES_WITHDRAW_RECHECK" default:"10s" help:"After what time without a word from the ledger a submission is repeated, exactly as it was."`
+	MaxLag  time.Duration `env:"CES_WITHDRAW_MAX_LAG" default:"1m" help:"How far ingestion may be behind for payments to begin."`
+}
+
+// Validate names the variable that payments could not live with.
+func (c *config) Validate() error {
+	if _, err := ident.ParseParty(c.Party); err != nil {
+		return fmt.Errorf("CES_TREASURY_PARTY: %w", err)
+	}
+
+	settings := c.settings()
+	if err := settings.Validate(); err != nil {
+		return fmt.Errorf("CES_WITHDRAW_…: %w", err)
+	}
+
+	return nil
+}
+
+func (c *config) settings() payout.Config {
+	return payout.Config{
+		Party: ident.Party(c.Party), UserID: c.User, Workers: c.Workers, Rate: c.Rate, Burst: c.Burst,
+		Recheck: c.Recheck, MaxLag: c.MaxLag,
+	}
+}
+
+func main() {
+	var cfg config
+
+	program := service.Program{
+		Name: "withdraw",
+		Summary: "Withdrawal Automation: pays the withdrawals of one treasury party that are requested in the " +
+			"integration database, each at most once. Several instances may run at once.",
+	}
+
+	service.Main(program, &cfg, func(ctx context.Context, s *service.Service) error { return run(ctx, s, cfg) })
+}
+
+func run(ctx context.Context, s *service.Service, cfg config) error {
+	node, err := cfg.Settings.Client(s.Logger)
+	if err != nil {
+		return service.UsageError(err) // no node was asked yet
+	}
+	defer node.CloseIdle()
+
+	tokens, err := registryTokens(&cfg.Settings)
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	if err := cfg.Signer.Complete(); err != nil {
+		return service.UsageError(err)
+	}
+
+	db, err := store.Open(ctx, cfg.DatabaseConfig.URL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	key, err := openSigner(ctx, s.Logger, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = key.Close() }() // nothing is signed any more, and nothing would be done about it
+
+	directory := payout.NewDirectory(db, tokens, clock.System{}, s.Logger)
+	defer directory.CloseIdle()
+
+	worker, err := payout.New(cfg.settings(), payout.Parts{
+		Node: node, Registries: directory, Signer: key, DB: db, Clock: clock.System{}, Logger: s.Logger,
+		Metrics: payout.NewMetrics(s.Metrics), Random: rand.Reader,
+	})
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	s.Health.Register("payments", func(context.Context) error { return worker.Ready() })
+	s.Health.Register("database", db.Ping)
+
+	return s.Run(ctx, s.Admin(cfg.AdminConfig), service.Runner{Name: "payments", Run: worker.Run})
+}
+
+// registryTokens is nil, and not an interface that holds nothing, where there are none.
+func registryTokens(settings *ledger.Settings) (registry.TokenSource, error) {
+	tokens, err := settings.TokenSource()
+	if err != nil || tokens == nil {
+		return nil, err
+	}
+
+	return tokens, nil
+}
+
+// openSigner waits for a signer that is away. A wrong key is an error at once.
+func openSigner(ctx context.Context, log *slog.Logger, cfg config) (signer.Signer, error) {
+	const pause = 2 * time.Second
+
+	for {
+		key, err := cfg.Signer.Open(ctx, ident.Party(cfg.Party))
+		if err == nil || !signer.IsTemporary(err) || errors.Is(err, signer.ErrWrongKey) {
+			return key, err
+		}
+
+		log.ErrorContext(ctx, "the signer is out of reach and will be tried again; nothing is paid meanwhile",
+			slog.String("error", err.Error()))
+
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("reach the signer: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
