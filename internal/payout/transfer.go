@@ -56,11 +56,12 @@ func (s *Service) pay(ctx context.Context, v *view, j store.Job) error {
 
 // transfer is what is asked for. A retry makes it anew, with times of its own, over the same holdings.
 func (s *Service) transfer(j store.Job, policy withdrawal.Policy, now time.Time) token.Transfer {
+	requested := now.Add(-requestMargin).Truncate(time.Microsecond).UTC()
+	lifetime := min(policy.OfferLifetime+requestMargin, withdrawal.MaxOfferLifetime)
+
 	return token.Transfer{
 		Sender: s.config.Party, Receiver: j.Receiver, Amount: j.Amount, Instrument: j.Instrument,
-		RequestedAt:   now.Add(-requestMargin).Truncate(time.Microsecond).UTC(),
-		ExecuteBefore: now.Add(policy.OfferLifetime - requestMargin).Truncate(time.Microsecond).UTC(),
-		Inputs:        j.Live.Inputs, Meta: metadata(j),
+		RequestedAt: requested, ExecuteBefore: requested.Add(lifetime), Inputs: j.Live.Inputs, Meta: metadata(j),
 	}
 }
 

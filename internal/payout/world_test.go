@@ -48,6 +48,7 @@ type world struct {
 	*sandbox.Sandbox
 
 	t          *testing.T
+	clock      *shifted
 	url        string
 	node       *ledger.Client
 	registries *registry.Client
@@ -58,6 +59,27 @@ type world struct {
 	signer     *memorySigner
 	shop       ident.Party // takes Canton Coin in one step
 	friend     ident.Party // must accept
+}
+
+// shifted is the machine's clock, set ahead.
+type shifted struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+// Now implements clock.Clock.
+func (s *shifted) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return time.Now().Add(s.ahead)
+}
+
+func (s *shifted) advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.ahead += d
 }
 
 // memorySigner signs with a key in memory and counts.
@@ -92,7 +114,8 @@ func (m *memorySigner) count() int {
 func newWorld(t *testing.T, cfg sandbox.Config) *world {
 	t.Helper()
 
-	cfg.CheckpointInterval = 20 * time.Millisecond
+	now := &shifted{}
+	cfg.CheckpointInterval, cfg.Clock = 20*time.Millisecond, now
 
 	s, err := sandbox.New(cfg)
 	require.NoError(t, err)
@@ -104,7 +127,7 @@ func newWorld(t *testing.T, cfg sandbox.Config) *world {
 		server.Close()
 	})
 
-	w := &world{Sandbox: s, t: t, url: server.URL}
+	w := &world{Sandbox: s, t: t, clock: now, url: server.URL}
 	w.node, err = ledger.New(ledger.Config{URL: server.URL, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(w.node.CloseIdle)
@@ -253,7 +276,7 @@ func (w *world) pay(change ...func(*payout.Config, *payout.Parts)) (stop func())
 
 	config := payout.Config{Party: w.party, UserID: "ledger-api-user", Poll: 5 * time.Millisecond, Recheck: time.Second}
 	parts := payout.Parts{
-		Node: w.node, Registries: w.registries, Signer: w.signer, DB: w.db, Clock: clock.System{}, Logger: w.log(),
+		Node: w.node, Registries: w.registries, Signer: w.signer, DB: w.db, Clock: w.clock, Logger: w.log(),
 		Metrics: payout.NewMetrics(prometheus.NewRegistry()), Random: rand.Reader,
 	}
 
@@ -272,7 +295,7 @@ func (w *world) request(id, value string, token ident.Instrument, to ident.Party
 
 	_, err := w.db.RequestWithdrawal(w.t.Context(), w.party, store.WithdrawalRequest{
 		ID: id, Account: customer, Instrument: token, Amount: amounttest.Of(value), Receiver: to, Memo: note,
-	}, time.Now())
+	}, w.clock.Now())
 	require.NoError(w.t, err)
 }
 
