@@ -30,6 +30,39 @@ func TestUsageIsThatOfTheProcess(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+func TestTheTimeOfAFamilyHasItsChildren(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has proc(5)")
+	}
+
+	const loop = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+
+	// One child that works and ends, and one that works and stays; the shell itself does nothing but wait.
+	command := exec.CommandContext(t.Context(), "sh", "-c", "sh -c '"+loop+"'; sh -c '"+loop+"; echo; read end'; true")
+	input, err := command.StdinPipe()
+	require.NoError(t, err)
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+
+	_, err = output.Read(make([]byte, 1))
+	require.NoError(t, err)
+
+	family, err := machine.FamilyTime(command.Process.Pid)
+	require.NoError(t, err)
+	own, err := machine.UsageOf(command.Process.Pid)
+	require.NoError(t, err)
+	require.Greater(t, family, own.CPU)
+
+	require.NoError(t, input.Close())
+	require.NoError(t, command.Wait())
+
+	_, err = machine.FamilyTime(command.Process.Pid)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 func TestDescriptionNamesTheToolchain(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, machine.Description(), runtime.Version())
