@@ -2,6 +2,7 @@ package payout_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,16 +93,11 @@ func TestARequestIsStoredOnce(t *testing.T) {
 		"three decimals":      {func(r *store.WithdrawalRequest) { r.ID, r.Amount = "w", amounttest.Of("3.001") }, withdrawal.TooManyDecimals},
 		"too little":          {func(r *store.WithdrawalRequest) { r.ID, r.Amount = "w", amounttest.Of("1.99") }, withdrawal.BelowMinimum},
 		"too much":            {func(r *store.WithdrawalRequest) { r.ID, r.Amount = "w", amounttest.Of("90.01") }, withdrawal.AboveMaximum},
-		"more than there is":  {func(r *store.WithdrawalRequest) { r.ID, r.Amount = "w", amounttest.Of("90") }, ""},
-		"and then a cent":     {func(r *store.WithdrawalRequest) { r.ID, r.Amount, r.Account = "w2", amounttest.Of("2"), "bob" }, withdrawal.InsufficientFunds},
+		"another's account":   {func(r *store.WithdrawalRequest) { r.ID, r.Account = "w", "bob" }, withdrawal.InsufficientFunds},
 		"an empty memo":       {func(r *store.WithdrawalRequest) { r.ID, r.Memo = "w", new("") }, withdrawal.InvalidMemo},
 		"a memo of two lines": {func(r *store.WithdrawalRequest) { r.ID, r.Memo = "w", new("a\nb") }, withdrawal.InvalidMemo},
-		"a long memo":         {func(r *store.WithdrawalRequest) { r.ID, r.Memo = "w", new(string(make([]byte, 256))) }, ""},
+		"a long memo":         {func(r *store.WithdrawalRequest) { r.ID, r.Memo = "w", new(strings.Repeat("é", 128)) }, withdrawal.InvalidMemo},
 	} {
-		if c.reason == "" {
-			continue
-		}
-
 		r := good
 		c.change(&r)
 		_, err := w.db.RequestWithdrawal(t.Context(), w.party, r, w.clock.Now())

@@ -233,4 +233,3 @@ func (p *planning) note(id string, v utxo.Verdict) store.WaitingNote {
 
 	return n
 }
-

@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intent"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/registry"
 	"github.com/canton-exchange/suite/internal/signer"
 	"github.com/canton-exchange/suite/internal/signing"
@@ -188,13 +189,5 @@ func disclosed(list []registry.DisclosedContract, synchronizer ident.Synchronize
 	return out
 }
 
-// clip bounds what is kept of an error.
-func clip(text string) string {
-	const most = 4000
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-
-	return text
-}
-
+// clip is what is kept of an error, in a form that the database can hold.
+func clip(text string) string { return memo.Stored(text) }

@@ -98,4 +98,3 @@ func (s *Service) forgetSettings() {
 		s.view.Store(&stale)
 	}
 }
-

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -91,18 +92,32 @@ type Freeze struct {
 // wholeTreasury stands for all tokens in withdrawal_freezes.
 const wholeTreasury = 0
 
-// FreezeWithdrawals keeps anything new from being signed until UnfreezeWithdrawals. It reports whether that is new.
+// FreezeWithdrawals keeps anything new from being signed until UnfreezeWithdrawals, and writes the event of the alarm. It
+// reports whether that is new.
 func (db *DB) FreezeWithdrawals(ctx context.Context, treasury TreasuryID, f Freeze) (bool, error) {
 	number, err := db.frozenNumber(ctx, f.Instrument)
 	if err != nil {
 		return false, err
 	}
 
-	changed, err := db.queries.FreezeSet(ctx, db.exec, dbsqlc.FreezeSetParams{
-		TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: f.Detail, FrozenAt: f.At,
+	fresh := false
+
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		changed, err := db.queries.FreezeSet(ctx, tx, dbsqlc.FreezeSetParams{
+			TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: memo.Stored(f.Detail), FrozenAt: f.At,
+		})
+		if err != nil || changed == 0 {
+			return err
+		}
+
+		fresh = true
+
+		return db.queries.EventTellFreeze(ctx, tx, dbsqlc.EventTellFreezeParams{
+			TreasuryID: int32(treasury), InstrumentNo: number,
+		})
 	})
 
-	return changed == 1, wrap("freeze withdrawals", err)
+	return fresh, wrap("freeze withdrawals", err)
 }
 
 // UnfreezeWithdrawals lifts a freeze. It reports whether there was one.
@@ -202,4 +217,3 @@ func seconds(d time.Duration) int32 { return integer(int(d / time.Second)) }
 
 // small is for values that Validate, or a bound of the caller's, keeps within the column's type.
 func small(n int) int16 { return int16(integer(n)) } //nolint:gosec // bounded by who calls
-

@@ -6,6 +6,7 @@
 package dbsqlc
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,4 +20,39 @@ type EventInsertParams struct {
 	UpdateNo   int64
 	Payload    []byte
 	CreatedAt  time.Time
+}
+
+const eventTellFreeze = `-- name: EventTellFreeze :exec
+INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+SELECT f.treasury_id,
+    encode(sha256(convert_to(concat_ws(E'\n', 'alarm', t.party, f.instrument_no, f.frozen_at), 'UTF8')), 'hex')::char(32)::uuid,
+    'withdrawal.alarm', f.reason, 0,
+    jsonb_strip_nulls(jsonb_build_object('reason', f.reason, 'detail', f.detail, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id)),
+    f.frozen_at
+FROM withdrawal_freezes f
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN instruments i USING (instrument_no)
+WHERE f.treasury_id = $1 AND f.instrument_no = $2
+`
+
+type EventTellFreezeParams struct {
+	TreasuryID   int32
+	InstrumentNo int32
+}
+
+// EventTellFreeze writes the event of an alarm by which withdrawals were frozen.
+//
+//	INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+//	SELECT f.treasury_id,
+//	    encode(sha256(convert_to(concat_ws(E'\n', 'alarm', t.party, f.instrument_no, f.frozen_at), 'UTF8')), 'hex')::char(32)::uuid,
+//	    'withdrawal.alarm', f.reason, 0,
+//	    jsonb_strip_nulls(jsonb_build_object('reason', f.reason, 'detail', f.detail, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id)),
+//	    f.frozen_at
+//	FROM withdrawal_freezes f
+//	JOIN treasuries t USING (treasury_id)
+//	LEFT JOIN instruments i USING (instrument_no)
+//	WHERE f.treasury_id = $1 AND f.instrument_no = $2
+func (q *Queries) EventTellFreeze(ctx context.Context, db DBTX, arg EventTellFreezeParams) error {
+	_, err := db.Exec(ctx, eventTellFreeze, arg.TreasuryID, arg.InstrumentNo)
+	return err
 }

@@ -13,6 +13,116 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
+const attemptListMisreserved = `-- name: AttemptListMisreserved :many
+SELECT a.withdrawal_id, a.attempt, a.inputs, r.reserved
+FROM withdrawal_attempts a
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(contract_id), '{}')::text[] AS reserved FROM reservations
+    WHERE (reservations.treasury_id, reservations.withdrawal_id, reservations.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt)
+) AS r
+WHERE a.treasury_id = $1 AND a.kind = 'pay' AND a.result IS NULL AND NOT (a.inputs @> r.reserved AND r.reserved @> a.inputs)
+ORDER BY 1, 2
+`
+
+type AttemptListMisreservedRow struct {
+	WithdrawalID string
+	Attempt      int32
+	Inputs       []string
+	Reserved     []string
+}
+
+// AttemptListMisreserved finds live payments whose inputs are not exactly what is reserved for them.
+//
+//	SELECT a.withdrawal_id, a.attempt, a.inputs, r.reserved
+//	FROM withdrawal_attempts a
+//	CROSS JOIN LATERAL (
+//	    SELECT coalesce(array_agg(contract_id), '{}')::text[] AS reserved FROM reservations
+//	    WHERE (reservations.treasury_id, reservations.withdrawal_id, reservations.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt)
+//	) AS r
+//	WHERE a.treasury_id = $1 AND a.kind = 'pay' AND a.result IS NULL AND NOT (a.inputs @> r.reserved AND r.reserved @> a.inputs)
+//	ORDER BY 1, 2
+func (q *Queries) AttemptListMisreserved(ctx context.Context, db DBTX, treasuryID int32) ([]AttemptListMisreservedRow, error) {
+	rows, err := db.Query(ctx, attemptListMisreserved, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AttemptListMisreservedRow
+	for rows.Next() {
+		var i AttemptListMisreservedRow
+		if err := rows.Scan(
+			&i.WithdrawalID,
+			&i.Attempt,
+			&i.Inputs,
+			&i.Reserved,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const reservationListWrong = `-- name: ReservationListWrong :many
+SELECT r.contract_id, r.withdrawal_id, r.attempt, (w.withdrawal_id IS NOT NULL)::boolean AS working, (a.withdrawal_id IS NOT NULL)::boolean AS live,
+       (h.contract_id IS NOT NULL)::boolean AS active
+FROM reservations r
+LEFT JOIN withdrawals w ON (w.treasury_id, w.withdrawal_id) = (r.treasury_id, r.withdrawal_id) AND w.state IN ('reserved', 'submitted')
+LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt) AND a.kind = 'pay' AND a.result IS NULL
+LEFT JOIN holdings h ON (h.treasury_id, h.contract_id) = (r.treasury_id, r.contract_id) AND h.archived_no IS NULL
+WHERE r.treasury_id = $1 AND (w.withdrawal_id IS NULL OR a.withdrawal_id IS NULL OR h.contract_id IS NULL)
+ORDER BY 1
+`
+
+type ReservationListWrongRow struct {
+	ContractID   ident.ContractID
+	WithdrawalID string
+	Attempt      int32
+	Working      bool
+	Live         bool
+	Active       bool
+}
+
+// ReservationListWrong finds reserved holdings that no live payment of a withdrawal in work may spend, or that are gone.
+//
+//	SELECT r.contract_id, r.withdrawal_id, r.attempt, (w.withdrawal_id IS NOT NULL)::boolean AS working, (a.withdrawal_id IS NOT NULL)::boolean AS live,
+//	       (h.contract_id IS NOT NULL)::boolean AS active
+//	FROM reservations r
+//	LEFT JOIN withdrawals w ON (w.treasury_id, w.withdrawal_id) = (r.treasury_id, r.withdrawal_id) AND w.state IN ('reserved', 'submitted')
+//	LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt) AND a.kind = 'pay' AND a.result IS NULL
+//	LEFT JOIN holdings h ON (h.treasury_id, h.contract_id) = (r.treasury_id, r.contract_id) AND h.archived_no IS NULL
+//	WHERE r.treasury_id = $1 AND (w.withdrawal_id IS NULL OR a.withdrawal_id IS NULL OR h.contract_id IS NULL)
+//	ORDER BY 1
+func (q *Queries) ReservationListWrong(ctx context.Context, db DBTX, treasuryID int32) ([]ReservationListWrongRow, error) {
+	rows, err := db.Query(ctx, reservationListWrong, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReservationListWrongRow
+	for rows.Next() {
+		var i ReservationListWrongRow
+		if err := rows.Scan(
+			&i.ContractID,
+			&i.WithdrawalID,
+			&i.Attempt,
+			&i.Working,
+			&i.Live,
+			&i.Active,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const withdrawalAdvance = `-- name: WithdrawalAdvance :execrows
 UPDATE withdrawals w
 SET state = s.state, reason = s.reason, correlation_id = coalesce(w.correlation_id, nullif(s.correlation_id, '')),
@@ -127,6 +237,47 @@ type WithdrawalInsertRecoveredParams struct {
 	RecordTime    *time.Time
 }
 
+const withdrawalListIdle = `-- name: WithdrawalListIdle :many
+SELECT w.withdrawal_id, w.state, w.attempt FROM withdrawals w
+WHERE w.treasury_id = $1 AND w.state IN ('reserved', 'submitted') AND NOT EXISTS (
+    SELECT FROM withdrawal_attempts a
+    WHERE (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt) AND a.kind = 'pay' AND a.result IS NULL)
+ORDER BY 1
+`
+
+type WithdrawalListIdleRow struct {
+	WithdrawalID string
+	State        string
+	Attempt      int32
+}
+
+// WithdrawalListIdle finds withdrawals that are being paid with no live payment to pay them.
+//
+//	SELECT w.withdrawal_id, w.state, w.attempt FROM withdrawals w
+//	WHERE w.treasury_id = $1 AND w.state IN ('reserved', 'submitted') AND NOT EXISTS (
+//	    SELECT FROM withdrawal_attempts a
+//	    WHERE (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt) AND a.kind = 'pay' AND a.result IS NULL)
+//	ORDER BY 1
+func (q *Queries) WithdrawalListIdle(ctx context.Context, db DBTX, treasuryID int32) ([]WithdrawalListIdleRow, error) {
+	rows, err := db.Query(ctx, withdrawalListIdle, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WithdrawalListIdleRow
+	for rows.Next() {
+		var i WithdrawalListIdleRow
+		if err := rows.Scan(&i.WithdrawalID, &i.State, &i.Attempt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const withdrawalListMet = `-- name: WithdrawalListMet :many
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
@@ -194,6 +345,80 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 	return items, nil
 }
 
+const withdrawalListMisbooked = `-- name: WithdrawalListMisbooked :many
+WITH requested AS (
+    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin = 'requested' AND withdrawals.kind = 'customer'
+), both_sides AS (
+    SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
+    UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
+    UNION ALL SELECT 'refund', settled_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NOT NULL
+    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed'
+    UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
+    WHERE p.treasury_id = $1
+      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
+)
+SELECT s.origin::text AS origin, s.origin_no::bigint AS origin_no, s.account::text AS account, s.instrument_no,
+       sum(s.wanted)::text AS wanted, sum(s.booked)::text AS booked,
+       coalesce(string_agg(s.withdrawal_id, ' ' ORDER BY s.withdrawal_id), '')::text AS ids
+FROM both_sides s GROUP BY s.origin, s.origin_no, s.account, s.instrument_no HAVING sum(s.wanted) <> sum(s.booked) ORDER BY 1, 2, 3, 4
+`
+
+type WithdrawalListMisbookedRow struct {
+	Origin       string
+	OriginNo     int64
+	Account      string
+	InstrumentNo int32
+	Wanted       string
+	Booked       string
+	Ids          string
+}
+
+// WithdrawalListMisbooked compares what must be booked for requested withdrawals with what is: each request once, the
+// money of each failed one back once, and each completed one paid once. origin_no is that of postings.
+//
+//	WITH requested AS (
+//	    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin = 'requested' AND withdrawals.kind = 'customer'
+//	), both_sides AS (
+//	    SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
+//	    UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
+//	    UNION ALL SELECT 'refund', settled_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NOT NULL
+//	    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed'
+//	    UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
+//	    WHERE p.treasury_id = $1
+//	      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
+//	)
+//	SELECT s.origin::text AS origin, s.origin_no::bigint AS origin_no, s.account::text AS account, s.instrument_no,
+//	       sum(s.wanted)::text AS wanted, sum(s.booked)::text AS booked,
+//	       coalesce(string_agg(s.withdrawal_id, ' ' ORDER BY s.withdrawal_id), '')::text AS ids
+//	FROM both_sides s GROUP BY s.origin, s.origin_no, s.account, s.instrument_no HAVING sum(s.wanted) <> sum(s.booked) ORDER BY 1, 2, 3, 4
+func (q *Queries) WithdrawalListMisbooked(ctx context.Context, db DBTX, treasuryID int32) ([]WithdrawalListMisbookedRow, error) {
+	rows, err := db.Query(ctx, withdrawalListMisbooked, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WithdrawalListMisbookedRow
+	for rows.Next() {
+		var i WithdrawalListMisbookedRow
+		if err := rows.Scan(
+			&i.Origin,
+			&i.OriginNo,
+			&i.Account,
+			&i.InstrumentNo,
+			&i.Wanted,
+			&i.Booked,
+			&i.Ids,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const withdrawalReleaseHoldings = `-- name: WithdrawalReleaseHoldings :exec
 DELETE FROM reservations r
 USING (SELECT unnest($1::text[]) AS withdrawal_id) AS s
@@ -213,4 +438,40 @@ type WithdrawalReleaseHoldingsParams struct {
 func (q *Queries) WithdrawalReleaseHoldings(ctx context.Context, db DBTX, arg WithdrawalReleaseHoldingsParams) error {
 	_, err := db.Exec(ctx, withdrawalReleaseHoldings, arg.WithdrawalIds, arg.TreasuryID)
 	return err
+}
+
+const withdrawalUnderWayTotals = `-- name: WithdrawalUnderWayTotals :many
+SELECT instrument_no, sum(amount)::text AS total FROM withdrawals
+WHERE treasury_id = $1 AND origin = 'requested' AND kind = 'customer' AND state IN ('requested', 'reserved', 'submitted', 'offered')
+GROUP BY instrument_no ORDER BY 1
+`
+
+type WithdrawalUnderWayTotalsRow struct {
+	InstrumentNo int32
+	Total        string
+}
+
+// WithdrawalUnderWayTotals sums what is set aside for withdrawals that have not ended.
+//
+//	SELECT instrument_no, sum(amount)::text AS total FROM withdrawals
+//	WHERE treasury_id = $1 AND origin = 'requested' AND kind = 'customer' AND state IN ('requested', 'reserved', 'submitted', 'offered')
+//	GROUP BY instrument_no ORDER BY 1
+func (q *Queries) WithdrawalUnderWayTotals(ctx context.Context, db DBTX, treasuryID int32) ([]WithdrawalUnderWayTotalsRow, error) {
+	rows, err := db.Query(ctx, withdrawalUnderWayTotals, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WithdrawalUnderWayTotalsRow
+	for rows.Next() {
+		var i WithdrawalUnderWayTotalsRow
+		if err := rows.Scan(&i.InstrumentNo, &i.Total); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
