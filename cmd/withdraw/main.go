@@ -32,8 +32,8 @@ type config struct {
 	Party   string        `env:"CES_TREASURY_PARTY,required" help:"Party id of the treasury that pays, name::fingerprint."`
 	User    string        `env:"CES_LEDGER_USER" help:"Ledger user that submits; the access token's own if not set. It needs CanReadAs and CanExecuteAs of the treasury, and nothing more."`
 	Workers int           `env:"CES_WITHDRAW_WORKERS" default:"16" help:"How many payments are worked on at once, 1 to 256."`
-	Rate    float64       `env:"CES_WITHDRAW_RATE" default:"0" help:"Most submissions per second, which is what bounds the cost of traffic; 0 for no bound. About 20 kB of traffic each."`
-	Burst   int           `env:"CES_WITHDRAW_BURST" default:"0" help:"How many submissions may be made at once after a quiet time; the rate if 0."`
+	Rate    int           `env:"CES_WITHDRAW_PER_MINUTE" default:"0" help:"Most submissions per minute, which is what bounds the cost of traffic, about 20 kB each; 0 for no bound."`
+	Burst   int           `env:"CES_WITHDRAW_BURST" default:"0" help:"How many submissions may be made at once after a quiet time; a second's worth if 0."`
 	Recheck time.Duration `env:"CES_WITHDRAW_RECHECK" default:"10s" help:"After what time without a word from the ledger a submission is repeated, exactly as it was."`
 	MaxLag  time.Duration `env:"CES_WITHDRAW_MAX_LAG" default:"1m" help:"How far ingestion may be behind for payments to begin."`
 }
@@ -54,7 +54,7 @@ func (c *config) Validate() error {
 
 func (c *config) settings() payout.Config {
 	return payout.Config{
-		Party: ident.Party(c.Party), UserID: c.User, Workers: c.Workers, Rate: c.Rate, Burst: c.Burst,
+		Party: ident.Party(c.Party), UserID: c.User, Workers: c.Workers, PerMinute: c.Rate, Burst: c.Burst,
 		Recheck: c.Recheck, MaxLag: c.MaxLag,
 	}
 }

@@ -15,18 +15,18 @@ type Config struct {
 	UserID string
 	// Workers carry jobs at once, each up to one request to the node.
 	Workers int
-	// Rate bounds submissions per second, Burst how many may come at once. Traffic costs money, and this is what it may
-	// cost at most. No bound if Rate is 0.
-	Rate  float64
-	Burst int
+	// PerMinute bounds submissions, Burst how many may come at once. Traffic costs money, and this is what it may cost at
+	// most. No bound if PerMinute is 0.
+	PerMinute int
+	Burst     int
 	// Poll is how often the database is asked for work.
 	Poll time.Duration
 	// Lease is how long a job is this instance's; a killed one's jobs are taken up after it.
 	Lease time.Duration
 	// Recheck is after what time without a word from history a submission is repeated.
 	Recheck time.Duration
-	// MaxLag is how far ingestion may be behind our clock for holdings to be chosen. What is not known yet may be a payment
-	// that was made: after a restore nothing is paid before the database has caught up.
+	// MaxLag is how far ingestion may be behind our clock for holdings to be chosen. What is not known yet may be a
+	// payment that was made: after a restore nothing is paid before the database has caught up.
 	MaxLag time.Duration
 	// Tolerance is how far the node's clock may be from ours in what it prepares.
 	Tolerance time.Duration
@@ -41,7 +41,8 @@ const (
 	DefaultMaxLag    = time.Minute
 	DefaultTolerance = 2 * time.Minute
 
-	maxWorkers = 256
+	maxWorkers       = 256
+	secondsPerMinute = 60
 )
 
 // Validate fills in defaults and says what cannot be meant.
@@ -57,14 +58,14 @@ func (c *Config) Validate() error {
 	setDefault(&c.MaxLag, DefaultMaxLag)
 	setDefault(&c.Tolerance, DefaultTolerance)
 
-	if c.Rate > 0 && c.Burst == 0 {
-		c.Burst = max(1, int(c.Rate))
+	if c.PerMinute > 0 && c.Burst == 0 {
+		c.Burst = max(1, c.PerMinute/secondsPerMinute)
 	}
 
 	switch {
 	case c.Workers < 1 || c.Workers > maxWorkers:
 		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, maxWorkers)
-	case c.Rate < 0 || c.Burst < 0:
+	case c.PerMinute < 0 || c.Burst < 0:
 		return errors.New("rate and burst of submissions: want 0 or more")
 	case c.Poll <= 0 || c.Lease <= 0 || c.Recheck <= 0 || c.MaxLag <= 0 || c.Tolerance <= 0:
 		return errors.New("poll, lease, recheck, largest lag and tolerance: want durations above zero")

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// waitingRead is how many waiting withdrawals of a token one turn looks at, holdingsRead how many holdings of each part
-	// of the pool.
+	// waitingRead is how many waiting withdrawals of a token one turn looks at, holdingsRead how many holdings of each
+	// part of the pool.
 	waitingRead  = 500
 	holdingsRead = 1000
 	// wholePool is how many holdings are read when a part of them cannot say why something cannot be paid.

@@ -77,7 +77,8 @@ func (s *Service) heard(ctx context.Context, j store.Job, answer withdrawal.Answ
 		told.Waiting = withdrawal.NoTraffic
 	case withdrawal.Rejected:
 		s.Metrics.alarm("rejected")
-		s.Logger.WarnContext(ctx, "the node rejects a submission; its holdings stay reserved until its record time has passed",
+		s.Logger.WarnContext(ctx,
+			"the node rejects a submission; its holdings stay reserved until its record time has passed",
 			slog.String("withdrawal_id", j.ID), slog.String("error", err.Error()))
 	case withdrawal.PrepareAgain:
 		// An input may be gone because an earlier request was successful. History, which is about to say so, comes first.
@@ -95,8 +96,8 @@ func (s *Service) heard(ctx context.Context, j store.Job, answer withdrawal.Answ
 	return s.postpone(ctx, j, told)
 }
 
-// watchCompletions follows what the node says of our submissions, so that one that failed is looked at at once. It decides
-// nothing, and payments go on without it.
+// watchCompletions follows what the node says of our submissions, so that one that failed is taken up at once. It
+// decides nothing, and payments go on without it.
 func (s *Service) watchCompletions(ctx context.Context) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstRetry, longestRetry

@@ -28,10 +28,10 @@ func (w *world) fault(rule fault.Rule) fault.ID {
 	return id
 }
 
-func (w *world) attempts(id string) (results []string) {
+func (w *world) attempts() (results []string) {
 	w.t.Helper()
 
-	rows, err := w.pool.Query(w.t.Context(), "SELECT coalesce(result, 'live') FROM withdrawal_attempts WHERE withdrawal_id = $1 ORDER BY attempt", id)
+	rows, err := w.pool.Query(w.t.Context(), "SELECT coalesce(result, 'live') FROM withdrawal_attempts WHERE withdrawal_id = 'w-1' ORDER BY attempt")
 	require.NoError(w.t, err)
 
 	defer rows.Close()
@@ -83,8 +83,8 @@ func TestALostReplyPaysOnce(t *testing.T) {
 }
 
 // TestAnAttemptDiesByRecordTimeAlone: a submission that vanishes keeps its holdings until the ledger's time has passed
-// its target, whatever our own clock says; then another attempt is made, and the last one that is allowed gives the money
-// back.
+// its target, whatever our own clock says; then another attempt is made, and the last one that is allowed gives the
+// money back.
 func TestAnAttemptDiesByRecordTimeAlone(t *testing.T) {
 	t.Parallel()
 
@@ -105,12 +105,12 @@ func TestAnAttemptDiesByRecordTimeAlone(t *testing.T) {
 	w.until("the worker waits for record time", func() bool { return w.find("w-1").Waiting == withdrawal.AwaitsRecordTime })
 	require.Equal(t, withdrawal.Submitted, w.find("w-1").State)
 	require.Equal(t, 1, w.reserved())
-	require.Equal(t, []string{"live"}, w.attempts("w-1"))
+	require.Equal(t, []string{"live"}, w.attempts())
 
 	w.clock.advance(80 * time.Second)
 	w.Tick()
-	w.until("there is a second attempt", func() bool { return len(w.attempts("w-1")) == 2 })
-	require.Equal(t, "dead", w.attempts("w-1")[0])
+	w.until("there is a second attempt", func() bool { return len(w.attempts()) == 2 })
+	require.Equal(t, "dead", w.attempts()[0])
 	w.untilState("w-1", withdrawal.Submitted)
 
 	// The second one is lost as well: it was the last.
@@ -221,8 +221,8 @@ func (f flaky) TransferFactory(ctx context.Context, t token.Transfer) (registry.
 	}
 }
 
-// TestTroubleBeforeASubmissionCostsNothing: registry, node or signer are away; the withdrawal goes back to the queue, says
-// why, and is paid when they are there again.
+// TestTroubleBeforeASubmissionCostsNothing: registry, node or signer are away; the withdrawal goes back to the queue,
+// says why, and is paid when they are there again.
 func TestTroubleBeforeASubmissionCostsNothing(t *testing.T) {
 	t.Parallel()
 
@@ -269,7 +269,7 @@ func TestTroubleBeforeASubmissionCostsNothing(t *testing.T) {
 
 			heal()
 			w.untilState("w-1", withdrawal.Completed)
-			require.Contains(t, w.attempts("w-1"), "dropped")
+			require.Contains(t, w.attempts(), "dropped")
 			w.reconciled()
 		})
 	}
@@ -308,7 +308,7 @@ func TestNothingIsPaidWhileIngestionIsBehind(t *testing.T) {
 	stop := w.pay(func(_ *payout.Config, p *payout.Parts) { p.Clock = ours })
 	w.request("w-1", "30", w.Amulet(), w.shop, nil)
 	w.until("it says why it waits", func() bool { return w.find("w-1").Waiting == withdrawal.IngestionBehind })
-	require.Empty(t, w.attempts("w-1"))
+	require.Empty(t, w.attempts())
 	stop()
 
 	w.clock.advance(3 * time.Minute)

@@ -32,7 +32,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 
 	m := &Metrics{
 		turns: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ces_withdraw_turn_seconds", Help: "Time to give holdings to what waits, per token and turn.", Buckets: seconds,
+			Name: "ces_withdraw_turn_seconds", Help: "Time to give holdings to what waits, per token and turn.",
+			Buckets: seconds,
 		}),
 		reserved: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ces_withdraw_reserved_total", Help: "Withdrawals and internal transfers that got holdings.",
@@ -41,7 +42,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		execute: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ces_withdraw_execute_seconds", Help: "Time of one submission.", Buckets: seconds,
 		}),
-		completions: counter("ces_withdraw_completions_total", "Submissions that came to nothing, by the node's word.", "answer"),
+		completions: counter("ces_withdraw_completions_total", "Submissions that failed, by the node's word.", "answer"),
 		attempts:    counter("ces_withdraw_attempts_total", "Attempts that ended without a payment.", "result"),
 		held:        counter("ces_withdraw_held_total", "Payments that could not be prepared, by reason.", "reason"),
 		troubles:    counter("ces_withdraw_troubles_total", "Interruptions. No money has moved by them.", "what"),
@@ -54,8 +55,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 	}
 
-	registry.MustRegister(m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts, m.held, m.troubles, m.alarms,
-		m.frozen, m.faster)
+	registry.MustRegister(m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts, m.held, m.troubles,
+		m.alarms, m.frozen, m.faster)
 
 	return m
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// pace is how fast submissions are made: at most as fast as is configured, slower while the node asks for it, and not at
-// all while it has no traffic or its synchronizer is being upgraded.
+// pace is how fast submissions are made: at most as fast as is configured, slower while the node asks for it, and not
+// at all while it has no traffic or its synchronizer is being upgraded.
 type pace struct {
 	limiter *rate.Limiter
 	most    rate.Limit
@@ -34,9 +34,9 @@ const (
 	longPause = 5 * time.Second
 )
 
-func newPace(perSecond float64, burst int, now clock.Clock) *pace {
-	most := rate.Limit(perSecond)
-	if perSecond == 0 {
+func newPace(perMinute, burst int, now clock.Clock) *pace {
+	most := rate.Limit(perMinute) / secondsPerMinute
+	if perMinute == 0 {
 		most, burst = unlimited, int(unlimited)
 	}
 

@@ -33,12 +33,12 @@ type planning struct {
 	notes map[string]store.WaitingNote
 }
 
-// insufficientPause is how long a withdrawal that the treasury has not the tokens for is left alone, so that it does not
-// stand in the view of those behind it.
+// insufficientPause is how long a withdrawal that the treasury has not the tokens for is left alone, so that it does
+// not stand in the view of those behind it.
 const insufficientPause = 2 * time.Second
 
-// decide goes through the synchronizers on which the token lives, the one with the most of it first. What cannot be paid
-// on one may be on the next: a transfer spends holdings of one alone.
+// decide goes through the synchronizers on which the token lives, the one with the most of it first. What cannot be
+// paid on one may be on the next: a transfer spends holdings of one alone.
 func (p *planning) decide(t store.Turn) (store.Plan, error) {
 	p.plan, p.notes, p.holdings = store.Plan{}, map[string]store.WaitingNote{}, t.Holdings
 	waiting := t.Waiting

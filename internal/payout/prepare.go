@@ -150,15 +150,16 @@ func (s *Service) notSigned(ctx context.Context, j store.Job, p store.Prepared, 
 	return s.giveUp(ctx, j, withdrawal.SignerUnavailable, err.Error(), now)
 }
 
-// refuse is the alarm: a node prepared something else than was asked for. Nothing is signed, and nothing of this token is
-// until a person has looked.
+// refuse is the alarm: a node prepared something else than was asked for. Nothing is signed, and nothing of this token
+// is until a person has looked.
 func (s *Service) refuse(ctx context.Context, j store.Job, err error) error {
 	now := s.Clock.Now()
 
 	s.Metrics.alarm("refused_to_sign")
-	s.Logger.ErrorContext(ctx, "ALARM: the node prepared something else than was asked for. Nothing was signed, no money has "+
-		"moved; withdrawals of this token are frozen until `treasury unfreeze`",
-		slog.String("withdrawal_id", j.ID), slog.String("instrument", j.Instrument.String()), slog.String("mismatch", err.Error()))
+	s.Logger.ErrorContext(ctx, "ALARM: the node prepared something else than was asked for. Nothing was signed, no money "+
+		"has moved; withdrawals of this token are frozen until `treasury unfreeze`",
+		slog.String("withdrawal_id", j.ID), slog.String("instrument", j.Instrument.String()),
+		slog.String("mismatch", err.Error()))
 
 	_, frozen := s.DB.FreezeWithdrawals(ctx, s.treasury, store.Freeze{
 		Instrument: j.Instrument, Reason: withdrawal.RefusedToSign, Detail: clip(err.Error()), At: now,
@@ -183,7 +184,9 @@ func disclosed(list []registry.DisclosedContract, synchronizer ident.Synchronize
 			at = synchronizer
 		}
 
-		out = append(out, ledger.DisclosedContract{Template: c.Template, Contract: c.Contract, EventBlob: blob, Synchronizer: at})
+		out = append(out, ledger.DisclosedContract{
+			Template: c.Template, Contract: c.Contract, EventBlob: blob, Synchronizer: at,
+		})
 	}
 
 	return out

@@ -14,7 +14,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/canton-exchange/suite/internal/clock"
-	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -64,7 +63,7 @@ func New(config Config, parts Parts) (*Service, error) {
 	parts.Logger = parts.Logger.With(slog.String("treasury", string(config.Party)))
 
 	return &Service{
-		Parts: parts, config: config, pace: newPace(config.Rate, config.Burst, parts.Clock),
+		Parts: parts, config: config, pace: newPace(config.PerMinute, config.Burst, parts.Clock),
 		jobs: make(chan store.Job, queue*config.Workers),
 	}, nil
 }
@@ -195,11 +194,4 @@ func jittered(d time.Duration) time.Duration {
 	const parts = 4
 
 	return d - d/parts + time.Duration(rand.Int64N(int64(d)/(parts/2)+1)) //nolint:gosec // a pause, no secret
-}
-
-// ours reports whether an instrument is ours to pay, by the policies last read.
-func (s *Service) ours(i ident.Instrument) bool {
-	_, ok := s.view.Load().policies[i]
-
-	return ok
 }

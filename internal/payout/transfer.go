@@ -17,8 +17,8 @@ import (
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// requestMargin is how far in the past a transfer says it was requested: the ledger refuses one that was requested in its
-// future, and its clock is not ours.
+// requestMargin is how far in the past a transfer says it was requested: the ledger refuses one that was requested in
+// its future, and its clock is not ours.
 const requestMargin = time.Minute
 
 // pay prepares a transfer over the attempt's holdings and submits it.
@@ -173,8 +173,8 @@ func (s *Service) reclaim(ctx context.Context, j store.Job, offer store.Offer) e
 	})
 }
 
-// commandID names an attempt to the node, always the same for the same attempt: a node refuses what has succeeded before
-// under this name, for days.
+// commandID names an attempt to the node, always the same for the same attempt: a node refuses what has succeeded
+// before under this name, for days.
 func (s *Service) commandID(j store.Job) string {
 	space := uuid.UUID{0x1f, 0x4c, 0x9d, 0x70, 0x5e, 0x2b, 0x4f, 0x66, 0xb1, 0x0e, 0xd7, 0x8a, 0x93, 0x45, 0x21, 0xc8}
 

@@ -8,8 +8,8 @@ import (
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// view is what the dispatcher last read: old by no more than some polls, and good for deciding what is worth trying. What
-// must not be wrong is asked again by the statement that depends on it.
+// view is what the dispatcher last read: old by no more than some polls, and good for deciding what is worth trying.
+// What must not be wrong is asked again by the statement that depends on it.
 type view struct {
 	clocks   map[ident.SynchronizerID]time.Time
 	policies map[ident.Instrument]withdrawal.Policy

@@ -23,8 +23,8 @@ func (s *Service) worker(ctx context.Context) {
 	}
 }
 
-// work does the next step of a job. Whatever goes wrong, the row is as good as before, and the lease's end brings the job
-// back.
+// work does the next step of a job. Whatever goes wrong, the row is as good as before, and the lease's end brings the
+// job back.
 func (s *Service) work(ctx context.Context, j store.Job) {
 	err := s.step(ctx, j)
 
@@ -122,9 +122,11 @@ func (s *Service) drop(ctx context.Context, v *view, j store.Job, now time.Time)
 	return s.retreat(ctx, j, store.Retreat{NextAt: now, Detail: "no time was left to submit it"}, now)
 }
 
-// giveUp takes a job whose payment could not be prepared back to the queue, or ends it, by the reason. A payment that may
-// be under way keeps its holdings and is looked at again.
-func (s *Service) giveUp(ctx context.Context, j store.Job, reason withdrawal.Reason, detail string, now time.Time) error {
+// giveUp takes a job whose payment could not be prepared back to the queue, or ends it, by the reason. A payment that
+// may be under way keeps its holdings and is looked at again.
+func (s *Service) giveUp(
+	ctx context.Context, j store.Job, reason withdrawal.Reason, detail string, now time.Time,
+) error {
 	try := j.Tries + 1
 	final, pause := withdrawal.Judge(reason, try)
 

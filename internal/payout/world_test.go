@@ -225,7 +225,7 @@ func (w *world) deposit(value string, count int) {
 		_, err := w.Tap(payer, amounttest.Of(value))
 		require.NoError(w.t, err)
 		_, err = w.Transfer(sandbox.TransferRequest{
-			Sender: payer, Receiver: w.party, Instrument: w.Amulet(), Amount: amounttest.Of(value), Memo: sandbox.Memo(memo),
+			Sender: payer, Receiver: w.party, Instrument: w.Amulet(), Amount: amounttest.Of(value), Memo: new(memo),
 		})
 		require.NoError(w.t, err)
 	}

@@ -110,8 +110,8 @@ func whole(t time.Time) bool { return t.Equal(t.Truncate(time.Microsecond)) }
 // stamp writes a time as the ledger does.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// ChoiceArgument writes the argument of a choice on a transfer instruction (accept, reject, withdraw; token standard V1) as
-// the ledger API's JSON, with the Context.Data that the registry gave for this very choice.
+// ChoiceArgument writes the argument of a choice on a transfer instruction (accept, reject, withdraw; token standard
+// V1) as the ledger API's JSON, with the Context.Data that the registry gave for this very choice.
 func ChoiceArgument(context strictjson.Raw, meta token.Metadata) (strictjson.Raw, error) {
 	raw, err := strictjson.Encode(struct {
 		ExtraArgs wireExtraArgs `json:"extraArgs"`

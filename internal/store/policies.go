@@ -25,7 +25,8 @@ func (db *DB) SetPolicy(ctx context.Context, i ident.Instrument, p withdrawal.Po
 	}
 
 	params := dbsqlc.PolicySetParams{
-		InstrumentNo: number, Enabled: p.Enabled, Decimals: int16(p.Decimals), Minimum: p.Minimum, Delivery: string(p.Delivery),
+		InstrumentNo: number, Enabled: p.Enabled, Decimals: small(int(p.Decimals)), Minimum: p.Minimum,
+		Delivery:     string(p.Delivery),
 		OfferSeconds: seconds(p.OfferLifetime), Reclaim: p.Reclaim, AttemptSeconds: seconds(p.Window),
 		MaxAttempts: small(p.MaxAttempts), MaxInputs: small(p.MaxInputs), SpendExpiredLocks: p.SpendExpiredLocks,
 		Sweep: small(p.Sweep), Dust: p.Dust, Tiny: p.Tiny, MergeFrom: small(p.MergeFrom), PoolTarget: small(p.PoolTarget),
@@ -92,8 +93,8 @@ type Freeze struct {
 // wholeTreasury stands for all tokens in withdrawal_freezes.
 const wholeTreasury = 0
 
-// FreezeWithdrawals keeps anything new from being signed until UnfreezeWithdrawals, and writes the event of the alarm. It
-// reports whether that is new.
+// FreezeWithdrawals keeps anything new from being signed until UnfreezeWithdrawals, and writes the event of the alarm.
+// It reports whether that is new.
 func (db *DB) FreezeWithdrawals(ctx context.Context, treasury TreasuryID, f Freeze) (bool, error) {
 	number, err := db.frozenNumber(ctx, f.Instrument)
 	if err != nil {
@@ -104,7 +105,8 @@ func (db *DB) FreezeWithdrawals(ctx context.Context, treasury TreasuryID, f Free
 
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		changed, err := db.queries.FreezeSet(ctx, tx, dbsqlc.FreezeSetParams{
-			TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: memo.Stored(f.Detail), FrozenAt: f.At,
+			TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: memo.Stored(f.Detail),
+			FrozenAt: f.At,
 		})
 		if err != nil || changed == 0 {
 			return err

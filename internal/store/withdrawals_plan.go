@@ -16,8 +16,9 @@ import (
 
 // WaitingWithdrawal is one that has no holdings yet.
 type WaitingWithdrawal struct {
-	ID string
 	utxo.Waiting
+
+	ID string
 }
 
 // Turn is what a planner sees of one token, with the treasury locked.
@@ -73,8 +74,8 @@ type TurnLimits struct {
 }
 
 // PlanTurn lets one planner at a time decide which holdings pay what, and stores what it decided: all of it or nothing.
-// That no holding is given out twice is a constraint, whatever the planner does. ledgerTime is the latest record time of
-// any synchronizer; locks that have ended by then count as ended.
+// That no holding is given out twice is a constraint, whatever the planner does. ledgerTime is the latest record time
+// of any synchronizer; locks that have ended by then count as ended.
 func (db *DB) PlanTurn(
 	ctx context.Context, treasury TreasuryID, party ident.Party, instrument ident.Instrument, now, ledgerTime time.Time,
 	limits TurnLimits, decide func(Turn) (Plan, error),
@@ -225,8 +226,8 @@ func (p *planner) write(ctx context.Context, plan Plan) error {
 	return p.tell(ctx, plan.Notes)
 }
 
-// reserve moves the withdrawals on. All of them must have been waiting still: the treasury is locked, but a customer may
-// have cancelled one.
+// reserve moves the withdrawals on. All of them must have been waiting still: the treasury is locked, but a customer
+// may have cancelled one.
 func (p *planner) reserve(ctx context.Context, payments []Payment, jobs map[string]Job) error {
 	if len(payments) == 0 {
 		return nil

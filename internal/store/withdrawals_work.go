@@ -59,12 +59,13 @@ type Job struct {
 
 // Attempt is a try to pay: over fixed inputs, until a fixed record time.
 type Attempt struct {
+	Prepared
+
 	Kind         AttemptKind
 	Inputs       []ident.ContractID
 	Total        amount.Amount
 	Synchronizer ident.SynchronizerID
 	Target       time.Time
-	Prepared
 	Preparations int
 	Executions   int
 	Answer       withdrawal.Answer
@@ -169,7 +170,8 @@ func (db *DB) liveAttempts(ctx context.Context, treasury TreasuryID, ids []strin
 func (db *DB) hold(ctx context.Context, treasury TreasuryID, j Job, fn func(pgx.Tx) error) error {
 	return db.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := db.queries.WithdrawalHold(ctx, tx, dbsqlc.WithdrawalHoldParams{
-			TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt), LeaseEpoch: j.Epoch,
+			TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
+			LeaseEpoch: j.Epoch,
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrMoved
@@ -183,8 +185,8 @@ func (db *DB) hold(ctx context.Context, treasury TreasuryID, j Job, fn func(pgx.
 	})
 }
 
-// SubmitWithdrawal writes down what is about to be submitted. From then on the payment may be under way. nextAt is when a
-// worker looks again.
+// SubmitWithdrawal writes down what is about to be submitted. From then on the payment may be under way. nextAt is when
+// a worker looks again.
 func (db *DB) SubmitWithdrawal(
 	ctx context.Context, treasury TreasuryID, j Job, p Prepared, nextAt, now time.Time,
 ) error {
@@ -322,8 +324,8 @@ func (db *DB) DropAttempt(ctx context.Context, treasury TreasuryID, j Job, r Ret
 	return wrap("give up an attempt at withdrawal "+j.ID, err)
 }
 
-// BuryAttempt ends an attempt that is dead and frees its holdings. The database looks itself whether it is: ErrNotDead if
-// history has not passed its target record time.
+// BuryAttempt ends an attempt that is dead and frees its holdings. The database looks itself whether it is: ErrNotDead
+// if history has not passed its target record time.
 func (db *DB) BuryAttempt(ctx context.Context, treasury TreasuryID, j Job, r Retreat, now time.Time) error {
 	err := db.hold(ctx, treasury, j, func(tx pgx.Tx) error {
 		changed, err := db.queries.AttemptBury(ctx, tx, dbsqlc.AttemptBuryParams{
@@ -371,8 +373,9 @@ func (db *DB) retreat(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job
 	}
 
 	changed, err := db.queries.WithdrawalRetreat(ctx, tx, dbsqlc.WithdrawalRetreatParams{
-		TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt), LeaseEpoch: j.Epoch,
-		Waiting: string(r.Waiting), Detail: r.Detail, NextAt: &r.NextAt, Tries: integer(r.Tries), Deaths: integer(j.Deaths),
+		TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
+		LeaseEpoch: j.Epoch, Waiting: string(r.Waiting), Detail: r.Detail, NextAt: &r.NextAt,
+		Tries: integer(r.Tries), Deaths: integer(j.Deaths),
 	})
 
 	return oneMoved(changed, err)
@@ -458,8 +461,8 @@ type Offer struct {
 	Instruction  token.Instruction
 }
 
-// FindOffer finds what an offer of ours is now; ErrNotFound if it has ended. Of the transfer's metadata it has the reason
-// alone.
+// FindOffer finds what an offer of ours is now; ErrNotFound if it has ended. Of the transfer's metadata it has the
+// reason alone.
 func (db *DB) FindOffer(ctx context.Context, treasury TreasuryID, correlation ident.ContractID) (Offer, error) {
 	rows, err := db.queries.OfferFind(ctx, db.exec, dbsqlc.OfferFindParams{
 		TreasuryID: int32(treasury), CorrelationID: string(correlation),

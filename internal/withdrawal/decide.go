@@ -169,8 +169,8 @@ func Judge(reason Reason, try int) (final Reason, pause time.Duration) {
 	}
 }
 
-// AfterDeath is what becomes of a withdrawal whose attempt is dead: it is tried anew, or fails when the policy allows no
-// more. A transfer to oneself is not tried anew: the next plan makes a better one.
+// AfterDeath is what becomes of a withdrawal whose attempt is dead: it is tried anew, or fails when the policy allows
+// no more. A transfer to oneself is not tried anew: the next plan makes a better one.
 func AfterDeath(kind Kind, deaths, most int) (State, Reason) {
 	switch {
 	case kind == Internal:

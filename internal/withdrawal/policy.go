@@ -31,7 +31,9 @@ const (
 	MaxAttempts = 100
 	MaxPool     = 500
 
-	minutesPerDay = 24 * 60
+	minutesPerHour = 60
+	hoursPerDay    = 24
+	minutesPerDay  = hoursPerDay * minutesPerHour
 	// planSize bounds what is merged and split at once.
 	planSize = 20
 )
@@ -71,13 +73,17 @@ type Hours struct{ From, Until int }
 // Contains reports whether a time is in these hours; Until is not.
 func (h Hours) Contains(at time.Time) bool {
 	utc := at.UTC()
-	minute := utc.Hour()*60 + utc.Minute()
+	minute := utc.Hour()*minutesPerHour + utc.Minute()
 
 	if h.From <= h.Until {
 		return h.From <= minute && minute < h.Until
 	}
 
 	return minute >= h.From || minute < h.Until
+}
+
+func (h Hours) valid() bool {
+	return h.From >= 0 && h.From < minutesPerDay && h.Until >= 0 && h.Until < minutesPerDay
 }
 
 // DefaultPolicy pays out, directly or by offer, without limits and without shaping the pool.
@@ -90,7 +96,7 @@ func DefaultPolicy() Policy {
 	)
 
 	return Policy{
-		Enabled: true, Decimals: amount.Scale, Delivery: Any, OfferLifetime: 24 * time.Hour, Reclaim: true,
+		Enabled: true, Decimals: amount.Scale, Delivery: Any, OfferLifetime: hoursPerDay * time.Hour, Reclaim: true,
 		Window: window, MaxAttempts: attempts, MaxInputs: utxo.MaxInputs, MaxOvertaken: overtake, MaxWait: wait,
 	}
 }
@@ -107,7 +113,8 @@ func (p Policy) Validate() error {
 
 	expect(p.Decimals >= 0 && p.Decimals <= amount.Scale, "decimals: want 0 to %d", amount.Scale)
 	expect(p.Minimum.Sign() >= 0, "minimum: want 0 or more")
-	expect(p.Maximum.Sign() == 0 || p.Maximum.Cmp(p.Minimum) >= 0 && p.Maximum.Sign() > 0, "maximum: want at least the minimum")
+	expect(p.Maximum.Sign() >= 0, "maximum: want 0 for none, or more")
+	expect(p.Maximum.IsZero() || p.Maximum.Cmp(p.Minimum) >= 0, "maximum: want at least the minimum")
 	expect(p.Delivery == Any || p.Delivery == DirectOnly, "delivery: want any or direct_only")
 	expect(p.OfferLifetime >= MinOfferLifetime && p.OfferLifetime <= MaxOfferLifetime,
 		"offer lifetime: want %s to %s", MinOfferLifetime, MaxOfferLifetime)
@@ -118,23 +125,28 @@ func (p Policy) Validate() error {
 	expect(p.MaxOvertaken >= 0 && p.MaxWait >= 0, "fairness: want 0 or more")
 
 	if p.Hours != nil {
-		expect(p.Hours.From >= 0 && p.Hours.From < minutesPerDay && p.Hours.Until >= 0 && p.Hours.Until < minutesPerDay,
-			"hours: want minutes of the day, 0 to %d", minutesPerDay-1)
+		expect(p.Hours.valid(), "hours: want minutes of the day, 0 to %d", minutesPerDay-1)
 	}
 
 	if len(found) == 0 {
-		// What utxo checks about the rest, on an empty pool.
-		pool, err := utxo.NewPool(utxo.Scope{}, p.Rules(), time.Time{}, nil)
-		if err == nil {
-			_, err = pool.Plan(p.Shape(), 0)
-		}
-
-		if err != nil {
-			found = append(found, fmt.Errorf("%w: %w", ErrPolicy, err))
-		}
+		found = append(found, p.tryOut())
 	}
 
 	return errors.Join(found...)
+}
+
+// tryOut is what utxo finds about the rest, on an empty pool.
+func (p Policy) tryOut() error {
+	pool, err := utxo.NewPool(utxo.Scope{}, p.Rules(), time.Time{}, nil)
+	if err == nil {
+		_, err = pool.Plan(p.Shape(), 0)
+	}
+
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPolicy, err)
+	}
+
+	return nil
 }
 
 // Rules are how holdings are chosen.

@@ -63,7 +63,8 @@ const (
 	RefusedByToken    Reason = "refused_by_token"
 	AttemptsExhausted Reason = "attempts_exhausted"
 	Superseded        Reason = "superseded"
-	// These four are what history says of an offer.
+
+	// OfferRejected and the three below are what history says of an offer.
 	OfferRejected  Reason = "rejected"
 	OfferWithdrawn Reason = "withdrawn"
 	OfferExpired   Reason = "expired"
