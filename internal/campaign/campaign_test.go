@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/canton-exchange/suite/internal/campaign/program"
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/sandbox/published"
 )
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "ces-campaign-program-")
 	if err == nil && *trial == "" {
 		*trial = filepath.Join(dir, "ingest")
-		err = build(*trial)
+		err = program.Build(context.Background(), dir, "", "ingest")
 	}
 
 	if err != nil {
@@ -59,16 +60,6 @@ func TestMain(m *testing.M) {
 	}
 
 	os.Exit(code)
-}
-
-// build makes the real program.
-func build(target string) error {
-	command := exec.CommandContext(context.Background(), "go", "build", "-o", target, "github.com/canton-exchange/suite/cmd/ingest")
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build cmd/ingest: %w\n%s", err, out)
-	}
-
-	return nil
 }
 
 func begin(t *testing.T, n int, seed uint64) (context.Context, *Campaign) {
@@ -116,7 +107,7 @@ func TestKillCampaign(t *testing.T) {
 
 	found, err := c.Check(ctx)
 	require.NoError(t, err)
-	require.Empty(t, summary(found, shown))
+	require.Empty(t, verdict.Summary(found, shown))
 
 	require.GreaterOrEqual(t, report.Kills, n)
 	require.Greater(t, report.Fruitful, n/3, "most lives ended before they did anything: the campaign proves little")

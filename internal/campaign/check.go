@@ -1,31 +1,19 @@
 package campaign
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/secret"
 )
-
-// Violation is a promise that the database breaks.
-type Violation struct {
-	// Promise is what should hold.
-	Promise string
-	// Detail is what is there instead.
-	Detail string
-}
-
-// String is one line for people.
-func (v Violation) String() string { return v.Promise + ": " + v.Detail }
 
 // What should hold.
 const (
@@ -76,8 +64,8 @@ func (c *Campaign) truth() (*truth, error) {
 
 // Check compares the database with what happened on the ledger, without any of ingestion's own code. The traffic must
 // have stopped. An error means that nothing was compared.
-func (c *Campaign) Check(ctx context.Context) ([]Violation, error) {
-	var found []Violation
+func (c *Campaign) Check(ctx context.Context) ([]verdict.Violation, error) {
+	var found []verdict.Violation
 
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
@@ -97,13 +85,13 @@ func (c *Campaign) Check(ctx context.Context) ([]Violation, error) {
 }
 
 // checkIn checks what one transaction sees.
-func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]Violation, error) {
+func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation, error) {
 	t, err := c.truth()
 	if err != nil {
 		return nil, err
 	}
 
-	k := &checker{truth: t, tx: tx, treasury: int32(c.treasury)}
+	k := &checker{truth: t, Checker: verdict.Checker{Tx: tx, Treasury: int32(c.treasury)}}
 
 	for _, check := range []func(context.Context) error{
 		k.updates, k.numbers, k.cursor, k.deposits, k.withdrawals, k.holdings, k.lookAlikes, k.offers, k.movements, k.accounts, k.balances, k.events, k.eventOrder,
@@ -113,11 +101,11 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]Violation, error) 
 		}
 	}
 
-	return k.found, nil
+	return k.Found, nil
 }
 
 // reconcile asks the program's own outside check.
-func (c *Campaign) reconcile(ctx context.Context) ([]Violation, error) {
+func (c *Campaign) reconcile(ctx context.Context) ([]verdict.Violation, error) {
 	node, err := ledger.New(ledger.Config{URL: c.direct, Tokens: ledger.StaticToken(secret.New(token))})
 	if err != nil {
 		return nil, err
@@ -129,9 +117,9 @@ func (c *Campaign) reconcile(ctx context.Context) ([]Violation, error) {
 		return nil, err
 	}
 
-	var found []Violation
+	var found []verdict.Violation
 	for _, d := range report.Differences {
-		found = append(found, Violation{reconcileClean, fmt.Sprintf("%s %s: %s", d.Finding, d.Subject, d.Detail)})
+		found = append(found, verdict.Violation{Promise: reconcileClean, Detail: fmt.Sprintf("%s %s: %s", d.Finding, d.Subject, d.Detail)})
 	}
 
 	return found, nil
@@ -140,76 +128,12 @@ func (c *Campaign) reconcile(ctx context.Context) ([]Violation, error) {
 // checker compares a treasury's rows with the truth.
 type checker struct {
 	*truth
-
-	tx       pgx.Tx
-	treasury int32
-	found    []Violation
-}
-
-func (k *checker) reportf(promise, format string, args ...any) {
-	k.found = append(k.found, Violation{promise, fmt.Sprintf(format, args...)})
-}
-
-// tally counts lines of text: two things are the same when their lines are.
-type tally map[string]int
-
-// compare reports every line that is there too often or too rarely.
-func (k *checker) compare(promise string, want, have tally) {
-	for _, line := range slices.Sorted(maps.Keys(want)) {
-		switch {
-		case have[line] < want[line]:
-			k.reportf(promise, "%d instead of %d: %s", have[line], want[line], line)
-		case have[line] > want[line]:
-			k.reportf(promise, "%d instead of %d (doubled): %s", have[line], want[line], line)
-		}
-	}
-
-	for _, line := range slices.Sorted(maps.Keys(have)) {
-		if want[line] == 0 {
-			k.reportf(promise, "%d that should not be there: %s", have[line], line)
-		}
-	}
-}
-
-// lines runs a query that gives one text per row, with the treasury as $1.
-func (k *checker) lines(ctx context.Context, query string) ([]string, error) {
-	rows, err := k.tx.Query(ctx, query, k.treasury)
-	if err != nil {
-		return nil, fmt.Errorf("check: %w", err)
-	}
-
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("check: %w", err)
-	}
-
-	return list, nil
-}
-
-func (k *checker) tally(ctx context.Context, query string) (tally, error) {
-	list, err := k.lines(ctx, query)
-	have := tally{}
-
-	for _, line := range list {
-		have[line]++
-	}
-
-	return have, err
-}
-
-// none reports every row of a query that should have none.
-func (k *checker) none(ctx context.Context, promise, query string) error {
-	list, err := k.lines(ctx, query)
-	for _, line := range list {
-		k.reportf(promise, "%s", line)
-	}
-
-	return err
+	verdict.Checker
 }
 
 // updates compares the stored updates with the visible ones, one after the other.
 func (k *checker) updates(ctx context.Context) error {
-	have, err := k.lines(ctx, `SELECT update_id || ' at offset ' || ledger_offset || ' of ' ||
+	have, err := k.Lines(ctx, `SELECT update_id || ' at offset ' || ledger_offset || ' of ' ||
 		to_char(record_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') FROM ledger_updates
 		WHERE treasury_id = $1 AND kind IN ('transaction', 'reassignment') ORDER BY update_no`)
 	if err != nil {
@@ -225,13 +149,13 @@ func (k *checker) updates(ctx context.Context) error {
 		return nil
 	}
 
-	before := len(k.found)
-	k.compare(everyUpdateOnce, counted(want), counted(have))
+	before := len(k.Found)
+	k.Compare(everyUpdateOnce, verdict.Counted(want), verdict.Counted(have))
 
-	if len(k.found) == before {
+	if len(k.Found) == before {
 		for i := range want {
 			if want[i] != have[i] {
-				k.reportf(everyUpdateOnce, "the %dth is %s instead of %s", i+1, have[i], want[i])
+				k.Reportf(everyUpdateOnce, "the %dth is %s instead of %s", i+1, have[i], want[i])
 
 				break
 			}
@@ -239,15 +163,6 @@ func (k *checker) updates(ctx context.Context) error {
 	}
 
 	return nil
-}
-
-func counted(list []string) tally {
-	t := tally{}
-	for _, line := range list {
-		t[line]++
-	}
-
-	return t
 }
 
 func (k *checker) numbers(ctx context.Context) error {
@@ -264,7 +179,7 @@ func (k *checker) numbers(ctx context.Context) error {
 			FULL JOIN (SELECT * FROM ledger_update_bodies WHERE treasury_id = $1) AS b USING (update_no)
 			WHERE u.update_no IS NULL OR b.update_no IS NULL OR position(u.update_id IN convert_from(b.body, 'UTF8')) = 0`,
 	} {
-		if err := k.none(ctx, gaplessNumbers, query); err != nil {
+		if err := k.None(ctx, gaplessNumbers, query); err != nil {
 			return err
 		}
 	}
@@ -282,7 +197,7 @@ func (k *checker) cursor(ctx context.Context) error {
 		 FROM ledger_updates u LEFT JOIN synchronizer_clocks c USING (treasury_id, synchronizer_id)
 		 WHERE u.treasury_id = $1 GROUP BY u.synchronizer_id, c.record_time HAVING c.record_time IS NULL OR c.record_time < max(u.record_time)`,
 	} {
-		if err := k.none(ctx, cursorAtTheEnd, query); err != nil {
+		if err := k.None(ctx, cursorAtTheEnd, query); err != nil {
 			return err
 		}
 	}
@@ -292,7 +207,7 @@ func (k *checker) cursor(ctx context.Context) error {
 
 // holdings compares the active holdings with the ledger's. Look-alikes are worth nothing and are none.
 func (k *checker) holdings(ctx context.Context) error {
-	want := tally{}
+	want := verdict.Tally{}
 
 	for _, h := range k.truth.holdings {
 		if h.Bare {
@@ -302,16 +217,16 @@ func (k *checker) holdings(ctx context.Context) error {
 		want[fmt.Sprintf("%s: %s %s locked=%t on %s", h.ContractID, h.Amount, h.Instrument.Ident(), h.Locked, h.SynchronizerID)]++
 	}
 
-	have, err := k.tally(ctx, `SELECT contract_id || ': ' || amount || ' ' || `+instrumentSQL+` || ' locked=' || (lock_holders IS NOT NULL)::text || ' on ' || synchronizer_id
+	have, err := k.Tally(ctx, `SELECT contract_id || ': ' || amount || ' ' || `+instrumentSQL+` || ' locked=' || (lock_holders IS NOT NULL)::text || ' on ' || synchronizer_id
 		FROM holdings JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND archived_no IS NULL`)
-	k.compare(holdingsAsLedger, want, have)
+	k.Compare(holdingsAsLedger, want, have)
 
 	return err
 }
 
 // lookAlikes looks for the contracts that only claim to be a token: nothing that a stranger writes is dropped unseen.
 func (k *checker) lookAlikes(ctx context.Context) error {
-	want := tally{}
+	want := verdict.Tally{}
 
 	for _, h := range k.truth.holdings {
 		if h.Bare {
@@ -319,40 +234,24 @@ func (k *checker) lookAlikes(ctx context.Context) error {
 		}
 	}
 
-	have, err := k.tally(ctx, `SELECT coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) FROM unrecognized WHERE treasury_id = $1`)
-	k.compare(lookAlikesShown, want, have)
+	have, err := k.Tally(ctx, `SELECT coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) FROM unrecognized WHERE treasury_id = $1`)
+	k.Compare(lookAlikesShown, want, have)
 
 	return err
 }
 
 // offers compares the open instructions with the ledger's.
 func (k *checker) offers(ctx context.Context) error {
-	want := tally{}
+	want := verdict.Tally{}
 	for _, o := range k.truth.offers {
 		want[fmt.Sprintf("%s: %s %s from %s to %s memo %s awaits receiver=%t", o.ContractID, o.Amount, o.Instrument.Ident(), o.Sender, o.Receiver,
 			memoLine(o.Memo), !o.Waiting)]++
 	}
 
-	have, err := k.tally(ctx, `SELECT contract_id || ': ' || amount || ' ' || `+instrumentSQL+` || ' from ' || sender || ' to ' || receiver || ' memo ' || `+
+	have, err := k.Tally(ctx, `SELECT contract_id || ': ' || amount || ' ' || `+instrumentSQL+` || ' from ' || sender || ' to ' || receiver || ' memo ' || `+
 		memoSQL+` || ' awaits receiver=' || awaits_receiver::text
 		FROM transfer_instructions JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND closed_no IS NULL`)
-	k.compare(offersAsLedger, want, have)
+	k.Compare(offersAsLedger, want, have)
 
 	return err
-}
-
-// summary sorts violations and cuts a long list.
-func summary(found []Violation, most int) []string {
-	slices.SortStableFunc(found, func(a, b Violation) int { return cmp.Compare(a.Promise, b.Promise) })
-
-	lines := make([]string, 0, most+1)
-	for _, v := range found[:min(len(found), most)] {
-		lines = append(lines, v.String())
-	}
-
-	if len(found) > most {
-		lines = append(lines, fmt.Sprintf("… and %d more", len(found)-most))
-	}
-
-	return lines
 }

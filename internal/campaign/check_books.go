@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
 )
@@ -73,7 +74,7 @@ func (k *checker) verdict(t sandbox.Transfer) (state, reason, account string) {
 }
 
 func (k *checker) deposits(ctx context.Context) error {
-	want := tally{}
+	want := verdict.Tally{}
 
 	for _, t := range k.transfers {
 		if t.Receiver != k.party || t.Sender == k.party {
@@ -85,7 +86,7 @@ func (k *checker) deposits(ctx context.Context) error {
 			state, orDash(reason), orDash(account))]++
 	}
 
-	have, err := k.tally(ctx, `SELECT CASE d.kind WHEN 'offer' THEN 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-')
+	have, err := k.Tally(ctx, `SELECT CASE d.kind WHEN 'offer' THEN 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-')
 			ELSE 'update ' || coalesce(s.update_id, '-') END
 			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' from ' || sender || ' memo ' || `+memoSQL+` || ': ' || state || ' '
 			|| coalesce(nullif(reason, ''), '-') || ' to ' || coalesce(account, '-')
@@ -93,13 +94,13 @@ func (k *checker) deposits(ctx context.Context) error {
 		LEFT JOIN ledger_updates o ON o.treasury_id = d.treasury_id AND o.update_no = d.offered_no
 		LEFT JOIN ledger_updates s ON s.treasury_id = d.treasury_id AND s.update_no = d.settled_no
 		WHERE d.treasury_id = $1`)
-	k.compare(depositsAsPaid, want, have)
+	k.Compare(depositsAsPaid, want, have)
 
 	return err
 }
 
 func (k *checker) withdrawals(ctx context.Context) error {
-	want := tally{}
+	want := verdict.Tally{}
 
 	for _, t := range k.transfers {
 		if t.Sender != k.party || t.Receiver == k.party {
@@ -119,20 +120,20 @@ func (k *checker) withdrawals(ctx context.Context) error {
 		want[fmt.Sprintf("%s: %s %s to %s: %s %s", place(t), t.Amount, t.Instrument.Ident(), t.Receiver, state, orDash(reason))]++
 	}
 
-	have, err := k.tally(ctx, `SELECT CASE WHEN correlation_id IS NULL THEN 'update ' || coalesce(s.update_id, '-')
+	have, err := k.Tally(ctx, `SELECT CASE WHEN correlation_id IS NULL THEN 'update ' || coalesce(s.update_id, '-')
 			ELSE 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-') END
 			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' to ' || receiver || ': ' || state || ' ' || coalesce(nullif(reason, ''), '-')
 		FROM withdrawals w JOIN instruments USING (instrument_no)
 		LEFT JOIN ledger_updates o ON o.treasury_id = w.treasury_id AND o.update_no = w.offered_no
 		LEFT JOIN ledger_updates s ON s.treasury_id = w.treasury_id AND s.update_no = w.settled_no
 		WHERE w.treasury_id = $1`)
-	k.compare(withdrawalsFound, want, have)
+	k.Compare(withdrawalsFound, want, have)
 
 	return err
 }
 
 func (k *checker) movements(ctx context.Context) error {
-	return k.none(ctx, movementsZero, `SELECT 'movement ' || movement || ' of update ' || origin_no || ' sums to ' || sum(amount) || ' of instrument ' || instrument_no
+	return k.None(ctx, movementsZero, `SELECT 'movement ' || movement || ' of update ' || origin_no || ' sums to ' || sum(amount) || ' of instrument ' || instrument_no
 		FROM postings WHERE treasury_id = $1 GROUP BY origin, origin_no, movement, instrument_no HAVING sum(amount) <> 0`)
 }
 
@@ -181,7 +182,7 @@ func (k *checker) accounts(ctx context.Context) error {
 		}
 	}
 
-	want := tally{}
+	want := verdict.Tally{}
 
 	for key, sum := range sums {
 		if !sum.IsZero() {
@@ -189,10 +190,10 @@ func (k *checker) accounts(ctx context.Context) error {
 		}
 	}
 
-	have, err := k.tally(ctx, `SELECT account_kind || ' ' || coalesce(nullif(account, ''), '-') || ' ' || `+instrumentSQL+` || ' ' || sum(amount)
+	have, err := k.Tally(ctx, `SELECT account_kind || ' ' || coalesce(nullif(account, ''), '-') || ' ' || `+instrumentSQL+` || ' ' || sum(amount)
 		FROM postings JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND account_kind <> 'fees'
 		GROUP BY account_kind, account, instrument_id, admin HAVING sum(amount) <> 0`)
-	k.compare(accountsAsPaid, want, have)
+	k.Compare(accountsAsPaid, want, have)
 
 	return err
 }
@@ -217,7 +218,7 @@ func (k *checker) book(sums ledgerOf, t sandbox.Transfer) error {
 }
 
 func (k *checker) balances(ctx context.Context) error {
-	return k.none(ctx, balancesAreSums, `SELECT account_kind || ' ' || account || ' of instrument ' || instrument_no || ': balance '
+	return k.None(ctx, balancesAreSums, `SELECT account_kind || ' ' || account || ' of instrument ' || instrument_no || ': balance '
 			|| coalesce(b.amount::text, 'none') || ', postings ' || coalesce(p.amount::text, 'none')
 		FROM (SELECT account_kind, account, instrument_no, amount FROM balances WHERE treasury_id = $1) AS b
 		FULL JOIN (SELECT account_kind, account, instrument_no, sum(amount) AS amount FROM postings WHERE treasury_id = $1
@@ -227,7 +228,7 @@ func (k *checker) balances(ctx context.Context) error {
 
 // events compares the outbox with the rows whose states it tells; the rows are compared with the ledger elsewhere.
 func (k *checker) events(ctx context.Context) error {
-	told, err := k.tally(ctx, `SELECT 'deposit.offered ' || deposit_id || ' by ' || offered_no || ': ' || amount || ' -' FROM deposits
+	told, err := k.Tally(ctx, `SELECT 'deposit.offered ' || deposit_id || ' by ' || offered_no || ': ' || amount || ' -' FROM deposits
 			WHERE treasury_id = $1 AND offered_no IS NOT NULL
 		UNION ALL SELECT 'deposit.' || state || ' ' || deposit_id || ' by ' || settled_no || ': ' || amount || ' ' || coalesce(account, '-')
 			FROM deposits WHERE treasury_id = $1 AND settled_no IS NOT NULL
@@ -241,10 +242,10 @@ func (k *checker) events(ctx context.Context) error {
 		return err
 	}
 
-	have, err := k.tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
+	have, err := k.Tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
 			|| CASE WHEN type = 'deposit.offered' THEN '-' ELSE coalesce(payload->>'account', '-') END
 		FROM events WHERE treasury_id = $1`)
-	k.compare(eventsOnce, told, have)
+	k.Compare(eventsOnce, told, have)
 
 	return err
 }
@@ -256,7 +257,7 @@ func (k *checker) eventOrder(ctx context.Context) error {
 			(SELECT event_no, update_no, lag(update_no, 1, 0::bigint) OVER (ORDER BY xid, event_no) AS before FROM events WHERE treasury_id = $1) AS e
 			WHERE update_no < before`,
 	} {
-		if err := k.none(ctx, eventsOnce, query); err != nil {
+		if err := k.None(ctx, eventsOnce, query); err != nil {
 			return err
 		}
 	}

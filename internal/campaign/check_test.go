@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
 )
 
 // tampering is what a broken ingestion, or a person with SQL, might have done to the database.
@@ -91,11 +93,11 @@ func TestTheCheckSeesEveryTampering(t *testing.T) { //nolint:tparallel // one da
 
 	found, err := c.Check(ctx)
 	require.NoError(t, err)
-	require.Empty(t, summary(found, shown), "before anything was tampered with")
+	require.Empty(t, verdict.Summary(found, shown), "before anything was tampered with")
 
 	for _, tc := range tamperings() {
 		t.Run(tc.name, func(t *testing.T) { // Not parallel: one database, one transaction after the other
-			var found []Violation
+			var found []verdict.Violation
 
 			err := pgx.BeginFunc(ctx, c.db.Pool(), func(tx pgx.Tx) error {
 				for _, guard := range []string{"postings DISABLE TRIGGER postings_stay", "events DISABLE TRIGGER events_stay"} {
@@ -119,7 +121,7 @@ func TestTheCheckSeesEveryTampering(t *testing.T) { //nolint:tparallel // one da
 				promises[v.Promise] = true
 			}
 
-			require.True(t, promises[tc.breaks], "found only %v", summary(found, shown))
+			require.True(t, promises[tc.breaks], "found only %v", verdict.Summary(found, shown))
 		})
 	}
 }

@@ -41,7 +41,7 @@ func requireComesUp(ctx context.Context, t *testing.T, c *Campaign) {
 		err := db.Pool().QueryRow(ctx, "SELECT update_no FROM ingestion_cursors").Scan(&no)
 
 		select {
-		case <-l.exited:
+		case <-l.Exited():
 			return true
 		default:
 			return err == nil && no > 0
@@ -49,7 +49,7 @@ func requireComesUp(ctx context.Context, t *testing.T, c *Campaign) {
 	})
 
 	require.NoError(t, c.kill(l), "a program that was killed while it migrated the database must start again")
-	require.True(t, came, "ingestion does not come up:\n%s", l.log)
+	require.True(t, came, "ingestion does not come up:\n%s", l.Log())
 }
 
 // TestKilledBetweenMigrationAndItsRecord stops the first migration in its middle, kills the program there, and lets the
@@ -85,7 +85,7 @@ func TestKilledBetweenMigrationAndItsRecord(t *testing.T) {
 		return err == nil && waiting
 	})
 	require.NoError(t, c.kill(l))
-	require.True(t, waits, "the migration did not meet the held table:\n%s", l.log)
+	require.True(t, waits, "the migration did not meet the held table:\n%s", l.Log())
 	require.NoError(t, tx.Rollback(ctx))
 
 	requireComesUp(ctx, t, c)
@@ -135,12 +135,12 @@ func TestDatabaseCrashesWhileItMigrates(t *testing.T) {
 
 	l, err := c.start(ctx, c.direct)
 	require.NoError(t, err)
-	require.True(t, c.await(ctx, patience, func() bool { return c.blocked(ctx) }), "nothing looks at the schema:\n%s", l.log)
+	require.True(t, c.await(ctx, patience, func() bool { return c.blocked(ctx) }), "nothing looks at the schema:\n%s", l.Log())
 
 	require.NoError(t, c.postgres.Crash(ctx))
 	c.db.Pool().Reset()
 	require.NoError(t, c.postgres.Resume(ctx))
 
-	require.True(t, c.moves(ctx), "ingestion does not come up:\n%s", l.log)
+	require.True(t, c.moves(ctx), "ingestion does not come up:\n%s", l.Log())
 	require.NoError(t, c.kill(l))
 }

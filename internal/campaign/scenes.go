@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/canton-exchange/suite/internal/campaign/program"
 	"github.com/canton-exchange/suite/internal/faultnet"
 	"github.com/canton-exchange/suite/internal/ident"
 )
@@ -96,7 +97,7 @@ func (c *Campaign) CatchUp(ctx context.Context) error {
 	}
 
 	if !reached {
-		return fmt.Errorf("ingestion did not reach the ledger's end %d from %d:\n%s", end, c.offset(ctx), l.log)
+		return fmt.Errorf("ingestion did not reach the ledger's end %d from %d:\n%s", end, c.offset(ctx), l.Log())
 	}
 
 	cursor, err := c.db.Cursor(ctx, c.treasury)
@@ -179,7 +180,7 @@ func (c *Campaign) wait(ctx context.Context, d time.Duration) {
 }
 
 // oneLife starts ingestion, lets things happen, and kills it.
-func (c *Campaign) oneLife(ctx context.Context, url string, happens func(*life) error) error {
+func (c *Campaign) oneLife(ctx context.Context, url string, happens func(*program.Life) error) error {
 	l, err := c.start(ctx, url)
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (c *Campaign) oneLife(ctx context.Context, url string, happens func(*life) 
 }
 
 func (c *Campaign) anytime(ctx context.Context) error {
-	return c.oneLife(ctx, c.direct, func(*life) error {
+	return c.oneLife(ctx, c.direct, func(*program.Life) error {
 		c.wait(ctx, c.between(2*time.Millisecond, 300*time.Millisecond))
 
 		return nil
@@ -198,7 +199,7 @@ func (c *Campaign) anytime(ctx context.Context) error {
 
 // afterCommit strikes while rows are being committed: a transaction has just ended, the next one is under way.
 func (c *Campaign) afterCommit(ctx context.Context) error {
-	return c.oneLife(ctx, c.direct, func(*life) error {
+	return c.oneLife(ctx, c.direct, func(*program.Life) error {
 		c.moves(ctx)
 		c.wait(ctx, c.between(0, 6*time.Millisecond))
 
@@ -219,7 +220,7 @@ func (c *Campaign) insideTransaction(ctx context.Context) error {
 	table := written()[c.rng.IntN(len(written()))]
 	early := c.rng.IntN(2) == 0
 
-	return c.oneLife(ctx, c.direct, func(l *life) error {
+	return c.oneLife(ctx, c.direct, func(l *program.Life) error {
 		if !early {
 			c.moves(ctx)
 		}
@@ -258,7 +259,7 @@ func (c *Campaign) withStandby(ctx context.Context) error {
 		return err
 	}
 
-	return errors.Join(c.oneLife(ctx, c.direct, func(*life) error {
+	return errors.Join(c.oneLife(ctx, c.direct, func(*program.Life) error {
 		c.wait(ctx, c.between(50*time.Millisecond, 400*time.Millisecond))
 
 		if err := c.kill(first); err != nil {
@@ -282,7 +283,7 @@ func (c *Campaign) cuts(ctx context.Context) error {
 
 	c.net.Set(faultnet.Faults{MaxDelay: c.between(0, 4*time.Millisecond), CutAfter: 1 + c.rng.Int64N(most)})
 
-	return c.oneLife(ctx, c.throughFaults(), func(*life) error {
+	return c.oneLife(ctx, c.throughFaults(), func(*program.Life) error {
 		for range c.rng.IntN(4) {
 			c.wait(ctx, c.between(20*time.Millisecond, 150*time.Millisecond))
 			c.net.Cut()
@@ -297,7 +298,7 @@ func (c *Campaign) cuts(ctx context.Context) error {
 func (c *Campaign) halfOpen(ctx context.Context) error {
 	c.net.Set(faultnet.Faults{})
 
-	err := c.oneLife(ctx, c.throughFaults(), func(*life) error {
+	err := c.oneLife(ctx, c.throughFaults(), func(*program.Life) error {
 		c.wait(ctx, c.between(30*time.Millisecond, 200*time.Millisecond))
 		c.net.Silence()
 		c.wait(ctx, c.between(10*time.Millisecond, 100*time.Millisecond))
@@ -312,7 +313,7 @@ func (c *Campaign) halfOpen(ctx context.Context) error {
 func (c *Campaign) nodeDown(ctx context.Context) error {
 	defer c.ledger.SetDown(false)
 
-	return c.oneLife(ctx, c.direct, func(*life) error {
+	return c.oneLife(ctx, c.direct, func(*program.Life) error {
 		for range 1 + c.rng.IntN(2) {
 			c.wait(ctx, c.between(0, 120*time.Millisecond))
 			c.ledger.SetDown(true)
@@ -329,7 +330,7 @@ func (c *Campaign) nodeDown(ctx context.Context) error {
 }
 
 func (c *Campaign) garbage(ctx context.Context) error {
-	return c.oneLife(ctx, c.direct, func(*life) error {
+	return c.oneLife(ctx, c.direct, func(*program.Life) error {
 		for range 1 + c.rng.IntN(3) {
 			c.wait(ctx, c.between(0, 120*time.Millisecond))
 			c.ledger.GarbleNext()
@@ -348,7 +349,7 @@ func (c *Campaign) garbage(ctx context.Context) error {
 func (c *Campaign) tokenRefused(ctx context.Context) error {
 	defer c.ledger.RejectTokens(false)
 
-	return c.oneLife(ctx, c.direct, func(*life) error {
+	return c.oneLife(ctx, c.direct, func(*program.Life) error {
 		c.wait(ctx, c.between(0, 150*time.Millisecond))
 		c.ledger.RejectTokens(true)
 		c.ledger.CutStreams()
@@ -364,7 +365,7 @@ func (c *Campaign) tokenRefused(ctx context.Context) error {
 func (c *Campaign) databaseCrash(ctx context.Context) error {
 	c.report.Crashes++
 
-	return c.oneLife(ctx, c.direct, func(l *life) error {
+	return c.oneLife(ctx, c.direct, func(l *program.Life) error {
 		c.wait(ctx, c.between(30*time.Millisecond, 300*time.Millisecond))
 
 		if err := c.postgres.Crash(ctx); err != nil {
@@ -387,7 +388,7 @@ func (c *Campaign) databaseCrash(ctx context.Context) error {
 		c.db.Pool().Reset()
 
 		if !early && !c.moves(ctx) {
-			c.cfg.Logger.WarnContext(ctx, "ingestion does nothing although the database is back", slog.String("log", l.log.String()))
+			c.cfg.Logger.WarnContext(ctx, "ingestion does nothing although the database is back", slog.String("log", l.Log()))
 		}
 
 		return killed
