@@ -1,0 +1,69 @@
+package payout
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// TestThePaceFollowsTheNode: overload halves it, success brings it back bit by bit and never above what is configured.
+func TestThePaceFollowsTheNode(t *testing.T) {
+	t.Parallel()
+
+	p := newPace(600, 0, clock.NewManual(noon()))
+	require.Equal(t, rate.Limit(10), p.limiter.Limit())
+
+	for range 3 {
+		p.learn(withdrawal.RetrySame, nil)
+	}
+
+	require.Equal(t, rate.Limit(1.25), p.limiter.Limit())
+
+	for range 20 {
+		p.learn(withdrawal.RetrySame, nil)
+	}
+
+	require.Equal(t, slowest, p.limiter.Limit())
+
+	for range 1000 {
+		p.learn(withdrawal.Accepted, nil)
+	}
+
+	require.Equal(t, rate.Limit(10), p.limiter.Limit())
+
+	for _, indifferent := range []withdrawal.Answer{withdrawal.Rejected, withdrawal.PrepareAgain, withdrawal.Committed} {
+		p.learn(indifferent, nil)
+		require.Equal(t, rate.Limit(10), p.limiter.Limit())
+	}
+}
+
+// TestThePaceStops: without traffic nothing is submitted for a while, and no shorter than the node asks.
+func TestThePaceStops(t *testing.T) {
+	t.Parallel()
+
+	now := clock.NewManual(noon())
+	p := newPace(0, 0, now)
+	require.NoError(t, p.wait(t.Context()))
+
+	p.learn(withdrawal.OutOfTraffic, &ledger.Error{RetryAfter: 30 * time.Second})
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, p.wait(ctx))
+
+	now.Advance(29 * time.Second)
+	require.Error(t, p.wait(ctx))
+
+	now.Advance(time.Second)
+	require.NoError(t, p.wait(t.Context()))
+
+	p.note(&ledger.Error{RetryAfter: time.Second})
+	require.Error(t, p.wait(ctx))
+}
