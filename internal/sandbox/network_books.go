@@ -30,9 +30,11 @@ type Transfer struct {
 	Instrument InstrumentID  `json:"instrument"`
 	Amount     amount.Amount `json:"amount"`
 	// Memo is the reason in the transfer's metadata; nil when there is none.
-	Memo     *string        `json:"memo"`
-	UpdateID ident.UpdateID `json:"updateId"` // that made it
-	Offset   ident.Offset   `json:"offset"`
+	Memo *string `json:"memo"`
+	// Meta is the rest of the transfer's metadata; nil when there is none.
+	Meta     map[string]string `json:"meta,omitempty"`
+	UpdateID ident.UpdateID    `json:"updateId"` // that made it
+	Offset   ident.Offset      `json:"offset"`
 	// Instruction is the offer's first contract; empty for a one-step transfer.
 	Instruction ident.ContractID `json:"instruction,omitempty"`
 	State       TransferState    `json:"state"`

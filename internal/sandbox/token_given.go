@@ -82,7 +82,7 @@ func (t *transaction) planGiven(factory *contract, admin ident.Party, transfer t
 		transfer: transfer, before: before,
 		record: &Transfer{
 			Sender: transfer.Sender, Receiver: transfer.Receiver, Amount: transfer.Amount,
-			Instrument: transfer.Instrument, Memo: memoOf(transfer.Meta), ExecuteBefore: before,
+			Instrument: transfer.Instrument, Memo: memoOf(transfer.Meta), Meta: besideMemo(transfer.Meta), ExecuteBefore: before,
 		},
 	}
 

@@ -233,7 +233,7 @@ func (t *transaction) plan(req TransferRequest) (*plan, error) {
 		},
 		record: &Transfer{
 			Sender: req.Sender, Receiver: req.Receiver, Amount: req.Amount, Instrument: InstrumentID(req.Instrument),
-			Memo: memoOf(m), ExecuteBefore: before,
+			Memo: memoOf(m), Meta: besideMemo(m), ExecuteBefore: before,
 		},
 	}, nil
 }
@@ -244,6 +244,18 @@ func memoOf(m metadata) *string {
 	}
 
 	return nil
+}
+
+// besideMemo is what else metadata says, as one may keep it.
+func besideMemo(m metadata) map[string]string {
+	rest := maps.Clone(m.Values)
+	delete(rest, keyReason)
+
+	if len(rest) == 0 {
+		return nil
+	}
+
+	return rest
 }
 
 func transferMeta(req TransferRequest) (metadata, error) {
