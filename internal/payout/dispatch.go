@@ -199,7 +199,7 @@ func (d *dispatcher) explain(ctx context.Context, instrument ident.Instrument, r
 
 			return plan, nil
 		})
-	if err == nil {
+	if err == nil && !d.told.repeats(instrument.String()+string(reason), now) {
 		d.Logger.WarnContext(ctx, "nothing is paid now", slog.String("instrument", instrument.String()),
 			slog.String("reason", string(reason)))
 	}

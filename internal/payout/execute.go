@@ -112,7 +112,7 @@ func (s *Service) watchCompletions(ctx context.Context) {
 			pause.Reset()
 		}
 
-		if ctx.Err() == nil && !ledger.IsStreamClosed(err) {
+		if ctx.Err() == nil && !ledger.IsStreamClosed(err) && !s.told.repeats("completions", s.Clock.Now()) {
 			s.Logger.WarnContext(ctx, "completions cannot be followed now; payments are only slower by it",
 				slog.String("error", err.Error()))
 		}

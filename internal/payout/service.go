@@ -45,6 +45,7 @@ type Service struct {
 	view    atomic.Pointer[view]
 	schemes atomic.Pointer[[]signing.Scheme]
 	health  health
+	told    told
 }
 
 const (
@@ -142,6 +143,11 @@ func (s *Service) trouble(ctx context.Context, what string, err error) {
 
 	s.health.set(fmt.Errorf("%s: %w", what, err))
 	s.Metrics.trouble(what)
+
+	if s.told.repeats(what, s.Clock.Now()) {
+		return
+	}
+
 	s.Logger.ErrorContext(ctx, "payments cannot go on now and will be tried again; no money has moved by this",
 		slog.String("what", what), slog.String("error", err.Error()))
 }
@@ -175,6 +181,36 @@ func (h *health) get() error {
 
 	return h.err
 }
+
+// told keeps a log from saying the same thing over and over. Its zero value is ready.
+type told struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+// tellAgain is after what time the same thing is told once more.
+const tellAgain = time.Minute
+
+// repeats reports whether this was told a moment ago.
+func (t *told) repeats(what string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if last, ok := t.last[what]; ok && now.Sub(last) < tellAgain && !now.Before(last) {
+		return true
+	}
+
+	if t.last == nil || len(t.last) > maxTold {
+		t.last = map[string]time.Time{}
+	}
+
+	t.last[what] = now
+
+	return false
+}
+
+// maxTold bounds what is remembered of what was told.
+const maxTold = 1000
 
 // sleep waits; false when ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
