@@ -1,5 +1,6 @@
 // Command demo shows the suite at work on one machine: a PostgreSQL of its own, a sandbox that plays the rest of the
-// network, Tx History Ingestion, and customers who deposit with a memo. It needs no configuration.
+// network, Tx History Ingestion, Withdrawal Automation, and customers who deposit with a memo and withdraw. It needs no
+// configuration.
 package main
 
 import (
@@ -33,7 +34,7 @@ func main() {
 	program := service.Program{
 		Name: "demo", Interactive: true, Quiet: func() bool { return !o.verbose },
 		Summary: "The suite at work on one machine: customers of a sandbox network deposit with a memo, " +
-			"and their money lands on their accounts.",
+			"their money lands on their accounts, and they withdraw some of it.",
 		Flags: func(flags *flag.FlagSet) {
 			flags.DurationVar(&o.length, "for", 0, "end after this time and reconcile (default: run until Ctrl-C)")
 			flags.Uint64Var(&o.seed, "seed", 1, "seed of the customers' behaviour")

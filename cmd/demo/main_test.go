@@ -22,19 +22,66 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestTheDemoReconcilesAndLogsNothing(t *testing.T) {
+// program is the demo with short times.
+func program(ctx context.Context, args ...string) (command *exec.Cmd, out, log *bytes.Buffer) {
+	out, log = &bytes.Buffer{}, &bytes.Buffer{}
+	command = exec.CommandContext(ctx, os.Args[0], append([]string{"-interval", "10ms"}, args...)...) //nolint:gosec // this test binary
+	command.Env = append(os.Environ(), asProgram+"=1")
+	command.Stdout, command.Stderr = out, log
+
+	return command, out, log
+}
+
+func TestTheDemoPaysReconcilesAndLogsNothing(t *testing.T) {
 	t.Parallel()
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 
-	var out, log bytes.Buffer
+	command, out, log := program(ctx, "-for", "4s")
+	require.NoError(t, command.Run(), "%s", log)
+	require.Empty(t, log.String())
 
-	command := exec.CommandContext(ctx, os.Args[0], "-for", "1s") //nolint:gosec // this test binary
-	command.Env = append(os.Environ(), asProgram+"=1")
-	command.Stdout, command.Stderr = &out, &log
+	for _, want := range []string{
+		"paid directly", "offered, accepted and so paid", "The receiver rejected the offer. The money is back on the account.",
+		"the receiver has not answered yet", "refused: insufficient funds", "refused: below minimum", "no difference",
+	} {
+		require.Contains(t, out.String(), want)
+	}
+}
 
-	require.NoError(t, command.Run(), "%s", &log)
+// An interrupt has the same ending: what was begun is finished and compared.
+func TestTheDemoIsInterrupted(t *testing.T) {
+	t.Parallel()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+
+	command, out, log := program(ctx)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = time.Minute
+
+	lines := &waiting{out: out, want: "withdrawals: ", met: cancel}
+	command.Stdout = lines
+
+	require.ErrorIs(t, command.Run(), context.Canceled, "%s", log)
 	require.Contains(t, out.String(), "no difference")
 	require.Empty(t, log.String())
+	require.Equal(t, 0, command.ProcessState.ExitCode())
+}
+
+// waiting does something once it has met a text.
+type waiting struct {
+	out  *bytes.Buffer
+	want string
+	met  func()
+}
+
+func (w *waiting) Write(p []byte) (int, error) {
+	n, err := w.out.Write(p)
+	if bytes.Contains(w.out.Bytes(), []byte(w.want)) {
+		w.met()
+	}
+
+	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -14,23 +15,23 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/onboarding"
+	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/pgtest"
-	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/signer"
+	"github.com/canton-exchange/suite/internal/signer/keyfile"
+	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
 const (
-	// catchUp is how long ingestion may take, when the customers have stopped, to store what they did.
-	catchUp = 30 * time.Second
 	// refresh is how often the table is printed.
 	refresh = 2 * time.Second
 	// stopTimeout bounds the end of the database.
 	stopTimeout = 20 * time.Second
-	// poll is how often the database is asked how far ingestion is.
-	poll = 50 * time.Millisecond
 )
 
 // exhibit is everything that runs.
@@ -39,20 +40,21 @@ type exhibit struct {
 
 	settings settings
 	network  *sandbox.Sandbox
+	url      string // of the network
 	node     *ledger.Client
 	db       *store.DB
 	treasury store.TreasuryID
 	party    ident.Party
+	key      signer.Signer // the treasury's
 	worker   *ingest.Service
+	payments *payout.Service
 	accounts []account
+	refusals refusals
 }
 
-type account struct{ name, memo string }
-
-func customers() []account {
-	return []account{
-		{"alice", "ACC-1001"}, {"bob", "ACC-1002"}, {"carol", "ACC-1003"}, {"dave", "ACC-1004"}, {"erin", "ACC-1005"},
-	}
+// tokens are those that the exchange deals in.
+func (e *exhibit) tokens() []ident.Instrument {
+	return []ident.Instrument{e.network.Amulet(), e.network.AcmeToken()}
 }
 
 func run(ctx context.Context, s *service.Service, o settings) error {
@@ -86,13 +88,19 @@ func run(ctx context.Context, s *service.Service, o settings) error {
 	}
 	defer stopNetwork()
 
+	if err := e.onboard(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = e.key.Close() }() // it holds nothing open
+
 	if err := e.prepare(ctx); err != nil {
 		return err
 	}
 
 	say("database   psql '%s'", server.DSN(pgtest.Superuser))
 	say("treasury   %s", e.party)
-	say("           customers deposit to this party, each with the memo of their account\n")
+	say("           a party whose key only this program has; customers deposit to it, each with the memo of their account")
+	say("wallets    %s\n", cast)
 
 	return e.perform(ctx)
 }
@@ -138,11 +146,11 @@ func (e *exhibit) openNetwork(ctx context.Context) (func(), error) {
 		<-ended
 	}
 
-	url := "http://" + listener.Addr().String()
+	e.url = "http://" + listener.Addr().String()
 	_, _ = fmt.Fprintf(e.Stdout,
-		"sandbox    %s (a validator node's JSON Ledger API, and customer wallets under /sandbox/v1)\n", url)
+		"sandbox    %s (a validator node's JSON Ledger API, and customer wallets under /sandbox/v1)\n", e.url)
 
-	if e.node, err = ledger.New(ledger.Config{URL: url, Clock: clock.System{}, Logger: e.serviceLog()}); err != nil {
+	if e.node, err = ledger.New(ledger.Config{URL: e.url, Clock: clock.System{}, Logger: e.serviceLog()}); err != nil {
 		stop()
 
 		return nil, err
@@ -160,14 +168,31 @@ func (e *exhibit) serviceLog() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-// prepare does what an exchange does once: a treasury with a preapproval, the tokens it deals in, the customers' memos.
-func (e *exhibit) prepare(ctx context.Context) error {
-	var err error
-	if e.party, err = e.network.AllocateParty("treasury"); err != nil {
+// onboard makes the treasury a party with a key of its own, as `treasury onboard` does.
+func (e *exhibit) onboard(ctx context.Context) error {
+	private, err := keyfile.Generate(signing.KeyEd25519)
+	if err != nil {
 		return err
 	}
 
-	if _, err = e.network.Preapprove(e.party); err != nil {
+	e.key, err = private.Signer(ctx, signer.Config{Fingerprint: private.PublicKey().Fingerprint()})
+	if err != nil {
+		return err
+	}
+
+	made, err := onboarding.Ensure(ctx, e.node, e.key, "treasury", "")
+	e.party = made.Party
+
+	return err
+}
+
+// prepare does what an exchange does once: a preapproval for the treasury, the tokens it deals in and how it pays them
+// out, the customers' memos.
+func (e *exhibit) prepare(ctx context.Context) error {
+	// The sandbox's own wallet needs no key, whoever's the party is. That keeps what is not the demo's point short: the
+	// treasury's preapproval, and that it accepts offers (TreasuryAccepts). What the treasury pays goes through its key.
+	_, err := e.network.Preapprove(e.party)
+	if err != nil {
 		return err
 	}
 
@@ -176,7 +201,7 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		return err
 	}
 
-	for _, token := range []ident.Instrument{e.network.Amulet(), e.network.AcmeToken()} {
+	for _, token := range e.tokens() {
 		if err := e.db.ListInstrument(ctx, token, amount.Zero(), now); err != nil {
 			return err
 		}
@@ -188,21 +213,31 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		}
 	}
 
+	if err := e.openWallets(); err != nil {
+		return err
+	}
+
+	if err := e.setPolicies(ctx); err != nil {
+		return err
+	}
+
 	metrics := ingest.NewMetrics(e.Metrics)
+
 	e.worker, err = ingest.New(ingest.Config{Party: e.party}, e.node, e.db, clock.System{}, e.serviceLog(), metrics)
+	if err != nil {
+		return err
+	}
+
+	e.payments, err = e.newPayments()
 
 	return err
 }
 
 // perform lets the customers act and the table be printed until the time is over, and then checks the books.
 func (e *exhibit) perform(ctx context.Context) error {
-	// Ingestion outlives the customers, because it has to store the last things that they did.
-	working, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-
-	ingested := make(chan error, 1)
-
-	go func() { ingested <- e.worker.Run(working) }()
+	// The services outlive the customers, because they have to finish the last things that they did.
+	working := context.WithoutCancel(ctx)
+	ingestion, payments := start(working, e.worker.Run), start(working, e.payments.Run)
 
 	acting, cancel := ctx, context.CancelFunc(func() {})
 	if e.settings.length > 0 {
@@ -211,26 +246,54 @@ func (e *exhibit) perform(ctx context.Context) error {
 	defer cancel()
 
 	err := e.Run(acting,
-		service.Runner{Name: "customers", Run: e.act},
+		service.Runner{Name: "customers who deposit", Run: e.act},
+		service.Runner{Name: "customers who withdraw", Run: e.withdraw},
+		service.Runner{Name: "wallets", Run: e.answerOffers},
 		service.Runner{Name: "table", Run: e.watch},
-		service.Runner{Name: "ingestion watch", Run: func(ctx context.Context) error {
-			select {
-			case err := <-ingested:
-				ingested <- err
-
-				return errors.Join(errors.New("ingestion has stopped"), err)
-			case <-ctx.Done():
-				return nil
-			}
-		}},
+		service.Runner{Name: "ingestion", Run: ingestion.watch},
+		service.Runner{Name: "payments", Run: payments.watch},
 	)
 	if err == nil {
-		err = e.finish(context.WithoutCancel(ctx))
+		err = e.finish(working, payments.stop)
 	}
 
-	stop()
+	return errors.Join(err, payments.stop(), ingestion.stop())
+}
 
-	return errors.Join(err, <-ingested)
+// background is a service that runs beside the customers.
+type background struct {
+	ended <-chan struct{}
+	stop  func() error
+}
+
+func start(ctx context.Context, run func(context.Context) error) background {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+
+	var err error
+
+	go func() {
+		defer close(ended)
+
+		err = run(ctx)
+	}()
+
+	return background{ended: ended, stop: sync.OnceValue(func() error {
+		cancel()
+		<-ended
+
+		return err
+	})}
+}
+
+// watch ends when the service does, which it should not, or with ctx.
+func (b background) watch(ctx context.Context) error {
+	select {
+	case <-b.ended:
+		return service.ErrEndedEarly
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 func (e *exhibit) act(ctx context.Context) error {
@@ -247,58 +310,4 @@ func (e *exhibit) act(ctx context.Context) error {
 	}
 
 	return err
-}
-
-// finish waits for ingestion to catch up, compares everything, and fails if anything differs.
-func (e *exhibit) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, catchUp)
-	defer cancel()
-
-	if err := e.waitFor(ctx, e.network.LedgerEnd()); err != nil {
-		return err
-	}
-
-	if err := e.table(ctx); err != nil {
-		return err
-	}
-
-	report, err := reconcile.Run(ctx, e.node, e.db, e.treasury, e.party)
-	if err != nil {
-		return err
-	}
-
-	_, _ = fmt.Fprintf(e.Stdout, "reconciled with the node at offset %d: %d holdings, %d open offers, ",
-		report.At, report.Holdings, report.Instructions)
-
-	for _, d := range report.Differences {
-		_, _ = fmt.Fprintf(e.Stdout, "\nDIFFERENCE %s %q: %s", d.Finding, d.Subject, d.Detail)
-	}
-
-	if !report.Clean() {
-		return fmt.Errorf("the database does not agree with the ledger: %d differences", len(report.Differences))
-	}
-
-	_, _ = fmt.Fprintln(e.Stdout, "no difference; every account's postings sum to what the treasury holds")
-
-	return nil
-}
-
-func (e *exhibit) waitFor(ctx context.Context, end ident.Offset) error {
-	ticker := time.NewTicker(poll)
-	defer ticker.Stop()
-
-	for {
-		cursor, err := e.db.Cursor(ctx, e.treasury)
-		if err == nil && cursor.Position.Offset >= end {
-			return nil
-		}
-
-		select {
-		case <-ctx.Done():
-			late := fmt.Errorf("ingestion did not reach offset %d in %s", end, catchUp)
-
-			return errors.Join(late, e.worker.Ready())
-		case <-ticker.C:
-		}
-	}
 }

@@ -4,34 +4,25 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // watch prints the table now and then.
-func (e *exhibit) watch(ctx context.Context) error {
-	ticker := time.NewTicker(refresh)
-	defer ticker.Stop()
+func (e *exhibit) watch(ctx context.Context) error { return e.every(ctx, refresh, e.table) }
 
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			if err := e.table(ctx); err != nil && ctx.Err() == nil {
-				return err
-			}
-		}
-	}
-}
-
-// table prints what each customer has, what waits for a person, and how far behind the ledger the database is.
+// table prints what each customer has, what is on its way, what waits for a person, and how far behind the ledger the
+// database is.
 func (e *exhibit) table(ctx context.Context) error {
 	status, err := e.db.Status(ctx, e.treasury)
 	if err != nil {
@@ -43,7 +34,11 @@ func (e *exhibit) table(ctx context.Context) error {
 		return err
 	}
 
-	columns := []ident.Instrument{e.network.Amulet(), e.network.AcmeToken()}
+	totals, err := e.db.WithdrawalTotals(ctx, e.treasury)
+	if err != nil {
+		return err
+	}
+
 	balances := balancesOf(audit)
 
 	var b strings.Builder
@@ -51,30 +46,49 @@ func (e *exhibit) table(ctx context.Context) error {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintf(w, "account\tmemo\tCanton Coin\tAcmeToken\t\n")
 
-	line := func(name, memo string, kind books.AccountKind, account string) {
+	line := func(name, memo string, values func(ident.Instrument) string) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t", name, memo)
 
-		for _, i := range columns {
-			_, _ = fmt.Fprintf(w, "%s\t", balances[key{kind, account, i}])
+		for _, i := range e.tokens() {
+			_, _ = fmt.Fprintf(w, "%s\t", values(i))
 		}
 
 		_, _ = fmt.Fprintln(w)
 	}
-
-	for _, a := range e.accounts {
-		line(a.name, a.memo, books.Customer, a.name)
+	account := func(kind books.AccountKind, name string) func(ident.Instrument) string {
+		return func(i ident.Instrument) string { return balances[key{kind, name, i}] }
 	}
 
-	line("unattributed", "", books.UnattributedMoney, "")
+	for _, a := range e.accounts {
+		line(a.name, a.memo, account(books.Customer, a.name))
+	}
+
+	line("unattributed", "", account(books.UnattributedMoney, ""))
+	line("being withdrawn", "", account(books.WithdrawalsUnderWay, ""))
+	line("the treasury holds", "", func(i ident.Instrument) string { return held(audit, i) })
 
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print table: %w", err)
 	}
 
-	_, _ = fmt.Fprintf(&b, "%s\n%s\n\n", deposits(status), progress(status, e.network.LedgerEnd()))
+	_, _ = fmt.Fprintf(&b, "%s\n%s\n%s\n\n",
+		deposits(status), e.withdrawals(totals), progress(status, e.network.LedgerEnd()))
 	_, _ = fmt.Fprint(e.Stdout, b.String())
 
 	return nil
+}
+
+// held is the sum of the treasury's holdings, those that stand behind its own offers too.
+func held(audit store.Audit, i ident.Instrument) string {
+	var sum amount.Total
+
+	for _, h := range audit.Holdings {
+		if h.Instrument == i {
+			sum = sum.Plus(h.Amount)
+		}
+	}
+
+	return sum.Short()
 }
 
 type key struct {
@@ -92,25 +106,17 @@ func balancesOf(audit store.Audit) map[key]string {
 	return balances
 }
 
-// deposits says how many deposits are in which state, whatever the token.
+// deposits says how many deposits are in which state, whatever the token, the most first.
 func deposits(s store.Status) string {
 	counts := map[string]int64{}
 
 	for _, d := range s.Deposits {
-		name := string(d.State)
-		if d.Reason != "" {
-			name += " for " + strings.ReplaceAll(d.Reason, "_", " ")
-		}
-
-		counts[name] += d.Count
+		counts[because(string(d.State), " for ", d.Reason)] += d.Count
 	}
 
-	names := make([]string, 0, len(counts))
-	for name := range counts {
-		names = append(names, name)
-	}
-
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
 
 	parts := make([]string, 0, len(names))
 	for _, name := range names {
@@ -118,6 +124,75 @@ func deposits(s store.Status) string {
 	}
 
 	return "deposits: " + strings.Join(parts, ", ")
+}
+
+// withdrawals says how many withdrawals are in which state, those first that went well, and how many requests were
+// refused.
+func (e *exhibit) withdrawals(totals []store.WithdrawalTotal) string {
+	order := []withdrawal.State{
+		withdrawal.Completed, withdrawal.Offered, withdrawal.Submitted, withdrawal.Reserved, withdrawal.Requested,
+	}
+
+	slices.SortStableFunc(totals, func(a, b store.WithdrawalTotal) int {
+		place := func(t store.WithdrawalTotal) int {
+			if i := slices.Index(order, t.State); i >= 0 {
+				return i
+			}
+
+			return len(order) // the failed ones
+		}
+
+		return cmp.Compare(place(a), place(b))
+	})
+
+	var parts []string
+	for _, t := range totals {
+		parts = append(parts, fmt.Sprintf("%d %s", t.Count, because(string(t.State), ": ", string(t.Reason))))
+	}
+
+	refused := e.refusals.all()
+	for _, reason := range slices.Sorted(maps.Keys(refused)) {
+		parts = append(parts, fmt.Sprintf("%d %s", refused[reason], because("refused", ": ", string(reason))))
+	}
+
+	if len(parts) == 0 {
+		parts = []string{"none yet"}
+	}
+
+	return "withdrawals: " + strings.Join(parts, ", ")
+}
+
+// because is a state with the reason for it, in words.
+func because(state, link, reason string) string {
+	if reason == "" {
+		return state
+	}
+
+	return state + link + strings.ReplaceAll(reason, "_", " ")
+}
+
+// refusals count requests that were refused: the database does not keep them.
+type refusals struct {
+	mu     sync.Mutex
+	counts map[withdrawal.Reason]int64
+}
+
+func (r *refusals) add(reason withdrawal.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if r.counts == nil {
+		r.counts = make(map[withdrawal.Reason]int64)
+	}
+
+	r.counts[reason]++
+}
+
+func (r *refusals) all() map[withdrawal.Reason]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return maps.Clone(r.counts)
 }
 
 // progress says how far ingestion is behind the ledger.
