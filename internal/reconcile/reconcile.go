@@ -43,6 +43,14 @@ const (
 	CreditsDiffer Finding = "credited_deposits_differ_from_postings"
 	// BalanceIsWrong is an account whose balance is not the sum of its postings.
 	BalanceIsWrong Finding = "balance_is_not_sum_of_postings"
+	// UnderWayDiffers is a token whose account of withdrawals is not the sum of the withdrawals that have not ended.
+	UnderWayDiffers Finding = "withdrawals_under_way_differ_from_postings"
+	// NotBookedOnce is money of a withdrawal that was not set aside, paid or given back exactly once.
+	NotBookedOnce Finding = "withdrawal_is_not_booked_once"
+	// ReservationIsWrong is a holding that is reserved for nothing, or a payment that may spend another than is reserved.
+	ReservationIsWrong Finding = "reservation_is_wrong"
+	// NothingPaysIt is a withdrawal that is being paid with no live payment, so that nobody will ever end it.
+	NothingPaysIt Finding = "withdrawal_has_no_live_payment"
 )
 
 // Difference is one thing that does not agree.
@@ -107,7 +115,8 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 	totals, differences := checkBooks(audit)
 	report.Totals = totals
 	report.Differences = slices.Concat(
-		compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions), differences)
+		compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions), differences,
+		checkWithdrawals(audit))
 	slices.SortFunc(report.Differences, func(a, b Difference) int {
 		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
 	})

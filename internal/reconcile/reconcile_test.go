@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"testing"
@@ -86,6 +87,19 @@ func (n network) live(t *testing.T) {
 	n.pay(t, n.treasury, n.alice, n.Amulet(), 40, "w-1")
 }
 
+// payOut pays two of the withdrawals that books requests, of which one comes back.
+func (n network) payOut(t *testing.T) {
+	t.Helper()
+
+	paid := n.pay(t, n.treasury, n.alice, n.Amulet(), 5, "w-paid")
+	_, err := n.Accept(n.alice, paid.Instructions[0])
+	require.NoError(t, err)
+
+	refused := n.pay(t, n.treasury, n.alice, n.Amulet(), 6, "w-refused")
+	_, err = n.Reject(n.alice, refused.Instructions[0])
+	require.NoError(t, err)
+}
+
 func (n network) pay(t *testing.T, from, to ident.Party, token ident.Instrument, units int64, memo string) sandbox.Receipt {
 	t.Helper()
 
@@ -123,8 +137,44 @@ func (n network) books(t *testing.T) books {
 
 	b := books{network: n, db: db, pool: pool, id: id}
 	b.ingest(t)
+	b.withdraw(t)
+	n.payOut(t)
+	b.ingest(t)
+	b.reserve(t)
 
 	return b
+}
+
+// withdraw requests what payOut pays, and two withdrawals more.
+func (b books) withdraw(t *testing.T) {
+	t.Helper()
+
+	b.exec(t, "INSERT INTO withdrawal_policies (instrument_no, enabled) SELECT instrument_no, true FROM instruments")
+
+	for id, units := range map[string]int{"w-paid": 5, "w-refused": 6, "w-cancelled": 7, "w-reserved": 8} {
+		b.exec(t, "SELECT state FROM request_withdrawal($1, $2, 'customer-1', $3, $4, $5, $6, NULL, now())",
+			b.treasury, id, b.Amulet().Admin, b.Amulet().ID, units, b.alice)
+	}
+
+	b.exec(t, "SELECT cancel_withdrawal($1, 'w-cancelled', now())", b.treasury)
+}
+
+// reserve begins to pay one of them, as a worker does.
+func (b books) reserve(t *testing.T) {
+	t.Helper()
+	b.exec(t, `INSERT INTO withdrawal_attempts (treasury_id, withdrawal_id, attempt, kind, inputs, input_total, synchronizer_id, target_record_time, created_at)
+		SELECT treasury_id, 'w-reserved', 1, 'pay', ARRAY[contract_id], amount, synchronizer_id, now(), clock_timestamp()
+		FROM holdings WHERE contract_id = `+aReservableHolding)
+	b.exec(t, "INSERT INTO reservations SELECT treasury_id, inputs[1], withdrawal_id, attempt FROM withdrawal_attempts")
+	b.exec(t, "UPDATE withdrawals SET state = 'reserved', attempt = 1 WHERE withdrawal_id = 'w-reserved'")
+}
+
+func (b books) exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+
+	tag, err := b.pool.Exec(t.Context(), statement, args...)
+	require.NoError(t, err)
+	require.Positive(t, tag.RowsAffected(), "nothing was changed")
 }
 
 func (b books) ingest(t *testing.T) {
@@ -197,12 +247,15 @@ func TestReassignedHoldingsAgree(t *testing.T) {
 }
 
 const (
+	// The treasury has free coins of three transactions; the last one is reserved.
+	aReservableHolding = "(SELECT max(contract_id) FROM holdings WHERE archived_no IS NULL AND lock_holders IS NULL)"
+
 	aFreeHolding   = "(SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL AND lock_holders IS NULL)"
 	aLockedHolding = "(SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL AND lock_holders IS NOT NULL)"
 	aSpentHolding  = "(SELECT min(contract_id) FROM holdings WHERE archived_no IS NOT NULL)"
 	theOtherToken  = "(SELECT max(instrument_no) + min(instrument_no) FROM instruments) - instrument_no"
 	anOffer        = "(SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NULL AND direction = 'in')"
-	aMovement      = "(SELECT origin_no, movement FROM postings WHERE account_kind = 'customer' ORDER BY 1, 2 LIMIT 1)"
+	aMovement      = "(SELECT origin, origin_no, movement FROM postings WHERE account_kind = 'customer' AND origin = 'ledger' ORDER BY 2 DESC, 3 LIMIT 1)"
 	anAccount      = "(account_kind, account, instrument_no) = (SELECT account_kind, account, instrument_no FROM balances WHERE account <> '' ORDER BY 3 LIMIT 1)"
 )
 
@@ -214,6 +267,10 @@ const (
 	notZero  = reconcile.BooksDoNotClose
 	balances = reconcile.BalanceIsWrong
 	credits  = reconcile.CreditsDiffer
+	underWay = reconcile.UnderWayDiffers
+	once     = reconcile.NotBookedOnce
+	reserved = reconcile.ReservationIsWrong
+	idle     = reconcile.NothingPaysIt
 )
 
 type tampering struct {
@@ -237,7 +294,7 @@ func tamperings() map[string]tampering {
 		"in flight":              {"UPDATE holdings SET in_flight = true WHERE contract_id = " + aFreeHolding, find(differs)},
 		"offer deleted":          {"DELETE FROM transfer_instructions WHERE contract_id = " + anOffer, find(missing)},
 		"offer closed":           {"UPDATE transfer_instructions SET closed_no = 1, closed_node = 0, outcome = 'failed' WHERE contract_id = " + anOffer, find(missing)},
-		"offer reopened":         {"UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL WHERE closed_no IS NOT NULL", find(extra)},
+		"offer reopened":         {"UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL WHERE contract_id = (SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NOT NULL)", find(extra)},
 		"offer over more":        {"UPDATE transfer_instructions SET amount = amount + 1 WHERE contract_id = " + anOffer, find(differs)},
 		"offer over other token": {"UPDATE transfer_instructions SET instrument_no = " + theOtherToken + " WHERE contract_id = " + anOffer, find(differs)},
 		"offer of another":       {"UPDATE transfer_instructions SET sender = 'mallory::1' WHERE contract_id = " + anOffer, find(differs)},
@@ -247,12 +304,41 @@ func tamperings() map[string]tampering {
 		"balance deleted":        {"DELETE FROM balances WHERE " + anAccount, find(balances)},
 		"balance invented":       {"INSERT INTO balances SELECT treasury_id, 'customer', 'mallory', instrument_no, 1 FROM balances LIMIT 1", find(balances)},
 		"account renamed":        {"UPDATE balances SET account = 'mallory' WHERE " + anAccount, find(balances, balances)},
-		"posting to another":     {"UPDATE postings SET account = 'mallory' WHERE account <> '' AND (origin_no, movement) = " + aMovement, find(balances, balances, credits, credits)},
-		"movement deleted":       {"DELETE FROM postings WHERE (origin_no, movement) = " + aMovement, find(balances, balances, notHeld, credits)},
-		"network line deleted":   {"DELETE FROM postings WHERE account_kind = 'network' AND (origin_no, movement) = " + aMovement, find(balances, notZero)},
-		"customer line deleted":  {"DELETE FROM postings WHERE account_kind <> 'network' AND (origin_no, movement) = " + aMovement, find(balances, notZero, notHeld, credits)},
-		"movement and balances deleted": {`WITH gone AS (DELETE FROM postings WHERE (origin_no, movement) = ` + aMovement + ` RETURNING *)
+		"posting to another":     {"UPDATE postings SET account = 'mallory' WHERE account <> '' AND (origin, origin_no, movement) = " + aMovement, find(balances, balances, credits, credits)},
+		"movement deleted":       {"DELETE FROM postings WHERE (origin, origin_no, movement) = " + aMovement, find(balances, balances, notHeld, credits)},
+		"network line deleted":   {"DELETE FROM postings WHERE account_kind = 'network' AND (origin, origin_no, movement) = " + aMovement, find(balances, notZero)},
+		"customer line deleted":  {"DELETE FROM postings WHERE account_kind <> 'network' AND (origin, origin_no, movement) = " + aMovement, find(balances, notZero, notHeld, credits)},
+		"movement and balances deleted": {`WITH gone AS (DELETE FROM postings WHERE (origin, origin_no, movement) = ` + aMovement + ` RETURNING *)
 			UPDATE balances b SET amount = b.amount - g.amount FROM gone g WHERE (b.account_kind, b.account, b.instrument_no) = (g.account_kind, g.account, g.instrument_no)`, find(notHeld, credits)},
+	}
+}
+
+const refundLines = " FROM postings WHERE origin = 'refund'"
+
+// withdrawalTamperings are those that concern withdrawals.
+func withdrawalTamperings() map[string]tampering {
+	find := func(f ...reconcile.Finding) []reconcile.Finding { return f }
+
+	return map[string]tampering{
+		"refunded twice": {`INSERT INTO postings SELECT treasury_id, origin, origin_no, movement + 100, line, account_kind, account, instrument_no, amount` +
+			refundLines, find(underWay, once)},
+		"never refunded":        {"DELETE" + refundLines, find(balances, balances, underWay, once)},
+		"refunded to another":   {"UPDATE postings SET account = 'mallory' WHERE origin = 'refund' AND account <> ''", find(balances, balances, once, once)},
+		"refund of a payment":   {"UPDATE withdrawals SET state = 'completed', reason = '' WHERE withdrawal_id = 'w-refused'", find(once, once)},
+		"paid and failed":       {"UPDATE withdrawals SET state = 'failed', reason = 'rejected' WHERE withdrawal_id = 'w-paid'", find(once, once)},
+		"cancelled for nothing": {"UPDATE withdrawals SET state = 'failed', reason = 'cancelled' WHERE withdrawal_id = 'w-reserved'", find(underWay, once, reserved)},
+		"open again":            {"UPDATE withdrawals SET state = 'requested', reason = '' WHERE withdrawal_id = 'w-cancelled'", find(underWay, once)},
+		"never asked for":       {"DELETE FROM withdrawals WHERE withdrawal_id = 'w-cancelled'", find(once, once)},
+		"asked for more":        {"UPDATE withdrawals SET amount = amount + 0.0000000001 WHERE withdrawal_id = 'w-reserved'", find(underWay, once)},
+		"of another customer":   {"UPDATE withdrawals SET account = 'mallory' WHERE withdrawal_id = 'w-reserved'", find(once, once)},
+		"attempt dead":          {"UPDATE withdrawal_attempts SET result = 'dead', ended_at = now()", find(reserved, idle)},
+		"attempt deleted":       {"DELETE FROM withdrawal_attempts", find(reserved, idle)},
+		"another attempt":       {"UPDATE withdrawals SET attempt = 2 WHERE withdrawal_id = 'w-reserved'", find(idle)},
+		"not reserved":          {"DELETE FROM reservations", find(reserved)},
+		"one input more":        {"UPDATE withdrawal_attempts SET inputs = inputs || ARRAY['00ab']", find(reserved)},
+		"back in the queue":     {"UPDATE withdrawals SET state = 'requested' WHERE withdrawal_id = 'w-reserved'", find(reserved)},
+		"reserved for nothing":  {"INSERT INTO reservations SELECT treasury_id, " + aFreeHolding + ", 'w-paid', 1 FROM treasuries", find(reserved)},
+		"reserved and spent":    {"UPDATE reservations SET contract_id = " + aSpentHolding + "; UPDATE withdrawal_attempts SET inputs = ARRAY[" + aSpentHolding + "]", find(reserved)},
 	}
 }
 
@@ -260,16 +346,17 @@ func tamperings() map[string]tampering {
 func TestEveryTamperingIsFound(t *testing.T) {
 	t.Parallel()
 
-	n := start(t)
+	cases := tamperings()
+	maps.Copy(cases, withdrawalTamperings())
 
-	for name, c := range tamperings() {
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			b := n.books(t)
+			b := start(t).books(t)
 			require.Empty(t, b.run(t).Differences)
 
-			_, err := b.pool.Exec(t.Context(), "ALTER TABLE postings DISABLE TRIGGER postings_stay")
+			_, err := b.pool.Exec(t.Context(), "ALTER TABLE postings DISABLE TRIGGER postings_stay; ALTER TABLE withdrawals DISABLE TRIGGER withdrawals_go_on")
 			require.NoError(t, err)
 
 			tag, err := b.pool.Exec(t.Context(), c.sql)

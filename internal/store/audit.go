@@ -24,6 +24,7 @@ type Audit struct {
 	// Credited are the sums of credited deposits per account, Credits the sums of what the ledger's updates posted to
 	// customers.
 	Credited, Credits []AccountTotal
+	Withdrawals       WithdrawalAudit
 }
 
 // HeldContract is an active holding.
@@ -137,7 +138,11 @@ func (db *DB) fillAudit(
 		return err
 	}
 
-	return db.fillAccountTotals(ctx, tx, treasury, instruments, a)
+	if err := db.fillAccountTotals(ctx, tx, treasury, instruments, a); err != nil {
+		return err
+	}
+
+	return db.fillWithdrawalAudit(ctx, tx, treasury, instruments, &a.Withdrawals)
 }
 
 // accountRow is a sum as the queries give it.

@@ -18,7 +18,8 @@ var ErrBodyGone = errors.New("the raw update is no longer stored")
 // scratchSchema is where a rebuild happens; it lives only inside its transaction.
 const scratchSchema = "ces_rebuild"
 
-// derivedTables are made from the raw updates alone, and from what was decided about deposits.
+// derivedTables are made from the raw updates, from what was decided about deposits, and from what was requested. What
+// workers keep is not among them: reservations and attempts stay as they are.
 func derivedTables() []string {
 	return []string{
 		"holdings", "transfers", "transfer_instructions", "unrecognized", "deposits", "withdrawals", "postings",
@@ -66,16 +67,17 @@ func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int6
 }
 
 // Rebuild derives a treasury's tables anew into empty copies, compares them with the ones in use and, if replace is
-// set, puts them in their place with the given derivation version. The treasury's writer waits meanwhile; readers do
-// not. derive is given a database that reads and writes the copies.
+// set, puts them in their place with the given derivation version. Then the treasury's writer waits meanwhile, and
+// whoever requests, works on or cancels a withdrawal, of any treasury; readers do not. Without replace nobody waits.
+// derive is given a database that reads and writes the copies.
 func (db *DB) Rebuild(
 	ctx context.Context, treasury TreasuryID, derivation int, replace bool, derive func(scratch *DB) error,
 ) ([]TableDifference, error) {
 	var differences []TableDifference
 
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := db.queries.CursorLock(ctx, tx, int32(treasury)); err != nil {
-			return fmt.Errorf("lock cursor: %w", err)
+		if err := db.holdStill(ctx, tx, treasury, replace); err != nil {
+			return err
 		}
 
 		if err := prepareScratch(ctx, tx, int32(treasury)); err != nil {
@@ -88,8 +90,8 @@ func (db *DB) Rebuild(
 			return err
 		}
 
-		if _, err := tx.Exec(ctx, "SET LOCAL search_path = public"); err != nil {
-			return fmt.Errorf("leave scratch schema: %w", err)
+		if err := leaveScratch(ctx, tx, int32(treasury)); err != nil {
+			return err
 		}
 
 		var err error
@@ -121,6 +123,30 @@ func (db *DB) Rebuild(
 	return differences, nil
 }
 
+// holdStill makes the transaction see the treasury as it is now until it ends. To compare, one moment will do. To
+// replace, nothing may change: rows are put in the place of others, and a change that came between would be lost.
+// Readers who mean to change what they read wait as well: with no more than a lock against writing, one of them would
+// hold a row that the rebuild waits for, and wait for the rebuild.
+func (db *DB) holdStill(ctx context.Context, tx pgx.Tx, treasury TreasuryID, replace bool) error {
+	if !replace {
+		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+			return fmt.Errorf("see one moment: %w", err)
+		}
+
+		return nil
+	}
+
+	if _, err := db.queries.CursorLock(ctx, tx, int32(treasury)); err != nil {
+		return fmt.Errorf("lock cursor: %w", err)
+	}
+
+	if _, err := tx.Exec(ctx, "LOCK TABLE withdrawals IN EXCLUSIVE MODE"); err != nil {
+		return fmt.Errorf("lock withdrawals: %w", err)
+	}
+
+	return nil
+}
+
 // ApplyDerived stores what was derived from updates that are in the database already.
 func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
 	rows, err := db.rowsOf(b)
@@ -134,22 +160,28 @@ func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
 }
 
 // resetWithdrawals takes back what history told of withdrawals: offers of the opening snapshot are open again, and a
-// request that history had met is as it was when it was submitted. A request that it had not met stays as it is.
+// request that history had met is as it was when it was submitted. A request that it had not met stays as it is. Should
+// the rebuilt history not meet one again, no worker will look at it (next_at is null): whether it was paid is then a
+// question for a person.
 const resetWithdrawals = `
 	UPDATE withdrawals SET
-		state = CASE
-			WHEN offered_no = 0 THEN 'offered'
-			WHEN offered_no IS NULL AND settled_no IS NULL THEN state
-			ELSE 'submitted'
-		END,
-		reason = CASE WHEN offered_no IS NULL AND settled_no IS NULL THEN reason ELSE '' END,
+		state = CASE WHEN offered_no = 0 THEN 'offered' ELSE 'submitted' END,
+		reason = '',
 		correlation_id = CASE WHEN offered_no = 0 THEN correlation_id END,
 		offered_no = nullif(offered_no, greatest(offered_no, 1)),
-		settled_no = NULL
-	WHERE treasury_id = $1`
+		settled_no = NULL,
+		waiting = '', next_at = NULL, lease_until = NULL
+	WHERE treasury_id = $1 AND (offered_no IS NOT NULL OR settled_no IS NOT NULL)`
+
+// keepNotes gives withdrawals that are in the state in which they were what workers had noted of them since.
+const keepNotes = `
+	UPDATE withdrawals r SET waiting = w.waiting, next_at = w.next_at, lease_until = w.lease_until
+	FROM public.withdrawals w
+	WHERE w.treasury_id = $1 AND (r.treasury_id, r.withdrawal_id) = (w.treasury_id, w.withdrawal_id) AND r.state = w.state`
 
 // prepareScratch makes empty copies of the derived tables and puts in what no stored update tells: the opening snapshot
-// as it was, and the withdrawals that were requested, as they were before history met them.
+// as it was, the withdrawals that were requested, as they were before history met them, and the money that was set
+// aside for them and given back without history.
 func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 	statements := []string{"CREATE SCHEMA " + scratchSchema}
 	for _, table := range derivedTables() {
@@ -184,6 +216,19 @@ func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 		if _, err := tx.Exec(ctx, s, treasury); err != nil {
 			return fmt.Errorf("fill scratch tables: %w", err)
 		}
+	}
+
+	return nil
+}
+
+// leaveScratch ends the work in the copies.
+func leaveScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
+	if _, err := tx.Exec(ctx, keepNotes, treasury); err != nil {
+		return fmt.Errorf("keep what workers noted: %w", err)
+	}
+
+	if _, err := tx.Exec(ctx, "SET LOCAL search_path = public"); err != nil {
+		return fmt.Errorf("leave scratch schema: %w", err)
 	}
 
 	return nil

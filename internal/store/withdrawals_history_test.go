@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,11 +33,11 @@ func (l *ledger) pays(customers ...string) {
 
 const askFor = "SELECT state FROM request_withdrawal($1, $2, $3, $4, $5, $6, $7, NULL, $8)"
 
-// request asks for a withdrawal to bob as the exchange does.
-func (l *ledger) request(id, customer string, units int64) {
+// request asks for a withdrawal of c1 to bob as the exchange does.
+func (l *ledger) request(id string, units int64) {
 	l.t.Helper()
 
-	_, err := l.pool.Exec(l.t.Context(), askFor, l.party, id, customer, coin().Admin, coin().ID, units, bob, now())
+	_, err := l.pool.Exec(l.t.Context(), askFor, l.party, id, "c1", coin().Admin, coin().ID, units, bob, now())
 	require.NoError(l.t, err)
 }
 
@@ -88,8 +90,8 @@ func (l *ledger) work(id string) string {
 	return text
 }
 
-// TestHistoryEndsTheWork: with what history says of a withdrawal its attempt ends and its holdings are free, in the same
-// transaction; other withdrawals are left alone.
+// TestHistoryEndsTheWork: with what history says of a withdrawal its attempt ends and its holdings are free, in the
+// same transaction; other withdrawals are left alone.
 func TestHistoryEndsTheWork(t *testing.T) {
 	t.Parallel()
 
@@ -97,7 +99,7 @@ func TestHistoryEndsTheWork(t *testing.T) {
 	l.pays("c1")
 
 	for _, id := range []string{"paid", "offered", "reclaimed", "accepted", "broken", "other"} {
-		l.request(id, "c1", 5)
+		l.request(id, 5)
 		l.submit(id, "pay")
 	}
 
@@ -133,4 +135,75 @@ func TestHistoryEndsTheWork(t *testing.T) {
 		"it came too late to take back what was accepted")
 	require.Equal(t, before, l.work("other"))
 	require.Equal(t, 7, l.count("SELECT count(*) FROM withdrawal_attempts WHERE ended_at = '2026-03-01T12:00:00Z'"))
+}
+
+// TestRequestsAndHistoryNeverDeadlock: the exchange requests and cancels, locking a customer's balance and then that of
+// the withdrawals, while history books deposits, payments and refunds of the same customers.
+func TestRequestsAndHistoryNeverDeadlock(t *testing.T) {
+	t.Parallel()
+
+	const (
+		rounds  = 150
+		perTurn = 3
+	)
+
+	l := begin(t)
+	customers := []string{"c1", "c2", "c3", "c4"}
+	l.pays(customers...)
+
+	var asked sync.WaitGroup
+
+	failed := make(chan error, len(customers))
+
+	for _, c := range customers {
+		asked.Go(func() {
+			for i := range rounds {
+				id := fmt.Sprintf("%s-%d", c, i)
+
+				_, err := l.pool.Exec(t.Context(), askFor, l.party, id, c, coin().Admin, coin().ID, 1, bob, now())
+				if err == nil && i%perTurn == 0 {
+					_, err = l.pool.Exec(t.Context(), "SELECT cancel_withdrawal($1, $2, $3)", l.party, id, now())
+				}
+
+				if err != nil {
+					failed <- err
+
+					return
+				}
+			}
+		})
+	}
+
+	// Every batch touches the accounts in an order of its own, the refund last, of a customer whom nothing else touches.
+	for i := range rounds {
+		var deposits []books.Posting
+		for n := range len(customers) - 1 {
+			deposits = append(deposits, movement(n, books.Customer, customers[(i+n)%len(customers)], amount.FromInt(1))...)
+		}
+
+		paid := movement(0, books.WithdrawalsUnderWay, "", amount.FromInt(-1))
+		back := refund(1, customers[(i+len(customers)-1)%len(customers)])
+		l.apply(
+			l.record(1, txhistory.Effects{}, books.Entries{Postings: append(paid, back...)}),
+			l.record(2, txhistory.Effects{}, books.Entries{Postings: deposits}),
+		)
+	}
+
+	asked.Wait()
+	close(failed)
+
+	for err := range failed {
+		require.NoError(t, err)
+	}
+
+	require.Zero(t, l.count("SELECT count(*) FROM (SELECT sum(amount) FROM balances HAVING sum(amount) <> 0) AS x"))
+}
+
+// refund is a movement of 1 from the withdrawals under way back to a customer.
+func refund(no int, customer string) []books.Posting {
+	p := movement(no, books.Customer, customer, amount.FromInt(1))
+	p[0].Kind = books.WithdrawalsUnderWay
+	p[0].Origin, p[1].Origin = books.ByRefund, books.ByRefund
+
+	return p
 }
