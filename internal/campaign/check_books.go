@@ -11,20 +11,6 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox"
 )
 
-// The texts by which rows are compared, in SQL; memoLine and Instrument.String are the same in Go.
-const (
-	instrumentSQL = `instrument_id || '@' || admin`
-	memoSQL       = `CASE WHEN memo IS NULL THEN 'none' ELSE '"' || memo || '"' END`
-)
-
-func memoLine(memo *string) string {
-	if memo == nil {
-		return "none"
-	}
-
-	return `"` + *memo + `"`
-}
-
 // place says where on the ledger a transfer happened.
 func place(t sandbox.Transfer) string {
 	if t.Instruction == "" {
@@ -77,18 +63,18 @@ func (k *checker) deposits(ctx context.Context) error {
 	want := verdict.Tally{}
 
 	for _, t := range k.transfers {
-		if t.Receiver != k.party || t.Sender == k.party {
+		if t.Receiver != k.Truth.Party || t.Sender == k.Truth.Party {
 			continue
 		}
 
 		state, reason, account := k.verdict(t)
-		want[fmt.Sprintf("%s: %s %s from %s memo %s: %s %s to %s", place(t), t.Amount, t.Instrument.Ident(), t.Sender, memoLine(t.Memo),
+		want[fmt.Sprintf("%s: %s %s from %s memo %s: %s %s to %s", place(t), t.Amount, t.Instrument.Ident(), t.Sender, verdict.MemoLine(t.Memo),
 			state, orDash(reason), orDash(account))]++
 	}
 
 	have, err := k.Tally(ctx, `SELECT CASE d.kind WHEN 'offer' THEN 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-')
 			ELSE 'update ' || coalesce(s.update_id, '-') END
-			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' from ' || sender || ' memo ' || `+memoSQL+` || ': ' || state || ' '
+			|| ': ' || amount || ' ' || `+verdict.InstrumentSQL+` || ' from ' || sender || ' memo ' || `+verdict.MemoSQL+` || ': ' || state || ' '
 			|| coalesce(nullif(reason, ''), '-') || ' to ' || coalesce(account, '-')
 		FROM deposits d JOIN instruments USING (instrument_no)
 		LEFT JOIN ledger_updates o ON o.treasury_id = d.treasury_id AND o.update_no = d.offered_no
@@ -103,7 +89,7 @@ func (k *checker) withdrawals(ctx context.Context) error {
 	want := verdict.Tally{}
 
 	for _, t := range k.transfers {
-		if t.Sender != k.party || t.Receiver == k.party {
+		if t.Sender != k.Truth.Party || t.Receiver == k.Truth.Party {
 			continue
 		}
 
@@ -122,7 +108,7 @@ func (k *checker) withdrawals(ctx context.Context) error {
 
 	have, err := k.Tally(ctx, `SELECT CASE WHEN correlation_id IS NULL THEN 'update ' || coalesce(s.update_id, '-')
 			ELSE 'offer ' || correlation_id || ' by ' || coalesce(o.update_id, '-') || ' ended by ' || coalesce(s.update_id, '-') END
-			|| ': ' || amount || ' ' || `+instrumentSQL+` || ' to ' || receiver || ': ' || state || ' ' || coalesce(nullif(reason, ''), '-')
+			|| ': ' || amount || ' ' || `+verdict.InstrumentSQL+` || ' to ' || receiver || ': ' || state || ' ' || coalesce(nullif(reason, ''), '-')
 		FROM withdrawals w JOIN instruments USING (instrument_no)
 		LEFT JOIN ledger_updates o ON o.treasury_id = w.treasury_id AND o.update_no = w.offered_no
 		LEFT JOIN ledger_updates s ON s.treasury_id = w.treasury_id AND s.update_no = w.settled_no
@@ -130,11 +116,6 @@ func (k *checker) withdrawals(ctx context.Context) error {
 	k.Compare(withdrawalsFound, want, have)
 
 	return err
-}
-
-func (k *checker) movements(ctx context.Context) error {
-	return k.None(ctx, movementsZero, `SELECT 'movement ' || movement || ' of update ' || origin_no || ' sums to ' || sum(amount) || ' of instrument ' || instrument_no
-		FROM postings WHERE treasury_id = $1 GROUP BY origin, origin_no, movement, instrument_no HAVING sum(amount) <> 0`)
 }
 
 // ledgerOf is a set of accounts being summed.
@@ -160,7 +141,7 @@ func (k *checker) accounts(ctx context.Context) error {
 		}
 	}
 
-	for _, h := range k.truth.holdings {
+	for _, h := range k.Truth.Holdings {
 		if h.Bare {
 			continue
 		}
@@ -190,7 +171,7 @@ func (k *checker) accounts(ctx context.Context) error {
 		}
 	}
 
-	have, err := k.Tally(ctx, `SELECT account_kind || ' ' || coalesce(nullif(account, ''), '-') || ' ' || `+instrumentSQL+` || ' ' || sum(amount)
+	have, err := k.Tally(ctx, `SELECT account_kind || ' ' || coalesce(nullif(account, ''), '-') || ' ' || `+verdict.InstrumentSQL+` || ' ' || sum(amount)
 		FROM postings JOIN instruments USING (instrument_no) WHERE treasury_id = $1 AND account_kind <> 'fees'
 		GROUP BY account_kind, account, instrument_id, admin HAVING sum(amount) <> 0`)
 	k.Compare(accountsAsPaid, want, have)
@@ -204,9 +185,9 @@ func (k *checker) book(sums ledgerOf, t sandbox.Transfer) error {
 	switch {
 	case t.State != sandbox.TransferCompleted, t.Sender == t.Receiver:
 		return nil
-	case t.Sender == k.party:
+	case t.Sender == k.Truth.Party:
 		return sums.add("recovered", "", i, t.Amount.Neg())
-	case t.Receiver != k.party:
+	case t.Receiver != k.Truth.Party:
 		return nil
 	}
 
@@ -215,15 +196,6 @@ func (k *checker) book(sums ledgerOf, t sandbox.Transfer) error {
 	}
 
 	return sums.add("unattributed", "", i, t.Amount)
-}
-
-func (k *checker) balances(ctx context.Context) error {
-	return k.None(ctx, balancesAreSums, `SELECT account_kind || ' ' || account || ' of instrument ' || instrument_no || ': balance '
-			|| coalesce(b.amount::text, 'none') || ', postings ' || coalesce(p.amount::text, 'none')
-		FROM (SELECT account_kind, account, instrument_no, amount FROM balances WHERE treasury_id = $1) AS b
-		FULL JOIN (SELECT account_kind, account, instrument_no, sum(amount) AS amount FROM postings WHERE treasury_id = $1
-			GROUP BY account_kind, account, instrument_no) AS p USING (account_kind, account, instrument_no)
-		WHERE b.amount IS DISTINCT FROM p.amount`)
 }
 
 // events compares the outbox with the rows whose states it tells; the rows are compared with the ledger elsewhere.
@@ -245,22 +217,7 @@ func (k *checker) events(ctx context.Context) error {
 	have, err := k.Tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
 			|| CASE WHEN type = 'deposit.offered' THEN '-' ELSE coalesce(payload->>'account', '-') END
 		FROM events WHERE treasury_id = $1`)
-	k.Compare(eventsOnce, told, have)
+	k.Compare(verdict.EventsOnce, told, have)
 
 	return err
-}
-
-func (k *checker) eventOrder(ctx context.Context) error {
-	for _, query := range []string{
-		`SELECT 'event id ' || event_id || ' is told ' || count(*) || ' times' FROM events WHERE treasury_id = $1 GROUP BY event_id HAVING count(*) > 1`,
-		`SELECT 'event ' || event_no || ' of update ' || update_no || ' comes after one of update ' || before FROM
-			(SELECT event_no, update_no, lag(update_no, 1, 0::bigint) OVER (ORDER BY xid, event_no) AS before FROM events WHERE treasury_id = $1) AS e
-			WHERE update_no < before`,
-	} {
-		if err := k.None(ctx, eventsOnce, query); err != nil {
-			return err
-		}
-	}
-
-	return nil
 }

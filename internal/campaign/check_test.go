@@ -24,19 +24,19 @@ const aCredited = `(SELECT deposit_id FROM deposits WHERE state = 'credited' ORD
 
 func tamperings() []tampering {
 	return []tampering{
-		{"an update is lost", `DELETE FROM ledger_updates WHERE update_no = 20`, everyUpdateOnce},
-		{"the last update is lost", `DELETE FROM ledger_updates WHERE update_no = (SELECT max(update_no) FROM ledger_updates)`, everyUpdateOnce},
+		{"an update is lost", `DELETE FROM ledger_updates WHERE update_no = 20`, verdict.EveryUpdateOnce},
+		{"the last update is lost", `DELETE FROM ledger_updates WHERE update_no = (SELECT max(update_no) FROM ledger_updates)`, verdict.EveryUpdateOnce},
 		{"an update is stored twice", `INSERT INTO ledger_updates SELECT treasury_id, update_no + 1000000, update_id || '0', kind, ledger_offset + 1000000, record_time,
-			synchronizer_id, command_id, transaction_hash, traffic_cost, ingested_at FROM ledger_updates WHERE update_no = 20`, everyUpdateOnce},
+			synchronizer_id, command_id, transaction_hash, traffic_cost, ingested_at FROM ledger_updates WHERE update_no = 20`, verdict.EveryUpdateOnce},
 		{"two updates change places", `UPDATE ledger_updates SET update_no = 1000020 WHERE update_no = 20;
-			UPDATE ledger_updates SET update_no = 20 WHERE update_no = 21; UPDATE ledger_updates SET update_no = 21 WHERE update_no = 1000020`, everyUpdateOnce},
-		{"an update has another offset", `UPDATE ledger_updates SET ledger_offset = ledger_offset + 1 WHERE update_no = 20`, everyUpdateOnce},
-		{"an update has another record time", `UPDATE ledger_updates SET record_time = record_time + interval '1 microsecond' WHERE update_no = 20`, everyUpdateOnce},
-		{"a number is skipped", `UPDATE ledger_updates SET update_no = update_no + 1000000 WHERE update_no = (SELECT max(update_no) FROM ledger_updates)`, gaplessNumbers},
-		{"a raw update is lost", `DELETE FROM ledger_update_bodies WHERE update_no = 20`, gaplessNumbers},
-		{"a raw update is another's", `UPDATE ledger_update_bodies SET body = (SELECT body FROM ledger_update_bodies WHERE update_no = 21) WHERE update_no = 20`, gaplessNumbers},
-		{"the cursor is behind", `UPDATE ingestion_cursors SET update_no = update_no - 1`, cursorAtTheEnd},
-		{"a clock is behind", `UPDATE synchronizer_clocks SET record_time = record_time - interval '1 hour'`, cursorAtTheEnd},
+			UPDATE ledger_updates SET update_no = 20 WHERE update_no = 21; UPDATE ledger_updates SET update_no = 21 WHERE update_no = 1000020`, verdict.EveryUpdateOnce},
+		{"an update has another offset", `UPDATE ledger_updates SET ledger_offset = ledger_offset + 1 WHERE update_no = 20`, verdict.EveryUpdateOnce},
+		{"an update has another record time", `UPDATE ledger_updates SET record_time = record_time + interval '1 microsecond' WHERE update_no = 20`, verdict.EveryUpdateOnce},
+		{"a number is skipped", `UPDATE ledger_updates SET update_no = update_no + 1000000 WHERE update_no = (SELECT max(update_no) FROM ledger_updates)`, verdict.GaplessNumbers},
+		{"a raw update is lost", `DELETE FROM ledger_update_bodies WHERE update_no = 20`, verdict.GaplessNumbers},
+		{"a raw update is another's", `UPDATE ledger_update_bodies SET body = (SELECT body FROM ledger_update_bodies WHERE update_no = 21) WHERE update_no = 20`, verdict.GaplessNumbers},
+		{"the cursor is behind", `UPDATE ingestion_cursors SET update_no = update_no - 1`, verdict.CursorAtTheEnd},
+		{"a clock is behind", `UPDATE synchronizer_clocks SET record_time = record_time - interval '1 hour'`, verdict.CursorAtTheEnd},
 		{"a deposit is lost", `DELETE FROM deposits WHERE deposit_id = ` + aCredited, depositsAsPaid},
 		{"a deposit is doubled", `INSERT INTO deposits SELECT treasury_id, gen_random_uuid(), kind, state, reason, account, instrument_no, amount, sender, memo,
 			correlation_id || 'x', offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposit_id = ` + aCredited, depositsAsPaid},
@@ -51,31 +51,31 @@ func tamperings() []tampering {
 		{"a payment is lost", `DELETE FROM withdrawals WHERE withdrawal_id = (SELECT min(withdrawal_id) FROM withdrawals)`, withdrawalsFound},
 		{"a payment failed that did not", `UPDATE withdrawals SET state = 'failed', reason = 'rejected' WHERE withdrawal_id =
 			(SELECT min(withdrawal_id) FROM withdrawals WHERE state = 'completed')`, withdrawalsFound},
-		{"a holding is lost", `DELETE FROM holdings WHERE contract_id = (SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL)`, holdingsAsLedger},
+		{"a holding is lost", `DELETE FROM holdings WHERE contract_id = (SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL)`, verdict.HoldingsAsLedger},
 		{"a spent holding is active", `UPDATE holdings SET archived_no = NULL, archived_node = NULL WHERE contract_id =
-			(SELECT min(contract_id) FROM holdings WHERE archived_no IS NOT NULL)`, holdingsAsLedger},
+			(SELECT min(contract_id) FROM holdings WHERE archived_no IS NOT NULL)`, verdict.HoldingsAsLedger},
 		{"a holding has another amount", `UPDATE holdings SET amount = amount + 0.0000000001 WHERE contract_id =
-			(SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL)`, holdingsAsLedger},
-		{"a look-alike is dropped", `DELETE FROM unrecognized WHERE update_no = (SELECT min(update_no) FROM unrecognized)`, lookAlikesShown},
-		{"an open instruction is lost", `DELETE FROM transfer_instructions WHERE contract_id = (SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NULL)`, offersAsLedger},
+			(SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL)`, verdict.HoldingsAsLedger},
+		{"a look-alike is dropped", `DELETE FROM unrecognized WHERE update_no = (SELECT min(update_no) FROM unrecognized)`, verdict.LookAlikesShown},
+		{"an open instruction is lost", `DELETE FROM transfer_instructions WHERE contract_id = (SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NULL)`, verdict.OffersAsLedger},
 		{"a closed instruction is open", `UPDATE transfer_instructions SET closed_no = NULL, closed_node = NULL, outcome = NULL WHERE contract_id =
-			(SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NOT NULL)`, offersAsLedger},
-		{"half a movement is lost", `DELETE FROM postings WHERE line = 1 AND origin_no = (SELECT max(origin_no) FROM postings)`, movementsZero},
+			(SELECT min(contract_id) FROM transfer_instructions WHERE closed_no IS NOT NULL)`, verdict.OffersAsLedger},
+		{"half a movement is lost", `DELETE FROM postings WHERE line = 1 AND origin_no = (SELECT max(origin_no) FROM postings)`, verdict.MovementsZero},
 		{"a movement is lost", `DELETE FROM postings WHERE origin_no = (SELECT max(origin_no) FROM postings WHERE account_kind = 'customer')`, accountsAsPaid},
 		{"a movement is doubled", `INSERT INTO postings SELECT treasury_id, origin, origin_no, movement + 1000, line, account_kind, account, instrument_no, amount
 			FROM postings WHERE origin_no = (SELECT max(origin_no) FROM postings WHERE account_kind = 'customer')`, accountsAsPaid},
 		{"money is booked to another account", `UPDATE postings SET account = account || 'x' WHERE account_kind = 'customer' AND origin_no =
 			(SELECT max(origin_no) FROM postings WHERE account_kind = 'customer')`, accountsAsPaid},
-		{"a balance is wrong", `UPDATE balances SET amount = amount + 1 WHERE account = 'account-0'`, balancesAreSums},
-		{"a balance is lost", `DELETE FROM balances WHERE account = 'account-0'`, balancesAreSums},
-		{"an event is lost", `DELETE FROM events WHERE event_no = (SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, eventsOnce},
+		{"a balance is wrong", `UPDATE balances SET amount = amount + 1 WHERE account = 'account-0'`, verdict.BalancesAreSums},
+		{"a balance is lost", `DELETE FROM balances WHERE account = 'account-0'`, verdict.BalancesAreSums},
+		{"an event is lost", `DELETE FROM events WHERE event_no = (SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, verdict.EventsOnce},
 		{"an event is told twice", `INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at) SELECT treasury_id, event_id, type, subject,
-			update_no, payload, created_at FROM events WHERE event_no = (SELECT max(event_no) FROM events)`, eventsOnce},
+			update_no, payload, created_at FROM events WHERE event_no = (SELECT max(event_no) FROM events)`, verdict.EventsOnce},
 		{"an event tells another amount", `UPDATE events SET payload = jsonb_set(payload, '{amount}', '"1.0000000001"') WHERE event_no =
-			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, eventsOnce},
+			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, verdict.EventsOnce},
 		{"an event tells another account", `UPDATE events SET payload = jsonb_set(payload, '{account}', '"somebody"') WHERE event_no =
-			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, eventsOnce},
-		{"events are out of order", `UPDATE events SET update_no = update_no + 1000000 WHERE event_no = (SELECT min(event_no) FROM events)`, eventsOnce},
+			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, verdict.EventsOnce},
+		{"events are out of order", `UPDATE events SET update_no = update_no + 1000000 WHERE event_no = (SELECT min(event_no) FROM events)`, verdict.EventsOnce},
 	}
 }
 
