@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
@@ -21,6 +22,8 @@ type Metrics struct {
 	alarms      *prometheus.CounterVec
 	frozen      prometheus.Gauge
 	faster      prometheus.Counter
+	open        *prometheus.GaugeVec
+	oldest      *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of payments.
@@ -55,7 +58,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 	}
 
-	registry.MustRegister(m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts, m.held, m.troubles,
+	m.open = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ces_withdraw_open", Help: "Withdrawals that have not ended, by state and by what they wait for.",
+	}, []string{"kind", "state", "waiting"})
+	m.oldest = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ces_withdraw_oldest_requested_seconds", Help: "When the oldest of them was requested, as Unix time.",
+	}, []string{"kind", "state", "waiting"})
+
+	registry.MustRegister(m.open, m.oldest, m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts, m.held, m.troubles,
 		m.alarms, m.frozen, m.faster)
 
 	return m
@@ -84,5 +94,17 @@ func (m *Metrics) trouble(what string) { m.troubles.WithLabelValues(what).Inc() 
 func (m *Metrics) alarm(name string) { m.alarms.WithLabelValues(name).Inc() }
 
 func (m *Metrics) freezes(count int) { m.frozen.Set(float64(count)) }
+
+// opened shows what has not ended, and forgets what was shown before.
+func (m *Metrics) opened(list []store.OpenWithdrawals) {
+	m.open.Reset()
+	m.oldest.Reset()
+
+	for _, o := range list {
+		labels := []string{string(o.Kind), string(o.State), string(o.Waiting)}
+		m.open.WithLabelValues(labels...).Set(float64(o.Count))
+		m.oldest.WithLabelValues(labels...).Set(float64(o.Oldest.Unix()))
+	}
+}
 
 func (m *Metrics) moved() { m.faster.Inc() }

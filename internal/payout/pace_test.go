@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ledger"
@@ -18,29 +17,29 @@ func TestThePaceFollowsTheNode(t *testing.T) {
 	t.Parallel()
 
 	p := newPace(600, 0, clock.NewManual(noon()))
-	require.Equal(t, rate.Limit(10), p.limiter.Limit())
+	require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
 
 	for range 3 {
 		p.learn(withdrawal.RetrySame, nil)
 	}
 
-	require.Equal(t, rate.Limit(1.25), p.limiter.Limit())
+	require.InDelta(t, 1.25, float64(p.limiter.Limit()), 1e-9)
 
 	for range 20 {
 		p.learn(withdrawal.RetrySame, nil)
 	}
 
-	require.Equal(t, slowest, p.limiter.Limit())
+	require.InDelta(t, float64(slowest), float64(p.limiter.Limit()), 1e-9)
 
 	for range 1000 {
 		p.learn(withdrawal.Accepted, nil)
 	}
 
-	require.Equal(t, rate.Limit(10), p.limiter.Limit())
+	require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
 
 	for _, indifferent := range []withdrawal.Answer{withdrawal.Rejected, withdrawal.PrepareAgain, withdrawal.Committed} {
 		p.learn(indifferent, nil)
-		require.Equal(t, rate.Limit(10), p.limiter.Limit())
+		require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/store"
@@ -173,6 +174,75 @@ func TestOffers(t *testing.T) {
 	require.Equal(t, withdrawal.OfferWithdrawn, w.untilState("ignored", withdrawal.Failed).Reason)
 	require.Equal(t, "270", w.balance(w.Amulet()))
 	require.Equal(t, "30", w.received(w.friend, w.Amulet()))
+	w.reconciled()
+}
+
+// TestAnExpiredLockIsSpent: the money behind an offer that ran out pays another withdrawal, and the offer that is closed
+// later, without any holding changing, returns its amount to the customer all the same.
+func TestAnExpiredLockIsSpent(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	w.deposit("50", 1)
+	w.setPolicy(w.Amulet(), func(p *withdrawal.Policy) {
+		p.OfferLifetime, p.Reclaim, p.SpendExpiredLocks = time.Hour, false, true
+	})
+	w.pay()
+
+	w.request("ignored", "40", w.Amulet(), w.friend, nil)
+	w.untilState("ignored", withdrawal.Offered)
+	require.Equal(t, "10", w.balance(w.Amulet()))
+
+	w.clock.advance(2 * time.Hour)
+	w.Tick()
+	w.request("paid", "10", w.Amulet(), w.shop, nil)
+	w.untilState("paid", withdrawal.Completed)
+	require.Equal(t, withdrawal.Offered, w.find("ignored").State)
+
+	_, err := w.Reject(w.friend, w.find("ignored").Correlation)
+	require.NoError(t, err)
+	require.Equal(t, withdrawal.OfferRejected, w.untilState("ignored", withdrawal.Failed).Reason)
+	require.Equal(t, "40", w.balance(w.Amulet()))
+	w.reconciled()
+}
+
+// TestAnAcceptedOfferIsTheRegistrys: what the receiver has accepted is not taken back while its registrar works on it.
+func TestAnAcceptedOfferIsTheRegistrys(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{Workflow: sandbox.AcmePending})
+
+	w.setPolicy(w.AcmeToken(), func(p *withdrawal.Policy) { p.OfferLifetime = time.Hour })
+	w.depositToken("100", true)
+	w.pay()
+
+	for _, id := range []string{"approved", "refused"} {
+		w.request(id, "40", w.AcmeToken(), w.friend, nil)
+		_, err := w.Accept(w.friend, w.untilState(id, withdrawal.Offered).Correlation)
+		require.NoError(t, err)
+	}
+
+	approve := func(id string, finish func(ident.ContractID) (sandbox.Receipt, error)) {
+		w.until("the registrar has it", func() bool {
+			offer, err := w.db.FindOffer(t.Context(), w.treasury, w.find(id).Correlation)
+			require.NoError(t, err)
+
+			if offer.Instruction.AwaitsReceiver {
+				return false
+			}
+
+			_, err = finish(offer.Contract)
+			require.NoError(t, err)
+
+			return true
+		})
+	}
+
+	approve("approved", w.CompleteWorkflow)
+	approve("refused", w.FailWorkflow)
+	w.untilState("approved", withdrawal.Completed)
+	require.Equal(t, withdrawal.Failed, w.untilState("refused", withdrawal.Failed).State)
+	require.Equal(t, "60", w.balance(w.AcmeToken()))
 	w.reconciled()
 }
 

@@ -129,7 +129,8 @@ func (s *Service) offered(ctx context.Context, v *view, j store.Job, now time.Ti
 	switch {
 	case !clock.After(deadline):
 		return s.postpone(ctx, j, store.Postponement{NextAt: later(deadline, now.Add(s.config.Poll))})
-	case !policy.Reclaim || v.isFrozen(j.Instrument):
+	case !policy.Reclaim || v.isFrozen(j.Instrument) || !offer.Instruction.AwaitsReceiver:
+		// An offer that was accepted is in the registry's hands.
 		return s.postpone(ctx, j, store.Postponement{NextAt: now.Add(lookAgain)})
 	case j.Live != nil && clock.After(j.Live.Target):
 		return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{NextAt: now}, now)

@@ -16,12 +16,16 @@ type view struct {
 	frozen   map[ident.Instrument]bool
 	// all is frozen.
 	all bool
-	// settingsAt is when policies and freezes were read.
-	settingsAt time.Time
+	// settingsAt is when policies and freezes were read, countedAt when the open withdrawals were counted.
+	settingsAt, countedAt time.Time
 }
 
-// settingsAge is how long policies and freezes are taken as they were.
-const settingsAge = time.Second
+const (
+	// settingsAge is how long policies and freezes are taken as they were.
+	settingsAge = time.Second
+	// countAge is how long the metrics show the same numbers of open withdrawals.
+	countAge = 10 * time.Second
+)
 
 // look reads what has changed. Clocks are read every time.
 func (s *Service) look(ctx context.Context) (*view, error) {
@@ -40,6 +44,7 @@ func (s *Service) look(ctx context.Context) (*view, error) {
 	last := s.view.Load()
 	if last != nil && now.Sub(last.settingsAt) < settingsAge && !now.Before(last.settingsAt) {
 		next.policies, next.frozen, next.all, next.settingsAt = last.policies, last.frozen, last.all, last.settingsAt
+		next.countedAt = last.countedAt
 	} else if err := s.readSettings(ctx, &next); err != nil {
 		return nil, err
 	}
@@ -71,6 +76,25 @@ func (s *Service) readSettings(ctx context.Context, next *view) error {
 
 	next.settingsAt = s.Clock.Now()
 	s.Metrics.freezes(len(freezes))
+
+	return s.count(ctx, next)
+}
+
+// count shows operators what has not ended.
+func (s *Service) count(ctx context.Context, next *view) error {
+	if last := s.view.Load(); last != nil && next.settingsAt.Sub(last.countedAt) < countAge {
+		next.countedAt = last.countedAt
+
+		return nil
+	}
+
+	open, err := s.DB.OpenWithdrawals(ctx, s.treasury)
+	if err != nil {
+		return err
+	}
+
+	next.countedAt = next.settingsAt
+	s.Metrics.opened(open)
 
 	return nil
 }

@@ -239,6 +239,30 @@ func (w *world) deposit(value string, count int) {
 	})
 }
 
+// depositToken gives the customer tokens that come as an offer. The treasury's wallet in the sandbox takes it.
+func (w *world) depositToken(value string, pending bool) {
+	w.t.Helper()
+
+	payer := w.friend
+
+	_, err := w.Mint(payer, w.AcmeToken(), amounttest.Of(value))
+	require.NoError(w.t, err)
+	receipt, err := w.Transfer(sandbox.TransferRequest{
+		Sender: payer, Receiver: w.party, Instrument: w.AcmeToken(), Amount: amounttest.Of(value), Memo: new(memo),
+	})
+	require.NoError(w.t, err)
+
+	receipt, err = w.Accept(w.party, receipt.Instructions[0])
+	require.NoError(w.t, err)
+
+	if pending {
+		_, err = w.CompleteWorkflow(receipt.Instructions[0])
+		require.NoError(w.t, err)
+	}
+
+	w.until("the deposit is credited", func() bool { return w.balance(w.AcmeToken()) != "0" })
+}
+
 // run runs something until the test ends.
 func (w *world) run(what func(context.Context) error) (stop func()) {
 	w.t.Helper()
