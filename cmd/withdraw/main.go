@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
@@ -44,12 +45,21 @@ func (c *config) Validate() error {
 		return fmt.Errorf("CES_TREASURY_PARTY: %w", err)
 	}
 
-	settings := c.settings()
-	if err := settings.Validate(); err != nil {
-		return fmt.Errorf("CES_WITHDRAW_…: %w", err)
+	switch {
+	case c.Workers < 1 || c.Workers > payout.MaxWorkers:
+		return service.Invalid("CES_WITHDRAW_WORKERS", strconv.Itoa(c.Workers),
+			fmt.Sprintf("a whole number from 1 to %d", payout.MaxWorkers))
+	case c.Rate < 0:
+		return service.Invalid("CES_WITHDRAW_PER_MINUTE", strconv.Itoa(c.Rate), "0 or a whole number above it")
+	case c.Burst < 0:
+		return service.Invalid("CES_WITHDRAW_BURST", strconv.Itoa(c.Burst), "0 or a whole number above it")
+	case c.Recheck <= 0:
+		return service.Invalid("CES_WITHDRAW_RECHECK", c.Recheck.String(), "a duration above zero")
+	case c.MaxLag <= 0:
+		return service.Invalid("CES_WITHDRAW_MAX_LAG", c.MaxLag.String(), "a duration above zero")
+	default:
+		return nil
 	}
-
-	return nil
 }
 
 func (c *config) settings() payout.Config {

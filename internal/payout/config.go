@@ -41,7 +41,9 @@ const (
 	DefaultMaxLag    = time.Minute
 	DefaultTolerance = 2 * time.Minute
 
-	maxWorkers       = 256
+	// MaxWorkers is how many jobs an instance may carry at once.
+	MaxWorkers = 256
+
 	secondsPerMinute = 60
 )
 
@@ -63,8 +65,8 @@ func (c *Config) Validate() error {
 	}
 
 	switch {
-	case c.Workers < 1 || c.Workers > maxWorkers:
-		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, maxWorkers)
+	case c.Workers < 1 || c.Workers > MaxWorkers:
+		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, MaxWorkers)
 	case c.PerMinute < 0 || c.Burst < 0:
 		return errors.New("rate and burst of submissions: want 0 or more")
 	case c.Poll <= 0 || c.Lease <= 0 || c.Recheck <= 0 || c.MaxLag <= 0 || c.Tolerance <= 0:

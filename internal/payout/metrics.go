@@ -65,8 +65,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "ces_withdraw_oldest_requested_seconds", Help: "When the oldest of them was requested, as Unix time.",
 	}, []string{"kind", "state", "waiting"})
 
-	registry.MustRegister(m.open, m.oldest, m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts, m.held, m.troubles,
-		m.alarms, m.frozen, m.faster)
+	registry.MustRegister(m.open, m.oldest, m.turns, m.reserved, m.executions, m.execute, m.completions, m.attempts,
+		m.held, m.troubles, m.alarms, m.frozen, m.faster)
 
 	return m
 }
