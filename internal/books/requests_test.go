@@ -127,7 +127,7 @@ func requireInternal(t *testing.T, status txhistory.Status, state withdrawal.Sta
 	w := g.Withdrawals[id]
 	w.State = state
 
-	if state == withdrawal.Offered {
+	if state == withdrawal.Offered || state.Final() {
 		tr.Correlation, w.Correlation, tr.Memo = chain, chain, nil
 		g.Chains[chain] = id
 	}
