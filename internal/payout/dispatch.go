@@ -143,7 +143,8 @@ func (d *dispatcher) turn(
 	}
 
 	p := planning{
-		policy: policy, party: d.config.Party, instrument: instrument, clocks: v.clocks, now: now, room: d.room(),
+		policy: policy, party: d.config.Party, instrument: instrument, clocks: v.clocks, now: now,
+		maxLag: d.config.MaxLag, room: d.room(),
 		shape: policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery,
 	}
 	limits := store.TurnLimits{Waiting: waitingRead, Holdings: holdingsRead, LeaseUntil: now.Add(d.config.Lease)}

@@ -20,6 +20,8 @@ type planning struct {
 	instrument ident.Instrument
 	clocks     map[ident.SynchronizerID]time.Time
 	now        time.Time
+	// maxLag is how far a synchronizer's history may be behind for its holdings to be spent.
+	maxLag time.Duration
 	// room is how many payments can be taken up now.
 	room  int
 	shape bool
@@ -85,13 +87,12 @@ func (p *planning) decide(t store.Turn) (store.Plan, error) {
 	return p.plan, nil
 }
 
-// synchronizers are those with holdings of the token that can be spent, the one with the most first, and of whose time
-// anything is known.
+// synchronizers are those with holdings of the token, the one with the most first, whose history is not far behind.
 func (p *planning) synchronizers(holdings []utxo.Holding) []ident.SynchronizerID {
 	totals := map[ident.SynchronizerID]amount.Total{}
 
 	for _, h := range holdings {
-		if _, known := p.clocks[h.Synchronizer]; known {
+		if at, known := p.clocks[h.Synchronizer]; known && p.now.Sub(at) <= p.maxLag {
 			totals[h.Synchronizer] = totals[h.Synchronizer].Plus(h.Amount)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	home = ident.SynchronizerID("home::1220aa")
 	away = ident.SynchronizerID("away::1220bb")
+	late = ident.SynchronizerID("late::1220bb")
 )
 
 func coin() ident.Instrument { return ident.Instrument{Admin: "dso::1220dd", ID: "Amulet"} }
@@ -37,8 +38,8 @@ func waiting(id, value string) store.WaitingWithdrawal {
 
 func newPlanning(change ...func(*planning)) planning {
 	p := planning{
-		policy: withdrawal.DefaultPolicy(), party: "treasury::1220cc", instrument: coin(), now: noon(), room: 10,
-		clocks: map[ident.SynchronizerID]time.Time{home: noon(), away: noon().Add(time.Minute)},
+		policy: withdrawal.DefaultPolicy(), party: "treasury::1220cc", instrument: coin(), now: noon(), room: 10, maxLag: time.Minute,
+		clocks: map[ident.SynchronizerID]time.Time{home: noon(), away: noon().Add(time.Minute), late: noon().Add(-time.Hour)},
 	}
 
 	for _, c := range change {
@@ -109,6 +110,7 @@ func TestPlanningSaysWhy(t *testing.T) {
 		"reserved":      {[]utxo.Holding{holding("00a", "5", home), busy}, false, withdrawal.HoldingsBusy},
 		"only a part":   {[]utxo.Holding{holding("00a", "5", home)}, true, withdrawal.Insufficient},
 		"too many":      {[]utxo.Holding{holding("00a", "4", home), holding("00b", "4", home), holding("00c", "4", home)}, false, withdrawal.NeedsMerge},
+		"a lagging one": {[]utxo.Holding{holding("00a", "100", late)}, false, withdrawal.Insufficient},
 		"wrong ledgers": {[]utxo.Holding{holding("00a", "6", home), holding("00b", "5", away)}, false, withdrawal.HoldingsBusy},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -134,7 +134,7 @@ func (s *Service) giveUp(
 
 	if j.State != withdrawal.Reserved {
 		return s.postpone(ctx, j, store.Postponement{
-			NextAt: now.Add(jittered(withdrawal.Pause(j.Live.Preparations + 1))), Waiting: reason, Detail: detail,
+			NextAt: now.Add(jittered(withdrawal.Pause(try))), Waiting: reason, Detail: detail, Tries: try,
 		})
 	}
 

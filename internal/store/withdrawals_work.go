@@ -259,6 +259,8 @@ type Postponement struct {
 	Told     withdrawal.Answer
 	Error    string
 	Executed bool
+	// Tries is how often in a row a payment could not be prepared; as before if 0.
+	Tries int
 }
 
 // PostponeWithdrawal leaves a withdrawal as it is until later.
@@ -288,7 +290,7 @@ func (db *DB) PostponeWithdrawal(ctx context.Context, treasury TreasuryID, j Job
 func (db *DB) postpone(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job, p Postponement) error {
 	changed, err := db.queries.WithdrawalPostpone(ctx, tx, dbsqlc.WithdrawalPostponeParams{
 		TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
-		LeaseEpoch: j.Epoch, NextAt: &p.NextAt, Waiting: string(p.Waiting), Detail: p.Detail,
+		LeaseEpoch: j.Epoch, NextAt: &p.NextAt, Waiting: string(p.Waiting), Detail: p.Detail, Tries: integer(max(p.Tries, j.Tries)),
 	})
 
 	return oneMoved(changed, err)

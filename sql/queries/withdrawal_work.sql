@@ -27,7 +27,7 @@ WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id AND w.st
 
 -- name: WithdrawalPostpone :execrows
 -- WithdrawalPostpone leaves a withdrawal as it is and says when to look again.
-UPDATE withdrawals SET next_at = @next_at, waiting = @waiting, detail = @detail, lease_until = NULL
+UPDATE withdrawals SET next_at = @next_at, waiting = @waiting, detail = @detail, tries = @tries, lease_until = NULL
 WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = @state AND attempt = @attempt AND lease_epoch = @lease_epoch;
 
 -- name: WithdrawalRetreat :execrows

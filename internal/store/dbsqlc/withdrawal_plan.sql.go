@@ -41,7 +41,8 @@ UNION ALL
  FROM reservations r
  JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
  JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
- WHERE r.treasury_id = $3)
+ WHERE r.treasury_id = $3
+ LIMIT $1)
 ) AS p
 ORDER BY p.amount, p.contract_id COLLATE "C"
 `
@@ -66,7 +67,8 @@ type HoldingListPoolRow struct {
 }
 
 // HoldingListPool lists a part of a token's holdings that is as good as the whole for choosing: the largest and the
-// smallest that can be spent, those of exactly the amounts that are asked for, what is locked, and what is reserved.
+// smallest that can be spent, those of exactly the amounts that are asked for, and of what is locked or reserved as much
+// as may explain why something cannot be paid.
 // In the order that utxo.NewPool likes best.
 //
 //	WITH usable AS NOT MATERIALIZED (
@@ -96,7 +98,8 @@ type HoldingListPoolRow struct {
 //	 FROM reservations r
 //	 JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
 //	 JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
-//	 WHERE r.treasury_id = $3)
+//	 WHERE r.treasury_id = $3
+//	 LIMIT $1)
 //	) AS p
 //	ORDER BY p.amount, p.contract_id COLLATE "C"
 func (q *Queries) HoldingListPool(ctx context.Context, db DBTX, arg HoldingListPoolParams) ([]HoldingListPoolRow, error) {

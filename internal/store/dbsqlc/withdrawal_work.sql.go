@@ -364,14 +364,15 @@ func (q *Queries) WithdrawalHurry(ctx context.Context, db DBTX, arg WithdrawalHu
 }
 
 const withdrawalPostpone = `-- name: WithdrawalPostpone :execrows
-UPDATE withdrawals SET next_at = $1, waiting = $2, detail = $3, lease_until = NULL
-WHERE treasury_id = $4 AND withdrawal_id = $5 AND state = $6 AND attempt = $7 AND lease_epoch = $8
+UPDATE withdrawals SET next_at = $1, waiting = $2, detail = $3, tries = $4, lease_until = NULL
+WHERE treasury_id = $5 AND withdrawal_id = $6 AND state = $7 AND attempt = $8 AND lease_epoch = $9
 `
 
 type WithdrawalPostponeParams struct {
 	NextAt       *time.Time
 	Waiting      string
 	Detail       string
+	Tries        int32
 	TreasuryID   int32
 	WithdrawalID string
 	State        string
@@ -381,13 +382,14 @@ type WithdrawalPostponeParams struct {
 
 // WithdrawalPostpone leaves a withdrawal as it is and says when to look again.
 //
-//	UPDATE withdrawals SET next_at = $1, waiting = $2, detail = $3, lease_until = NULL
-//	WHERE treasury_id = $4 AND withdrawal_id = $5 AND state = $6 AND attempt = $7 AND lease_epoch = $8
+//	UPDATE withdrawals SET next_at = $1, waiting = $2, detail = $3, tries = $4, lease_until = NULL
+//	WHERE treasury_id = $5 AND withdrawal_id = $6 AND state = $7 AND attempt = $8 AND lease_epoch = $9
 func (q *Queries) WithdrawalPostpone(ctx context.Context, db DBTX, arg WithdrawalPostponeParams) (int64, error) {
 	result, err := db.Exec(ctx, withdrawalPostpone,
 		arg.NextAt,
 		arg.Waiting,
 		arg.Detail,
+		arg.Tries,
 		arg.TreasuryID,
 		arg.WithdrawalID,
 		arg.State,
