@@ -1,6 +1,6 @@
 // Command treasury is the operator's tool: it makes a treasury's key and party, prepares the database, registers memos
-// and tokens, shows where a treasury stands, compares it with the ledger, and repairs what can be repaired without
-// guessing.
+// and tokens, says how tokens are paid out, shows where a treasury and its withdrawals stand, lets people sign with a
+// cold key, compares the database with the ledger, and repairs what can be repaired without guessing.
 package main
 
 import (
@@ -23,8 +23,8 @@ type config struct {
 	ledger.Settings
 
 	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
-	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key and onboard."`
-	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate and list-token; if it is set, onboard makes that party or none."`
+	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key, onboard, signing show and signing sign."`
+	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy and set-registry; if it is set, onboard makes that party or none."`
 	Signer      driver.Settings
 }
 
@@ -74,8 +74,11 @@ type command struct {
 	run         func(ctx context.Context, t *tool, arguments []string) error
 }
 
+// many is for commands that take any number of arguments.
+const many = 1000
+
 func commands() []command {
-	return []command{
+	return append([]command{
 		{"new-key", "FILE", "make a key in a new file that CES_SIGNER_FILE_PASSPHRASE encrypts, for CES_SIGNER=file",
 			1, 1, alone, newKey},
 		{"onboard", "HINT [SYNCHRONIZER]", "make the treasury's party, HINT::fingerprint, on the node of CES_LEDGER_URL " +
@@ -94,6 +97,34 @@ func commands() []command {
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
+	}, withdrawalCommands()...)
+}
+
+func withdrawalCommands() []command {
+	return []command{
+		{"set-policy", "ADMIN ID [NAME=VALUE…]", "say how a token is paid out, and print it; without NAME=VALUE only print",
+			2, many, database, setPolicy},
+		{"set-registry", "ADMIN [URL…|none]", "say where a token's registry is served, the preferred place first; " +
+			"node:URL gets the access token of the validator node; without URL only print", 1, many, database, setRegistry},
+		{"withdrawals", "[STATE|waiting|all]", "list withdrawals; those that have not ended if nothing is said",
+			0, 1, treasury, listWithdrawals},
+		{"withdrawal", "ID", "show all there is about a withdrawal, what it waits for and what to do", 1, 1, treasury,
+			showWithdrawal},
+		{"request-withdrawal", "ID ACCOUNT ADMIN INSTRUMENT AMOUNT RECEIVER [MEMO]", "request a withdrawal for a customer, " +
+			"once: to repeat it does no harm", 6, 7, treasury, requestWithdrawal},
+		{"cancel-withdrawal", "ID", "cancel a withdrawal for which nothing is reserved yet", 1, 1, treasury,
+			cancelWithdrawal},
+		{"freeze", "[ADMIN ID] REASON", "sign nothing new for a token, or at all, until it is lifted", 1, 3, treasury,
+			freeze},
+		{"unfreeze", "[ADMIN ID]", "lift a freeze, after somebody has looked", 0, 2, treasury, unfreeze},
+		{"signing export", "DIR", "write what waits for a cold key into files, one for each payment (CES_SIGNER=manual)",
+			1, 1, treasury, exportUnsigned},
+		{"signing show", "FILE", "tell what such a file would do, read from the transaction itself; needs nothing else",
+			1, 1, alone, showUnsigned},
+		{"signing sign", "FILE", "sign such a file where the key is, with CES_SIGNER=file or another driver",
+			1, 1, alone, signByHand},
+		{"signing import", "FILE", "take the signature that came back; the payment is submitted at once",
+			1, 1, treasury, importSignature},
 	}
 }
 
@@ -139,15 +170,11 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return service.UsageError(errUsage)
 	}
 
-	name, arguments := s.Arguments[0], s.Arguments[1:]
-	all := commands()
-
-	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
-	if i < 0 {
-		return service.UsageError(fmt.Errorf("no command %q: %w", name, errUsage))
+	c, arguments, err := find(s.Arguments)
+	if err != nil {
+		return service.UsageError(err)
 	}
 
-	c := all[i]
 	if len(arguments) < c.least || len(arguments) > c.most {
 		return service.UsageError(fmt.Errorf("usage: treasury %s %s", c.name, c.arguments))
 	}
@@ -165,13 +192,24 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return err
 	}
 
-	var err error
 	if t.db, err = store.Open(ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
 	defer t.db.Close()
 
 	return c.run(ctx, t, arguments)
+}
+
+// find is the command that a line begins with. Some have two words.
+func find(line []string) (command, []string, error) {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(line) >= len(words) && slices.Equal(line[:len(words)], words) {
+			return c, line[len(words):], nil
+		}
+	}
+
+	return command{}, nil, fmt.Errorf("no command %q: %w", line[0], errUsage)
 }
 
 // equip gives a command what it needs, before it touches the database. Its errors are the operator's.

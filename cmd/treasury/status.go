@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 func status(ctx context.Context, t *tool, _ []string) error {
@@ -18,9 +21,51 @@ func status(ctx context.Context, t *tool, _ []string) error {
 		return err
 	}
 
-	t.printStatus(s, time.Now())
+	open, err := t.db.OpenWithdrawals(ctx, treasury)
+	if err != nil {
+		return err
+	}
+
+	freezes, err := t.db.Freezes(ctx, treasury)
+	if err != nil {
+		return err
+	}
+
+	now := time.Now()
+	t.printStatus(s, now)
+	t.printOpen(open, now)
+	t.printFreezes(freezes)
 
 	return nil
+}
+
+// printOpen says how many withdrawals have not ended, and since when the oldest of them is under way.
+func (t *tool) printOpen(open []store.OpenWithdrawals, now time.Time) {
+	for _, o := range open {
+		what := string(o.State)
+		if o.Waiting != "" {
+			what += " " + string(o.Waiting)
+		}
+
+		if o.Kind == withdrawal.Internal {
+			what += ", of the treasury to itself"
+		}
+
+		t.printf("withdraws  %d %s, the oldest for %s\n", o.Count, what, short(now.Sub(o.Oldest)))
+	}
+}
+
+func (t *tool) printFreezes(freezes []store.Freeze) {
+	for _, f := range freezes {
+		what, lift := "all withdrawals", "treasury unfreeze"
+		if f.Instrument != (ident.Instrument{}) {
+			what = fmt.Sprintf("withdrawals of %q", f.Instrument)
+			lift += fmt.Sprintf(" '%s' '%s'", f.Instrument.Admin, f.Instrument.ID)
+		}
+
+		t.printf("FROZEN     %s since %s: %s: %q\n           nothing new is signed; when somebody has looked: %s\n",
+			what, f.At.UTC().Format(time.RFC3339), f.Reason, f.Detail, lift)
+	}
 }
 
 func (t *tool) printStatus(s store.Status, now time.Time) {

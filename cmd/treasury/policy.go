@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// none is how a value that there need not be is left out.
+const none = "none"
+
+// draft is a policy while it is written: its hours may be half there.
+type draft struct {
+	withdrawal.Policy
+
+	from, until *int
+}
+
+func draftOf(p withdrawal.Policy) *draft {
+	d := &draft{Policy: p}
+	if p.Hours != nil {
+		d.from, d.until = &p.Hours.From, &p.Hours.Until
+	}
+
+	return d
+}
+
+var errHalfHours = errors.New("shape_from and shape_until: set both, or neither")
+
+func (d *draft) finished() (withdrawal.Policy, error) {
+	if (d.from == nil) != (d.until == nil) {
+		return withdrawal.Policy{}, errHalfHours
+	}
+
+	d.Hours = nil
+	if d.from != nil {
+		d.Hours = &withdrawal.Hours{From: *d.from, Until: *d.until}
+	}
+
+	return d.Policy, d.Validate()
+}
+
+// setting is one column of withdrawal_policies.
+type setting struct {
+	name    string
+	meaning string
+	show    func(d *draft) string
+	set     func(d *draft, text string) error
+}
+
+// settings are all columns, in the order of a payment's life.
+func settings() []setting {
+	return []setting{
+		flagged("enabled", "whether requests are taken", func(d *draft) *bool { return &d.Enabled }),
+		{
+			"decimals", "most fractional digits of a request",
+			func(d *draft) string { return strconv.Itoa(int(d.Decimals)) },
+			func(d *draft, text string) error {
+				n, err := strconv.ParseInt(text, 10, 32)
+				d.Decimals = int32(n)
+
+				return wanted(err, "a whole number")
+			},
+		},
+		money("minimum", "least amount of a request", func(d *draft) *amount.Amount { return &d.Minimum }),
+		money("maximum", "largest amount of a request", func(d *draft) *amount.Amount { return &d.Maximum }),
+		{
+			"delivery", "any, or direct_only: nobody who has not agreed beforehand",
+			func(d *draft) string { return string(d.Delivery) },
+			func(d *draft, text string) error {
+				d.Delivery = withdrawal.Delivery(text)
+
+				return nil
+			},
+		},
+		span("offer_seconds", "how long an offer stands", func(d *draft) *time.Duration { return &d.OfferLifetime }),
+		flagged("reclaim", "whether we take back what nobody accepted", func(d *draft) *bool { return &d.Reclaim }),
+		span("attempt_seconds", "how far ahead an attempt's last record time is", func(d *draft) *time.Duration {
+			return &d.Window
+		}),
+		count("max_attempts", "dead attempts after which it fails", func(d *draft) *int { return &d.MaxAttempts }),
+		count("max_inputs", "most holdings of one payment", func(d *draft) *int { return &d.MaxInputs }),
+		flagged("spend_expired_locks", "Canton Coin alone: true", func(d *draft) *bool { return &d.SpendExpiredLocks }),
+		count("sweep", "holdings below dust that a payment takes along", func(d *draft) *int { return &d.Sweep }),
+		money("dust", "what is small", func(d *draft) *amount.Amount { return &d.Dust }),
+		money("tiny", "what is merged however little there is", func(d *draft) *amount.Amount { return &d.Tiny }),
+		count("merge_from", "so many below dust are merged; 0 never", func(d *draft) *int { return &d.MergeFrom }),
+		count("pool_target", "holdings of pool_large to have; 0 for no shaping", func(d *draft) *int {
+			return &d.PoolTarget
+		}),
+		money("pool_large", "what is large", func(d *draft) *amount.Amount { return &d.PoolLarge }),
+		minute("shape_from", "time of day (UTC) from which the pool is shaped", func(d *draft) **int { return &d.from }),
+		minute("shape_until", "and until when", func(d *draft) **int { return &d.until }),
+		count("max_overtaken", "how many may pass one that cannot be paid yet", func(d *draft) *int {
+			return &d.MaxOvertaken
+		}),
+		span("max_wait_seconds", "and for how long", func(d *draft) *time.Duration { return &d.MaxWait }),
+	}
+}
+
+// wanted says what would do instead of what was given.
+func wanted(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+
+	return fmt.Errorf("want %s", what)
+}
+
+func flagged(name, meaning string, at func(*draft) *bool) setting {
+	return setting{
+		name, meaning,
+		func(d *draft) string { return strconv.FormatBool(*at(d)) },
+		func(d *draft, text string) (err error) {
+			*at(d), err = strconv.ParseBool(text)
+
+			return wanted(err, "true or false")
+		},
+	}
+}
+
+func count(name, meaning string, at func(*draft) *int) setting {
+	return setting{
+		name, meaning,
+		func(d *draft) string { return strconv.Itoa(*at(d)) },
+		func(d *draft, text string) (err error) {
+			*at(d), err = strconv.Atoi(text)
+
+			return wanted(err, "a whole number")
+		},
+	}
+}
+
+func money(name, meaning string, at func(*draft) *amount.Amount) setting {
+	return setting{
+		name, meaning,
+		func(d *draft) string {
+			if name == "maximum" && at(d).IsZero() {
+				return none
+			}
+
+			return at(d).Short()
+		},
+		func(d *draft, text string) (err error) {
+			if text == none {
+				*at(d) = amount.Zero()
+
+				return nil
+			}
+
+			*at(d), err = amount.Parse(text)
+
+			return wanted(err, "a decimal number")
+		},
+	}
+}
+
+// span is a column of seconds, written as such or as a duration.
+func span(name, meaning string, at func(*draft) *time.Duration) setting {
+	return setting{
+		name, meaning,
+		func(d *draft) string { return at(d).String() },
+		func(d *draft, text string) error {
+			if n, err := strconv.Atoi(text); err == nil {
+				*at(d) = time.Duration(n) * time.Second
+
+				return nil
+			}
+
+			length, err := time.ParseDuration(text)
+			if err != nil || length%time.Second != 0 {
+				return errors.New("want whole seconds, or a duration such as 24h")
+			}
+
+			*at(d) = length
+
+			return nil
+		},
+	}
+}
+
+const minutesPerHour = 60
+
+// minute is a time of day, written as 02:30 or as the column has it, minutes since midnight.
+func minute(name, meaning string, at func(*draft) **int) setting {
+	return setting{
+		name, meaning,
+		func(d *draft) string {
+			m := *at(d)
+			if m == nil {
+				return none
+			}
+
+			return fmt.Sprintf("%02d:%02d", *m/minutesPerHour, *m%minutesPerHour)
+		},
+		func(d *draft, text string) error {
+			if text == none {
+				*at(d) = nil
+
+				return nil
+			}
+
+			if n, err := strconv.Atoi(text); err == nil {
+				*at(d) = &n
+
+				return nil
+			}
+
+			clock, err := time.Parse("15:04", text)
+			if err != nil {
+				return errors.New("want a time of day such as 02:30, or none")
+			}
+
+			*at(d) = new(clock.Hour()*minutesPerHour + clock.Minute())
+
+			return nil
+		},
+	}
+}
+
+func setPolicy(ctx context.Context, t *tool, arguments []string) error {
+	instrument, err := ident.ParseInstrument(arguments[0], arguments[1])
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	policies, err := t.db.Policies(ctx)
+	if err != nil {
+		return err
+	}
+
+	policy, known := policies[instrument]
+	assignments := arguments[2:]
+
+	if len(assignments) == 0 && !known {
+		t.printf("%q has no policy: it is not paid out, and requests are refused with unknown_instrument\n", instrument)
+
+		return nil
+	}
+
+	if !known {
+		policy = withdrawal.DefaultPolicy()
+	}
+
+	if len(assignments) > 0 {
+		if policy, err = assign(policy, assignments); err != nil {
+			return service.UsageError(err)
+		}
+
+		if err := t.db.SetPolicy(ctx, instrument, policy); err != nil {
+			return unlisted(err)
+		}
+	}
+
+	return t.printPolicy(instrument, policy)
+}
+
+// unlisted tells what to do about a token that the database does not know.
+func unlisted(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w: list it first with `treasury list-token`; nothing was changed", err)
+	}
+
+	return err
+}
+
+// assign changes a policy by what the command line says.
+func assign(policy withdrawal.Policy, assignments []string) (withdrawal.Policy, error) {
+	d := draftOf(policy)
+	all := settings()
+
+	for _, a := range assignments {
+		name, value, ok := strings.Cut(a, "=")
+		i := slices.IndexFunc(all, func(s setting) bool { return s.name == name })
+
+		if !ok || i < 0 {
+			names := make([]string, len(all))
+			for i, s := range all {
+				names[i] = s.name
+			}
+
+			return policy, fmt.Errorf("%q: want NAME=VALUE, where NAME is one of %s", a, strings.Join(names, ", "))
+		}
+
+		if err := all[i].set(d, value); err != nil {
+			return policy, fmt.Errorf("%s: value %q: %w", name, value, err)
+		}
+	}
+
+	return d.finished()
+}
+
+func (t *tool) printPolicy(instrument ident.Instrument, policy withdrawal.Policy) error {
+	t.printf("%q is paid out like this:\n", instrument)
+
+	d := draftOf(policy)
+	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+
+	for _, s := range settings() {
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", s.name, s.show(d), s.meaning)
+	}
+
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print policy: %w", err)
+	}
+
+	return nil
+}
