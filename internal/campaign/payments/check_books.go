@@ -135,7 +135,7 @@ func (k *checker) inputs(ctx context.Context) error {
 			WHERE h.treasury_id = w.treasury_id AND h.archived_no = coalesce(w.offered_no, w.settled_no)) AS s
 		WHERE w.treasury_id = $1 AND NOT (a.inputs @> s.spent AND s.spent @> a.inputs)`
 	if k.restored {
-		query += ` AND u.transaction_hash = a.transaction_hash`
+		query += ` AND u.transaction_hash = a.transaction_hash AND a.transaction_hash <> ''`
 	}
 
 	return k.None(ctx, inputsAsKept, query)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
@@ -52,7 +53,11 @@ const openSQL = "SELECT count(*) FROM withdrawals WHERE state NOT IN ('completed
 // watchDoubles looks for what no heal would mend, and for how much is under way.
 func (c *Campaign) watchDoubles(ctx context.Context) {
 	for ctx.Err() == nil {
-		if open := c.count(ctx, openSQL); open >= 0 {
+		c.swap.RLock()
+		open := c.count(ctx, openSQL)
+		c.swap.RUnlock()
+
+		if open >= 0 {
 			c.exchange.open.Store(open)
 		}
 
@@ -110,8 +115,13 @@ func (c *Campaign) drain(ctx context.Context) error {
 		return err
 	}
 
+	looks := 0
 	ended := c.until(ctx, draining, func() bool {
 		wait(ctx, 100*time.Millisecond)
+
+		if looks++; looks%50 == 0 {
+			c.cfg.Logger.DebugContext(ctx, "draining", slog.Int64("open", c.exchange.open.Load()), slog.String("waits", c.waits(ctx)))
+		}
 
 		return c.count(ctx, openSQL+" AND waiting <> 'insufficient_holdings'") == 0 || c.doubled.Load() != nil
 	})
@@ -134,6 +144,19 @@ func (c *Campaign) drain(ctx context.Context) error {
 	}
 
 	return c.catchUp(ctx)
+}
+
+// waits tells for what withdrawals wait.
+func (c *Campaign) waits(ctx context.Context) string {
+	var text string
+
+	err := c.db.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(w.n || ' ' || w.state || ' ' || w.waiting, ', '), '') FROM (SELECT count(*) AS n, state, waiting
+		FROM withdrawals WHERE state NOT IN ('completed', 'failed') GROUP BY state, waiting) AS w`).Scan(&text)
+	if err != nil {
+		return err.Error()
+	}
+
+	return text
 }
 
 // stuck tells what does not end.

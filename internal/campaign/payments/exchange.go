@@ -61,7 +61,7 @@ type exchange struct {
 const (
 	clerks = 5
 	// mostOpen bounds how many withdrawals are under way, so that a campaign's requests are spread over its misfortunes.
-	mostOpen = 150
+	mostOpen = 60
 )
 
 // refusalState is the SQLSTATE of a refused request.
@@ -83,7 +83,7 @@ func (c *Campaign) clerk(ctx, enough context.Context, number int) {
 		}
 
 		c.ask(ctx, rng, c.invent(rng))
-		wait(ctx, time.Duration(rng.IntN(8))*time.Millisecond)
+		wait(ctx, time.Duration(rng.IntN(50))*time.Millisecond)
 	}
 }
 

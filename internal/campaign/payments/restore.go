@@ -143,12 +143,10 @@ func (c *Campaign) askAgain(ctx context.Context) error {
 
 	for _, r := range c.exchange.all() {
 		switch {
-		case r.uncancelled:
-			r.uncancelled, r.cancelled = false, false
-
-			if r.takenIn < now { // its request is there
-				c.cancel(ctx, r)
-			}
+		case r.uncancelled && r.takenIn < now: // its request is there
+			r.cancelled = false
+			c.cancel(ctx, r)
+		case r.cancelled:
 		case r.taken && r.lost && r.takenIn == now:
 			if err := c.repeat(ctx, r, end); err != nil {
 				return err

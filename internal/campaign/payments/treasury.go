@@ -171,6 +171,11 @@ func (c *Campaign) openBooks(ctx context.Context) error {
 		}
 	}
 
+	// Offers end while the campaign looks on: no operator may have them end as soon.
+	if _, err := c.db.Pool().Exec(ctx, "ALTER TABLE withdrawal_policies DROP CONSTRAINT withdrawal_policies_offer_seconds_check"); err != nil {
+		return fmt.Errorf("let offers be short: %w", err)
+	}
+
 	for _, token := range c.tokens() {
 		if err := c.db.ListInstrument(ctx, token, amount.Zero(), now); err != nil {
 			return err
@@ -193,7 +198,7 @@ func (c *Campaign) openBooks(ctx context.Context) error {
 		}
 	}
 
-	return nil
+	return c.insist(ctx, fmt.Sprintf("UPDATE withdrawal_policies SET offer_seconds = %d", 4+source(c.cfg.Seed, "offers").IntN(8)))
 }
 
 func (c *Campaign) tokens() []ident.Instrument {
@@ -205,7 +210,6 @@ func (c *Campaign) policy(token ident.Instrument) withdrawal.Policy {
 	pick := source(c.cfg.Seed, "policy "+token.ID)
 	p := withdrawal.DefaultPolicy()
 	p.Window = time.Duration(2+pick.IntN(4)) * time.Second
-	p.OfferLifetime = time.Duration(65+pick.IntN(6)) * time.Second
 	p.MaxAttempts = 3 + pick.IntN(8)
 	p.MaxInputs = 5 + pick.IntN(20)
 	p.Sweep, p.Dust = pick.IntN(5), amount.FromInt(4)
