@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
@@ -142,8 +143,15 @@ func describe() string {
 
 	b.WriteString("Commands:\n")
 
+	const width = 31
+
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-31s %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.summary)
+		line := strings.TrimSpace(c.name + " " + c.arguments)
+		if utf8.RuneCountInString(line) > width { // its summary goes to the next line
+			line += "\n" + strings.Repeat(" ", 2+width)
+		}
+
+		fmt.Fprintf(&b, "  %-*s %s\n", width, line, c.summary)
 	}
 
 	return b.String()

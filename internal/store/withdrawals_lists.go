@@ -38,7 +38,9 @@ type ListedWithdrawal struct {
 }
 
 // ListWithdrawals reads withdrawals for people to look at.
-func (db *DB) ListWithdrawals(ctx context.Context, treasury TreasuryID, f WithdrawalFilter) ([]ListedWithdrawal, error) {
+func (db *DB) ListWithdrawals(
+	ctx context.Context, treasury TreasuryID, f WithdrawalFilter,
+) ([]ListedWithdrawal, error) {
 	if len(f.States) == 0 {
 		f.States = withdrawal.States()
 	}

@@ -30,6 +30,10 @@ const (
 	MaxWindow   = 24 * time.Hour
 	MaxAttempts = 100
 	MaxPool     = 500
+	// Beyond these a policy means never, and no column must overflow.
+	maxMergeFrom = 10_000
+	maxOvertaken = 1_000_000
+	maxWait      = 30 * 24 * time.Hour
 
 	minutesPerHour = 60
 	hoursPerDay    = 24
@@ -122,7 +126,10 @@ func (p Policy) Validate() error {
 	expect(p.MaxAttempts >= 1 && p.MaxAttempts <= MaxAttempts, "attempts: want 1 to %d", MaxAttempts)
 	expect(p.PoolTarget >= 0 && p.PoolTarget <= MaxPool, "pool target: want 0 to %d", MaxPool)
 	expect(p.PoolTarget == 0 || p.PoolLarge.Sign() > 0, "pool of large holdings: want what is large")
-	expect(p.MaxOvertaken >= 0 && p.MaxWait >= 0, "fairness: want 0 or more")
+	expect(p.Sweep >= 0 && p.Sweep < utxo.MaxInputs, "sweep: want 0 to %d", utxo.MaxInputs-1)
+	expect(p.MergeFrom <= maxMergeFrom, "merge from: want at most %d", maxMergeFrom)
+	expect(p.MaxOvertaken >= 0 && p.MaxOvertaken <= maxOvertaken, "overtaken: want 0 to %d", maxOvertaken)
+	expect(p.MaxWait >= 0 && p.MaxWait <= maxWait, "wait: want 0 to %s", maxWait)
 
 	if p.Hours != nil {
 		expect(p.Hours.valid(), "hours: want minutes of the day, 0 to %d", minutesPerDay-1)

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The document follows the code: whoever changes the states or the reasons generates it again.
+func TestDocumentIsUpToDate(t *testing.T) {
+	t.Parallel()
+
+	have, err := os.ReadFile("../../../docs/withdrawals.md")
+	require.NoError(t, err)
+
+	want, err := draw(have)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(have), "run go generate ./...")
+}
+
+func TestWrongUse(t *testing.T) {
+	t.Parallel()
+
+	require.ErrorContains(t, run(nil), "usage")
+	require.ErrorContains(t, run([]string{"/no/such"}), "read document")
+
+	_, err := draw([]byte("no markers"))
+	require.ErrorContains(t, err, "no markers")
+}
