@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,8 +17,9 @@ import (
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// rebuild derives the records anew and gives the tables that differ. meanwhile runs before the copies are compared.
-func (l *ledger) rebuild(replace bool, meanwhile func(), records ...store.Record) []string {
+// rebuild derives the records anew and gives the tables that differ. meanwhile runs before the copies are compared; it
+// must not end the test, because the transaction is open.
+func (l *ledger) rebuild(replace bool, meanwhile func() error, records ...store.Record) []string {
 	l.t.Helper()
 
 	differences, err := l.db.Rebuild(l.t.Context(), l.treasury, 2, replace, func(scratch *store.DB) error {
@@ -25,11 +27,12 @@ func (l *ledger) rebuild(replace bool, meanwhile func(), records ...store.Record
 			return err
 		}
 
-		err := scratch.ApplyDerived(l.t.Context(), store.Batch{Treasury: l.treasury, Party: l.party, Records: records, Now: now()})
+		b := store.Batch{Treasury: l.treasury, Party: l.party, Records: records, Now: now()}
+		if err := scratch.ApplyDerived(l.t.Context(), b); err != nil {
+			return err
+		}
 
-		meanwhile()
-
-		return err
+		return meanwhile()
 	})
 	require.NoError(l.t, err)
 
@@ -44,7 +47,7 @@ func (l *ledger) rebuild(replace bool, meanwhile func(), records ...store.Record
 	return tables
 }
 
-func nothing() {}
+func nothing() error { return nil }
 
 // credit is the record that credits c1 with 1000.
 func (l *ledger) credit() store.Record {
@@ -72,15 +75,11 @@ func TestARebuildLosesNoRequest(t *testing.T) {
 		failed <- err
 	}
 
-	tables := l.rebuild(true, func() {
+	tables := l.rebuild(true, func() error {
 		go act(askFor, l.party, "meanwhile", "c1", coin().Admin, coin().ID, 11, bob, now())
 		go act("SELECT cancel_withdrawal($1, 'cancelled', $2)", l.party, now())
 
-		require.Eventually(t, func() bool {
-			waiting := l.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'withdrawals'::regclass")
-
-			return waiting+int(done.Load()) == cap(failed)
-		}, patience, pollInterval)
+		return l.awaitWaiting(func(waiting int) bool { return waiting+int(done.Load()) == cap(failed) })
 	}, credit)
 	require.Empty(t, tables)
 	require.NoError(t, <-failed)
@@ -92,6 +91,30 @@ func TestARebuildLosesNoRequest(t *testing.T) {
 	require.Equal(t, 1, l.count("SELECT count(*) FROM balances WHERE account_kind = 'withdrawals' AND amount = 5 + 11"))
 }
 
+// awaitWaiting waits until as many wait for the table of withdrawals as there should be.
+func (l *ledger) awaitWaiting(enough func(waiting int) bool) error {
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+
+	for {
+		var waiting int
+
+		err := l.pool.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'withdrawals'::regclass").Scan(&waiting)
+		if err != nil || enough(waiting) {
+			return err
+		}
+
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
 // TestAComparisonStopsNobody: it sees the moment at which it began, and what happens meanwhile is no difference.
 func TestAComparisonStopsNobody(t *testing.T) {
 	t.Parallel()
@@ -101,11 +124,22 @@ func TestAComparisonStopsNobody(t *testing.T) {
 	l.pays("c1")
 	l.request("before", 5)
 
-	require.Empty(t, l.rebuild(false, func() {
-		l.request("meanwhile", 11)
-		l.submit("before", "pay")
-		l.advances(books.Advance{ID: "before", State: withdrawal.Completed})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+
+	other := reopen(t, l.pool)
+
+	require.Empty(t, l.rebuild(false, func() error {
+		_, err := l.pool.Exec(ctx, askFor, l.party, "meanwhile", "c1", coin().Admin, coin().ID, 11, bob, now())
+
+		return errors.Join(err,
+			l.db.ListInstrument(ctx, coin(), amount.FromInt(3), now()),
+			other.EnsureInstruments(ctx, []ident.Instrument{coin()}, now()),
+			l.db.Apply(ctx, l.batch(l.record(1, txhistory.Effects{}, books.Entries{
+				Advances: []books.Advance{{ID: "before", State: withdrawal.Completed}},
+			}))))
 	}, credit))
+	require.Equal(t, 1, l.count("SELECT count(*) FROM withdrawals WHERE state = 'completed'"))
 	require.Equal(t, 1, l.count("SELECT count(*) FROM balances WHERE account = 'c1' AND amount = 1000 - 5 - 11"))
 }
 

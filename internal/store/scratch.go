@@ -84,8 +84,11 @@ func (db *DB) Rebuild(
 			return err
 		}
 
-		// A cache of its own: if the transaction is rolled back, so are the numbers that it gave to new instruments.
-		scratch := &DB{pool: db.pool, exec: tx, queries: db.queries, instruments: newInstrumentCache()}
+		scratch, err := db.scratch(ctx, tx)
+		if err != nil {
+			return err
+		}
+
 		if err := derive(scratch); err != nil {
 			return err
 		}
@@ -94,7 +97,6 @@ func (db *DB) Rebuild(
 			return err
 		}
 
-		var err error
 		if differences, err = compareScratch(ctx, tx, int32(treasury)); err != nil {
 			return err
 		}
@@ -145,6 +147,23 @@ func (db *DB) holdStill(ctx context.Context, tx pgx.Tx, treasury TreasuryID, rep
 	}
 
 	return nil
+}
+
+// scratch is a database that works in the transaction. Its cache is its own: if the transaction is rolled back, so are
+// the numbers that it gave to new instruments. It knows those that have one, because to ask for them would lock them.
+func (db *DB) scratch(ctx context.Context, tx pgx.Tx) (*DB, error) {
+	s := &DB{pool: db.pool, exec: tx, queries: db.queries, instruments: newInstrumentCache()}
+
+	rows, err := db.queries.InstrumentAll(ctx, tx)
+	if err != nil {
+		return nil, fmt.Errorf("list instruments: %w", err)
+	}
+
+	for _, row := range rows[:min(len(rows), maxCachedInstruments)] {
+		s.instruments.put(ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}, row.InstrumentNo)
+	}
+
+	return s, nil
 }
 
 // ApplyDerived stores what was derived from updates that are in the database already.
