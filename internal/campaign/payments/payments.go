@@ -40,8 +40,10 @@ type Config struct {
 	Withdrawals int
 	// Programs is a directory with the built ingest, withdraw and treasury.
 	Programs string
-	Clock    clock.Clock
-	Logger   *slog.Logger
+	// Scenes, if there are any, are played and no others.
+	Scenes []string
+	Clock  clock.Clock
+	Logger *slog.Logger
 }
 
 const (

@@ -72,6 +72,10 @@ func play(t *testing.T, cfg Config) (Report, []verdict.Violation) {
 	defer func() { require.NoError(t, c.Close(context.WithoutCancel(ctx))) }()
 
 	report, err := c.Run(ctx)
+	if errors.Is(err, errDoubled) {
+		return report, []verdict.Violation{{Promise: paidOnce, Detail: err.Error()}}
+	}
+
 	if err != nil {
 		return report, []verdict.Violation{{Promise: "the campaign goes on to its end", Detail: err.Error()}}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -108,7 +109,13 @@ func (c *Campaign) run(ctx context.Context) error {
 }
 
 func (c *Campaign) playOne(ctx context.Context) error {
-	s := pick(c.rng, scenes(), func(s scene) int { return s.odds })
+	s := pick(c.rng, scenes(), func(s scene) int {
+		if len(c.cfg.Scenes) > 0 && !slices.Contains(c.cfg.Scenes, s.name) {
+			return 0
+		}
+
+		return s.odds
+	})
 	began := c.cfg.Clock.Now()
 
 	if err := s.play(c, ctx); err != nil {

@@ -1,0 +1,265 @@
+package payments
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
+)
+
+// The mutations, each a campaign of its own: go test ./internal/campaign/payments -run Mutations -mutations -timeout 60m.
+var mutate = flag.Bool("mutations", false, "let TestMutationsAreFound break promises on purpose, which takes minutes")
+
+// mutationWithdrawals is how long a campaign may take to find a mutation, mutationSeeds how many it may take.
+const (
+	mutationWithdrawals = 700
+	mutationSeeds       = 4
+)
+
+// edit replaces a text that a file has exactly once.
+type edit struct{ file, from, to string }
+
+// mutation is a promise that the programs break on purpose.
+type mutation struct {
+	name  string
+	edits []edit
+	// breaks are the promises of which one must be found broken.
+	breaks []string
+	// scenes are played alone, if there are any.
+	scenes []string
+}
+
+const (
+	attemptsSQL = "internal/store/dbsqlc/withdrawal_attempts.sql.go"
+	workSQL     = "internal/store/dbsqlc/withdrawal_work.sql.go"
+	planSQL     = "internal/store/dbsqlc/withdrawal_plan.sql.go"
+	schemaSQL   = "migrations/000003_withdrawals.up.sql"
+	executeGo   = "internal/payout/execute.go"
+	prepareGo   = "internal/payout/prepare.go"
+	dispatchGo  = "internal/payout/dispatch.go"
+	planGo      = "internal/payout/plan.go"
+	decideGo    = "internal/withdrawal/decide.go"
+	booksGo     = "internal/books/withdrawals.go"
+)
+
+// bury is the end of an attempt whenever a worker wants it.
+func bury() edit { return edit{attemptsSQL, " AND c.record_time > a.target_record_time", ""} }
+
+// heard has a worker bury an attempt on hearing an answer, with a reason or for another try.
+func heard(from, reason string) edit {
+	return edit{executeGo, from, from + `
+		if j.State == withdrawal.Submitted {
+			return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{Final: "` + reason + `", NextAt: now}, now)
+		}
+`}
+}
+
+func mutations() []mutation {
+	return []mutation{
+		{
+			name: "holdings are released when our own clock passes the target",
+			edits: []edit{
+				{attemptsSQL, "c.record_time > a.target_record_time", "$1 > a.target_record_time"},
+				{decideGo, "if m.RecordTime.After(a.Target) {", "if m.Now.After(a.Target) {"},
+			},
+			breaks: []string{paidOnce, buriedAlive},
+		},
+		{
+			name:   "an unknown outcome is retried with new holdings",
+			edits:  []edit{bury(), heard("case withdrawal.Unanswered, withdrawal.Unknown, withdrawal.RetrySame:", "")},
+			breaks: []string{paidOnce},
+		},
+		{
+			name: "a completion decides",
+			edits: []edit{{
+				attemptsSQL, `UPDATE withdrawal_attempts SET outcome = $1, error = $2
+WHERE treasury_id = $3 AND submission_id = $4 AND result IS NULL
+`,
+				`WITH over AS (UPDATE withdrawal_attempts SET outcome = $1, error = $2, result = 'dead', ended_at = now(), prepared = NULL, signature = NULL
+	WHERE treasury_id = $3 AND submission_id = $4 AND result IS NULL AND kind = 'pay' RETURNING treasury_id, withdrawal_id, attempt),
+freed AS (DELETE FROM reservations r USING over o WHERE (r.treasury_id, r.withdrawal_id, r.attempt) = (o.treasury_id, o.withdrawal_id, o.attempt))
+UPDATE withdrawals w SET state = 'requested', next_at = now(), lease_until = NULL FROM over o
+WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal_id, o.attempt) AND w.state = 'submitted'
+`,
+			}},
+			breaks: []string{paidOnce},
+		},
+		{
+			name:   "what the node refuses has failed",
+			edits:  []edit{bury(), heard("case withdrawal.Rejected:", "refused_by_token")},
+			breaks: []string{endsAsLedger, paidOnce},
+		},
+		{
+			name:   "what must be prepared again is a new attempt",
+			edits:  []edit{bury(), heard("case withdrawal.PrepareAgain:", "")},
+			breaks: []string{paidOnce},
+		},
+		{
+			name: "a duplicate has failed, and the money goes back",
+			edits: []edit{bury(), {executeGo, "	switch answer {\n	case withdrawal.Accepted, withdrawal.Committed:", `	if answer == withdrawal.Committed && j.State == withdrawal.Submitted {
+		return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{Final: "refused_by_token", NextAt: now}, now)
+	}
+
+	switch answer {
+	case withdrawal.Accepted, withdrawal.Committed:`}},
+			breaks: []string{endsAsLedger},
+		},
+		{
+			name: "two planners and two workers at once",
+			edits: []edit{
+				{planSQL, "SELECT treasury_id FROM treasuries WHERE treasury_id = $1 FOR NO KEY UPDATE\n`", "SELECT treasury_id FROM treasuries WHERE treasury_id = $1\n`"},
+				{schemaSQL, "CONSTRAINT a_holding_is_reserved_once PRIMARY KEY (treasury_id, contract_id)", "CHECK (attempt > 0)"},
+				{schemaSQL, "CREATE UNIQUE INDEX withdrawal_attempts_live ON", "CREATE INDEX withdrawal_attempts_live ON"},
+				{planSQL, "= ANY($4::text[]) AND w.state = 'requested'\nRETURNING", "= ANY($4::text[])\nRETURNING"},
+				{schemaSQL, "('reserved', 'requested'), ('reserved', 'submitted'),", "('reserved', 'requested'), ('reserved', 'submitted'), ('submitted', 'reserved'), ('offered', 'reserved'), ('completed', 'reserved'), ('failed', 'reserved'),"},
+				{workSQL, "AND state = $3 AND attempt = $4 AND lease_epoch = $5\nFOR UPDATE", "AND ($3 <> '' OR $4 > 0 OR $5 > 0)\nFOR UPDATE"},
+				{workSQL, "AND w.state IN ('reserved', 'submitted') AND w.attempt = $4 AND w.lease_epoch = $5\n", "AND ($4 > 0 OR $5 > 0)\n"},
+			},
+			breaks: []string{paidOnce, reservedOnce},
+		},
+		{
+			name:   "a payment that is completed is given back",
+			edits:  []edit{{booksGo, "if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer", "if state != withdrawal.Offered && w.Kind == withdrawal.ForCustomer"}},
+			breaks: []string{accountsAsPaid},
+		},
+		{
+			name:   "an offer that failed is given back twice",
+			edits:  []edit{{booksGo, "r.refunds = append(r.refunds, w)", "r.refunds = append(r.refunds, w, w)"}},
+			breaks: []string{accountsAsPaid},
+		},
+		{
+			name: "submitted first, written down later",
+			edits: []edit{{prepareGo, `	now := s.Clock.Now()
+	if err := s.DB.SubmitWithdrawal(`, `	j.Live.Prepared = p
+	if err := s.execute(ctx, j); err != nil {
+		return err
+	}
+
+	now := s.Clock.Now()
+	if err := s.DB.SubmitWithdrawal(`}, {prepareGo, `	if j.State == withdrawal.Reserved {
+		j.State = withdrawal.Submitted
+	}
+
+	j.Live.Prepared = p
+
+	return s.execute(ctx, j)
+`, "	return nil\n"}},
+			breaks: []string{paidOnce},
+		},
+		{
+			name: "paid before a restored database has caught up",
+			edits: []edit{
+				{dispatchGo, "now.Sub(v.latest()) > d.config.MaxLag:", "now.IsZero():"},
+				{planGo, "p.maxLag", "(p.maxLag + time.Hour)"},
+			},
+			breaks: []string{paidOnce},
+			scenes: []string{"database put back to an earlier state", "payments killed at a random moment", "history stands still"},
+		},
+		{
+			name:   "cancelled whatever it is",
+			edits:  []edit{{schemaSQL, "w.withdrawal_id, 'requested', w.attempt, 'cancelled'", "w.withdrawal_id, w.state, w.attempt, 'cancelled'"}},
+			breaks: []string{endsAsLedger, paidOnce},
+		},
+	}
+}
+
+// TestMutationsAreFound is why a clean campaign means something: with a promise broken on purpose it is not clean.
+func TestMutationsAreFound(t *testing.T) { //nolint:paralleltest // each campaign wants the machine for itself
+	if !*mutate {
+		t.Skip("breaks promises on purpose, one campaign each: -mutations")
+	}
+
+	for _, m := range mutations() {
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, Build(t.Context(), dir, m.overlay(t, dir)))
+
+			first := uint64(1)
+			if *seed != 0 {
+				first = *seed
+			}
+
+			var seen []string
+
+			for s := first; s < first+mutationSeeds; s++ {
+				report, found := play(t, Config{Seed: s, Withdrawals: mutationWithdrawals, Programs: dir, Scenes: m.scenes})
+				seen = verdict.Summary(found, shown)
+
+				for _, v := range found {
+					for _, promise := range m.breaks {
+						if v.Promise == promise {
+							t.Logf("FOUND by %q with seed %d after %d withdrawals and %s: %s", promise, s, report.Requested, report.Took, v.Detail)
+
+							return
+						}
+					}
+				}
+
+				t.Logf("seed %d finds only %v", s, seen)
+			}
+
+			require.Fail(t, "the campaign finds nothing", "%v", seen)
+		})
+	}
+}
+
+// overlay writes the mutated files, and the file that says what they replace.
+func (m mutation) overlay(t *testing.T, dir string) string {
+	t.Helper()
+
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+
+	sources := map[string]string{}
+
+	for _, e := range m.edits {
+		path := filepath.Join(root, e.file)
+
+		if sources[path] == "" {
+			raw, err := os.ReadFile(path)
+			require.NoError(t, err)
+
+			sources[path] = string(raw)
+		}
+
+		times := strings.Count(sources[path], e.from)
+		if strings.Contains(e.file, "dbsqlc") && times == 2 { // in the comment too
+			times = 1
+		}
+
+		require.Equal(t, 1, times, "%s: %q must be there once: has the file changed?", e.file, e.from)
+		sources[path] = strings.ReplaceAll(sources[path], e.from, e.to)
+	}
+
+	replaced := map[string]string{}
+
+	for path, text := range sources {
+		target := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(path, root), string(filepath.Separator), "_"))
+		require.NoError(t, os.WriteFile(target, []byte(text), 0o600))
+
+		replaced[path] = target
+	}
+
+	raw, err := json.Marshal(map[string]any{"Replace": replaced})
+	require.NoError(t, err)
+
+	overlay := filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(overlay, raw, 0o600))
+
+	return overlay
+}
+
+// TestMutationsAreThere keeps the mutations in step with what they change, without playing them.
+func TestMutationsAreThere(t *testing.T) {
+	t.Parallel()
+
+	for _, m := range mutations() {
+		m.overlay(t, t.TempDir())
+	}
+}
