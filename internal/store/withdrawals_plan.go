@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -354,6 +355,10 @@ func (db *DB) instrumentNumber(ctx context.Context, i ident.Instrument) (int32, 
 	}
 
 	no, err := db.queries.InstrumentFind(ctx, db.exec, dbsqlc.InstrumentFindParams{Admin: i.Admin, InstrumentID: i.ID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("instrument %s: %w", i, ErrNotFound)
+	}
+
 	if err != nil {
 		return 0, fmt.Errorf("find instrument %s: %w", i, err)
 	}
