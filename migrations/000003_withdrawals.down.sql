@@ -5,6 +5,7 @@ DROP FUNCTION withdrawal_goes_on(), cancel_withdrawal, fail_withdrawal, post_wit
     tell_withdrawal;
 ALTER TABLE postings DROP CONSTRAINT postings_origin_check;
 ALTER TABLE postings ADD CONSTRAINT postings_origin_check CHECK (origin IN ('ledger'));
+DROP INDEX holdings_locked;
 DROP TABLE reservations, withdrawal_attempts, withdrawal_freezes, withdrawal_policies, registries;
 ALTER TABLE withdrawals DROP CONSTRAINT failures_have_reasons,
     DROP COLUMN withdrawal_no, DROP COLUMN kind, DROP COLUMN account, DROP COLUMN memo, DROP COLUMN requested_at, DROP COLUMN purpose,

@@ -157,6 +157,8 @@ CREATE TABLE reservations (
     attempt       integer NOT NULL,
     CONSTRAINT a_holding_is_reserved_once PRIMARY KEY (treasury_id, contract_id)
 );
+-- A planner asks what is locked. There are few of these among very many.
+CREATE INDEX holdings_locked ON holdings (treasury_id, instrument_no) WHERE archived_no IS NULL AND lock_holders IS NOT NULL;
 CREATE INDEX reservations_by_withdrawal ON reservations (treasury_id, withdrawal_id);
 COMMENT ON TABLE reservations IS 'Which holdings a live attempt may spend. Its key is what keeps two workers from taking the same holding.';
 

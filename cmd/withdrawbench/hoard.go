@@ -95,11 +95,12 @@ const (
 	SELECT 1, '00' || encode(sha256(n::text::bytea), 'hex') || encode(sha256((-n)::text::bytea), 'hex') || '00000000', 1,
 		CASE WHEN n %% 2 = 0 THEN 1 ELSE greatest(
 			exp(2 * sqrt(-2 * ln(u.a)) * cos(2 * pi() * u.b))::numeric(38, 10), 0.0000000001) END,
-		CASE WHEN n <= %[2]d THEN ARRAY['dso::1220'] END, CASE WHEN n <= %[2]d THEN now() + interval '1 day' END,
+		CASE WHEN locked THEN ARRAY['dso::1220'] END, CASE WHEN locked THEN now() + interval '1 day' END,
 		'sync::1220', 'p:m:e', 0, n
 	FROM (
 		SELECT n, (1 + hashint8(n)::bigint + (1::bigint << 31)) / 4294967297.0 AS a,
-			(hashint8(-n)::bigint + (1::bigint << 31)) / 4294967296.0 AS b
+			(hashint8(-n)::bigint + (1::bigint << 31)) / 4294967296.0 AS b,
+			n * %[2]d / %[1]d > (n - 1) * %[2]d / %[1]d AS locked
 		FROM generate_series(1, %[1]d) n
 	) u`
 

@@ -68,11 +68,14 @@ type Plan struct {
 
 // TurnLimits bound what one turn reads.
 type TurnLimits struct {
-	// Waiting is how many withdrawals, Holdings how many of each part of the holdings.
+	// Waiting is how many withdrawals, Holdings how many of each part of the holdings that can be spent.
 	Waiting, Holdings int
 	// LeaseUntil is until when the jobs of the turn are the caller's.
 	LeaseUntil time.Time
 }
+
+// spendablePerHeld is how many more holdings a turn reads that can be spent than ones that are locked or reserved.
+const spendablePerHeld = 5
 
 // PlanTurn lets one planner at a time decide which holdings pay what, and stores what it decided: all of it or nothing.
 // That no holding is given out twice is a constraint, whatever the planner does. ledgerTime is the latest record time
@@ -166,15 +169,19 @@ func (p *planner) read(ctx context.Context, ledgerTime time.Time) (Turn, error) 
 func (p *planner) pool(
 	ctx context.Context, ledgerTime time.Time, amounts []amount.Amount,
 ) (list []utxo.Holding, partial bool, err error) {
+	// Holdings that cannot be spent only explain why something cannot be paid, which is rarely asked.
+	held := max(1, p.limits.Holdings/spendablePerHeld)
+
 	rows, err := p.db.queries.HoldingListPool(ctx, p.tx, dbsqlc.HoldingListPoolParams{
 		TreasuryID: p.treasury, InstrumentNo: p.number, At: &ledgerTime, Most: integer(p.limits.Holdings), Amounts: amounts,
+		MostHeld: integer(held),
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("list holdings: %w", err)
 	}
 
 	list = make([]utxo.Holding, len(rows))
-	free, locked := 0, 0
+	free, locked, reserved := 0, 0, 0
 
 	for i, row := range rows {
 		h := utxo.Holding{
@@ -185,6 +192,7 @@ func (p *planner) pool(
 
 		switch {
 		case h.Reserved:
+			reserved++
 		case h.Locked && !h.LockEnds.Before(ledgerTime):
 			locked++
 		default:
@@ -194,7 +202,7 @@ func (p *planner) pool(
 		list[i] = h
 	}
 
-	return list, free >= p.limits.Holdings || locked >= p.limits.Holdings, nil
+	return list, free >= p.limits.Holdings || max(locked, reserved) >= held, nil
 }
 
 func (p *planner) write(ctx context.Context, plan Plan) error {

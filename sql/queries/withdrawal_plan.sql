@@ -54,7 +54,8 @@ WHERE treasury_id = @treasury_id AND instrument_no = @instrument_no AND kind = '
 
 -- name: HoldingListPool :many
 -- HoldingListPool lists a part of a token's holdings that is as good as the whole for choosing: the largest and the
--- smallest that can be spent, those of exactly the amounts that are asked for, what is locked, and what is reserved.
+-- smallest that can be spent, those of exactly the amounts that are asked for, and of what is locked or reserved as much
+-- as may explain why something cannot be paid.
 -- In the order that utxo.NewPool likes best.
 WITH usable AS NOT MATERIALIZED (
     SELECT h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
@@ -77,13 +78,16 @@ UNION ALL
  WHERE h.treasury_id = @treasury_id AND h.instrument_no = @instrument_no AND h.archived_no IS NULL
    AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= @at)
    AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
- LIMIT @most)
+ LIMIT @most_held)
 UNION ALL
-(SELECT h.contract_id, h.amount, (h.lock_holders IS NOT NULL), h.lock_expires_at, h.synchronizer_id, h.in_flight, true, a.target_record_time
- FROM reservations r
- JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = @instrument_no
- JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
- WHERE r.treasury_id = @treasury_id)
+(SELECT x.contract_id, x.amount, (x.lock_holders IS NOT NULL), x.lock_expires_at, x.synchronizer_id, x.in_flight, true, a.target_record_time
+ FROM (
+    SELECT r.withdrawal_id, r.attempt, h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
+    FROM reservations r
+    JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = @instrument_no
+    WHERE r.treasury_id = @treasury_id LIMIT @most_held
+ ) AS x
+ JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (@treasury_id, x.withdrawal_id, x.attempt))
 ) AS p
 ORDER BY p.amount, p.contract_id COLLATE "C";
 

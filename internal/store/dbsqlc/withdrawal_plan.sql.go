@@ -35,14 +35,16 @@ UNION ALL
  WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
    AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $5)
    AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
- LIMIT $1)
+ LIMIT $6)
 UNION ALL
-(SELECT h.contract_id, h.amount, (h.lock_holders IS NOT NULL), h.lock_expires_at, h.synchronizer_id, h.in_flight, true, a.target_record_time
- FROM reservations r
- JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
- JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
- WHERE r.treasury_id = $3
- LIMIT $1)
+(SELECT x.contract_id, x.amount, (x.lock_holders IS NOT NULL), x.lock_expires_at, x.synchronizer_id, x.in_flight, true, a.target_record_time
+ FROM (
+    SELECT r.withdrawal_id, r.attempt, h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
+    FROM reservations r
+    JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
+    WHERE r.treasury_id = $3 LIMIT $6
+ ) AS x
+ JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = ($3, x.withdrawal_id, x.attempt))
 ) AS p
 ORDER BY p.amount, p.contract_id COLLATE "C"
 `
@@ -53,6 +55,7 @@ type HoldingListPoolParams struct {
 	TreasuryID   int32
 	InstrumentNo int32
 	At           *time.Time
+	MostHeld     int32
 }
 
 type HoldingListPoolRow struct {
@@ -92,14 +95,16 @@ type HoldingListPoolRow struct {
 //	 WHERE h.treasury_id = $3 AND h.instrument_no = $4 AND h.archived_no IS NULL
 //	   AND h.lock_holders IS NOT NULL AND (h.lock_expires_at IS NULL OR h.lock_expires_at >= $5)
 //	   AND NOT EXISTS (SELECT FROM reservations r WHERE r.treasury_id = h.treasury_id AND r.contract_id = h.contract_id)
-//	 LIMIT $1)
+//	 LIMIT $6)
 //	UNION ALL
-//	(SELECT h.contract_id, h.amount, (h.lock_holders IS NOT NULL), h.lock_expires_at, h.synchronizer_id, h.in_flight, true, a.target_record_time
-//	 FROM reservations r
-//	 JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
-//	 JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (r.treasury_id, r.withdrawal_id, r.attempt)
-//	 WHERE r.treasury_id = $3
-//	 LIMIT $1)
+//	(SELECT x.contract_id, x.amount, (x.lock_holders IS NOT NULL), x.lock_expires_at, x.synchronizer_id, x.in_flight, true, a.target_record_time
+//	 FROM (
+//	    SELECT r.withdrawal_id, r.attempt, h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
+//	    FROM reservations r
+//	    JOIN holdings h ON h.treasury_id = r.treasury_id AND h.contract_id = r.contract_id AND h.archived_no IS NULL AND h.instrument_no = $4
+//	    WHERE r.treasury_id = $3 LIMIT $6
+//	 ) AS x
+//	 JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = ($3, x.withdrawal_id, x.attempt))
 //	) AS p
 //	ORDER BY p.amount, p.contract_id COLLATE "C"
 func (q *Queries) HoldingListPool(ctx context.Context, db DBTX, arg HoldingListPoolParams) ([]HoldingListPoolRow, error) {
@@ -109,6 +114,7 @@ func (q *Queries) HoldingListPool(ctx context.Context, db DBTX, arg HoldingListP
 		arg.TreasuryID,
 		arg.InstrumentNo,
 		arg.At,
+		arg.MostHeld,
 	)
 	if err != nil {
 		return nil, err
