@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,9 +52,13 @@ func TestAWithdrawalIsRequestedBySQL(t *testing.T) {
 		require.NoError(t, err, s)
 	}
 
-	t.Cleanup(func() {
-		_, _ = l.pool.Exec(t.Context(), "DROP OWNED BY "+role)
-		_, _ = l.pool.Exec(t.Context(), "DROP ROLE "+role)
+	t.Cleanup(func() { // roles are the whole server's
+		ctx := context.WithoutCancel(t.Context())
+
+		for _, s := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role} {
+			_, err := l.pool.Exec(ctx, s)
+			require.NoError(t, err)
+		}
 	})
 
 	as := func(query string, args ...any) (row []any, err error) {
