@@ -156,7 +156,7 @@ func TestMigrateGoesOnAfterADeath(t *testing.T) {
 	t.Parallel()
 
 	for name, undo := range map[string]string{
-		"after the last migration": "SELECT 1",
+		"after the last migration":  "SELECT 1",
 		"before the last migration": lastUndo(t),
 		"before the first migration": `DROP SCHEMA api, public CASCADE; CREATE SCHEMA public;
 			CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean); INSERT INTO schema_migrations VALUES (1, true)`,
