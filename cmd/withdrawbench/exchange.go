@@ -37,9 +37,6 @@ const (
 	customers = 20
 	// each is what a holding of the treasury is worth: much more than a withdrawal, so that the pool stays as large.
 	each = 100_000
-
-	// poll is how often what is waited for is looked at.
-	poll = 10 * time.Millisecond
 )
 
 // exchange is a treasury with customers, on a node and in a database of its own.
@@ -55,7 +52,9 @@ type exchange struct {
 	coin     ident.Instrument
 	// direct has agreed to be paid in one step, offered has not.
 	direct, offered ident.Party
-	log             *slog.Logger
+	// paying is how many customers have money.
+	paying int
+	log    *slog.Logger
 }
 
 // open makes an exchange whose treasury has so many holdings.
@@ -188,6 +187,8 @@ func (e *exchange) openBooks(ctx context.Context, db *store.DB) error {
 
 // fund pays so many deposits in, and waits until ingestion has credited them.
 func (e *exchange) fund(ctx context.Context, db *store.DB, holdings int) error {
+	e.paying = min(customers, holdings)
+
 	payer, err := e.node.party(ctx, "payer")
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (e *exchange) fund(ctx context.Context, db *store.DB, holdings int) error {
 
 	for i := range holdings {
 		err := e.node.post(ctx, wallet(payer, "transfers"), map[string]any{
-			"receiver": e.party, "amount": fmt.Sprint(each), "instrument": coin, "memo": memoOf(i % customers),
+			"receiver": e.party, "amount": fmt.Sprint(each), "instrument": coin, "memo": memoOf(i % e.paying),
 		}, nil)
 		if err != nil {
 			return err
@@ -241,7 +242,7 @@ func (e *exchange) until(ctx context.Context, question string, args ...any) erro
 			return nil
 		}
 
-		if err := pause(ctx, poll); err != nil {
+		if err := pause(ctx); err != nil {
 			return err
 		}
 	}

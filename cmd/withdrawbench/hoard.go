@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
@@ -172,11 +170,11 @@ func (h *hoard) drop(ctx context.Context, jobs []store.Job) error {
 	return nil
 }
 
-// serve decides as payments do.
+// serve decides as payments do, but for what it would note of a withdrawal that cannot be paid.
 func serve(t store.Turn, now time.Time) (store.Plan, error) {
-	policy := withdrawal.DefaultPolicy()
+	policy, scope := withdrawal.DefaultPolicy(), utxo.Scope{Instrument: hoardToken(), Synchronizer: hoardSync}
 
-	pool, err := utxo.NewPool(utxo.Scope{Instrument: hoardToken(), Synchronizer: hoardSync}, policy.Rules(), now, t.Holdings)
+	pool, err := utxo.NewPool(scope, policy.Rules(), now, t.Holdings)
 	if err != nil {
 		return store.Plan{}, err
 	}
@@ -195,7 +193,7 @@ func serve(t store.Turn, now time.Time) (store.Plan, error) {
 
 	for i, v := range turn.Verdicts {
 		if v.Shortage != nil {
-			return store.Plan{}, v.Shortage
+			continue
 		}
 
 		total, err := v.Selection.Total.Amount()
@@ -210,24 +208,4 @@ func serve(t store.Turn, now time.Time) (store.Plan, error) {
 	}
 
 	return plan, nil
-}
-
-// explain is the database's own account of how it finds the holdings of a turn.
-func (h *hoard) explain(ctx context.Context, query string, args ...any) (string, error) {
-	rows, err := h.db.Pool().Query(ctx, "EXPLAIN (ANALYZE, BUFFERS) "+query, args...)
-	if err != nil {
-		return "", fmt.Errorf("explain: %w", err)
-	}
-
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return "", fmt.Errorf("explain: %w", err)
-	}
-
-	text := ""
-	for _, line := range lines {
-		text += line + "\n"
-	}
-
-	return text, nil
 }

@@ -59,7 +59,7 @@ const (
 
 	defaultAttempts  = 1_000_000
 	defaultRacers    = 64
-	defaultContested = 1_000 // holdings
+	defaultContested = 100 // holdings
 )
 
 func main() {

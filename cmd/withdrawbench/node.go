@@ -76,7 +76,7 @@ func (n *node) ready(ctx context.Context) error {
 	defer cancel()
 
 	for n.get(ctx, "/readyz", nil) != nil {
-		if err := pause(ctx, poll); err != nil {
+		if err := pause(ctx); err != nil {
 			return fmt.Errorf("wait for cmd/sandbox: %w", err)
 		}
 	}
@@ -170,9 +170,12 @@ func wallet(party ident.Party, resource string) string {
 	return "/sandbox/v1/wallets/" + url.PathEscape(string(party)) + "/" + resource
 }
 
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
+// poll is how often what is waited for is looked at.
+const poll = 10 * time.Millisecond
+
+// pause waits until it is time to look again.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(poll)
 	defer timer.Stop()
 
 	select {

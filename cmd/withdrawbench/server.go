@@ -92,7 +92,8 @@ func (s *server) describe(ctx context.Context) string {
 	defer pool.Close()
 
 	const settings = `SELECT format('%s, fsync=%s synchronous_commit=%s shared_buffers=%s',
-		current_setting('server_version'), current_setting('fsync'), current_setting('synchronous_commit'), current_setting('shared_buffers'))`
+		current_setting('server_version'), current_setting('fsync'), current_setting('synchronous_commit'),
+		current_setting('shared_buffers'))`
 
 	var text string
 	if err := pool.QueryRow(ctx, settings).Scan(&text); err != nil {

@@ -261,7 +261,7 @@ func (e *exchange) request(ctx context.Context, r *result) error {
 				}
 
 				_, err := db.RequestWithdrawal(ctx, e.party, store.WithdrawalRequest{
-					ID: fmt.Sprintf("w-%d", i), Account: accountOf(i % customers), Instrument: e.coin,
+					ID: fmt.Sprintf("w-%d", i), Account: accountOf(i % e.paying), Instrument: e.coin,
 					Amount: amount.FromInt(1), Receiver: receiver,
 				}, time.Now())
 				if err != nil {
@@ -304,7 +304,7 @@ func (e *exchange) accept(ctx context.Context) error {
 			return err
 		}
 
-		_ = pause(ctx, poll) // the loop looks at ctx
+		_ = pause(ctx) // the loop looks at ctx
 	}
 
 	return nil
