@@ -149,7 +149,7 @@ func (t *tool) printAttempt(a store.ListedAttempt) {
 		return
 	}
 
-	t.printf("  prepared   %d times, last %s, as %s with hash %s\n",
+	t.printf("  written    down %d times, last %s, as %s with hash %s\n",
 		a.Preparations, stampOf(a.PreparedAt), a.Scheme, a.Hash)
 	t.printf("             command id %s, submission id %s\n", a.CommandID, a.SubmissionID)
 
