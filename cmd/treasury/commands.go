@@ -12,6 +12,8 @@ import (
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
 // migrate has nothing left to do: every command brings the schema up to date first.
@@ -61,7 +63,7 @@ func addMemo(ctx context.Context, t *tool, arguments []string) error {
 }
 
 var errDifferences = errors.New(
-	"the database does not agree with the ledger: stop withdrawals until somebody has looked")
+	"the database does not agree with the ledger: nothing should be paid until somebody has looked")
 
 func runReconcile(ctx context.Context, t *tool, _ []string) error {
 	treasury, err := t.db.FindTreasury(ctx, t.party)
@@ -76,11 +78,38 @@ func runReconcile(ctx context.Context, t *tool, _ []string) error {
 
 	t.printReport(report)
 
+	if report.Broken() {
+		if err := t.brake(ctx, treasury, report); err != nil {
+			return err
+		}
+	}
+
 	if !report.Clean() {
 		return fmt.Errorf("%d differences: %w", len(report.Differences), errDifferences)
 	}
 
 	t.printf("everything agrees\n")
+
+	return nil
+}
+
+// brake keeps money from leaving while it is not known how much there is, or whose it is.
+func (t *tool) brake(ctx context.Context, treasury store.TreasuryID, report reconcile.Report) error {
+	first := report.Differences[0]
+
+	fresh, err := t.db.FreezeWithdrawals(ctx, treasury, store.Freeze{
+		Reason: withdrawal.BooksDisagree, At: time.Now(),
+		Detail: fmt.Sprintf("%d differences, the first is %s %q: %s",
+			len(report.Differences), first.Finding, first.Subject, first.Detail),
+	})
+	if err != nil {
+		return err
+	}
+
+	if fresh {
+		t.printf("all withdrawals are FROZEN: requests are taken and wait; when the cause is known and gone, " +
+			"run treasury unfreeze\n")
+	}
 
 	return nil
 }

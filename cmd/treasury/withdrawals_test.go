@@ -171,6 +171,7 @@ type exchange struct {
 	t *testing.T
 	// environ is of a tool beside the database, with a cold key; cold is of one where the key is.
 	environ, cold []string
+	address       string
 	node          *ledger.Client
 	db            *store.DB
 	party, shop   ident.Party
@@ -184,7 +185,7 @@ func newExchange(t *testing.T) *exchange {
 	public, cold := keyIn(t)
 	dsn := emptyDatabase(t)
 
-	e := &exchange{Sandbox: s, t: t, cold: cold, public: public, party: partyOf(t, public)}
+	e := &exchange{Sandbox: s, t: t, address: address, cold: cold, public: public, party: partyOf(t, public)}
 	e.environ = []string{"CES_DATABASE_URL=" + dsn, "CES_TREASURY_PARTY=" + string(e.party)}
 
 	code, _, stderr := call(t, append(slices.Clone(cold), "CES_LEDGER_URL="+address), "onboard", "treasury")
@@ -524,4 +525,34 @@ func TestAdviceForEveryReasonToWait(t *testing.T) {
 	for _, e := range withdrawal.Explanations() {
 		require.Equal(t, e.Standing == withdrawal.Waits, advice(e.Reason) != "", e.Reason)
 	}
+}
+
+// TestADifferenceOfMoneyFreezesWithdrawals: while it is not known how much there is, nothing leaves.
+func TestADifferenceOfMoneyFreezesWithdrawals(t *testing.T) {
+	t.Parallel()
+
+	e := newExchange(t)
+	e.environ = append(e.environ, "CES_LEDGER_URL="+e.address, "CES_LOG_LEVEL=warn")
+	require.Contains(t, e.ok("reconcile"), "everything agrees")
+	require.NotContains(t, e.ok("status"), "FROZEN")
+
+	_, err := e.db.Pool().Exec(t.Context(), "UPDATE holdings SET amount = amount + 1")
+	require.NoError(t, err)
+	require.Contains(t, e.refuses(service.ExitFailure, "reconcile"), "differences")
+
+	freezes, err := e.db.Freezes(t.Context(), 1)
+	require.NoError(t, err)
+	require.Len(t, freezes, 1)
+	require.Equal(t, withdrawal.BooksDisagree, freezes[0].Reason)
+	require.Equal(t, ident.Instrument{}, freezes[0].Instrument)
+
+	// What was put right stays frozen until a person says so.
+	_, err = e.db.Pool().Exec(t.Context(), "UPDATE holdings SET amount = amount - 1")
+	require.NoError(t, err)
+	require.Contains(t, e.ok("reconcile"), "everything agrees")
+	e.ok("unfreeze")
+
+	freezes, err = e.db.Freezes(t.Context(), 1)
+	require.NoError(t, err)
+	require.Empty(t, freezes)
 }

@@ -1,10 +1,10 @@
 // Package deposit decides what becomes of money that is offered to the treasury, or has arrived: whether an offer is
-// accepted, who must speak first, and when a deposit is credited. It is pure: values in, values out. Package intake does
-// what is decided here.
+// accepted, who must speak first, and when a deposit is credited. It is pure: values in, values out. Package intake
+// does what is decided here.
 //
 // Accepting costs traffic, and what is accepted cannot be sent back without the exchange's doing. So an offer is
-// accepted only if everything about it is known to be right; whatever is not costs nothing, stays visible, and is decided
-// again when what it rests on changes. A rejection is never decided here: it is an operator's explicit act.
+// accepted only if everything about it is known to be right; whatever is not costs nothing, stays visible, and is
+// decided again when what it rests on changes. A rejection is never decided here: it is an operator's explicit act.
 package deposit
 
 import (
@@ -117,9 +117,9 @@ type Decision struct {
 	Reason  Reason
 }
 
-// Decide is the verdict on an offer. The order is that in which an operator would ask: whether it is for us and can still
-// be accepted, whether the token is dealt in, whose it is, whether it is enough, and who has a say. An operator's word
-// outweighs memo, minimum, blocking and screening; it cannot make a stranger's token a listed one.
+// Decide is the verdict on an offer. The order is that in which an operator would ask: whether it is for us and can
+// still be accepted, whether the token is dealt in, whose it is, whether it is enough, and who has a say. An operator's
+// word outweighs memo, minimum, blocking and screening; it cannot make a stranger's token a listed one.
 func Decide(o Offer, g Grounds) Decision {
 	if reason := impossible(o, g); reason != AllRight {
 		return Decision{Ignore, reason}

@@ -12,7 +12,7 @@ import (
 // and two that changed places are always found.
 const (
 	alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	// issuedLength is what carries meaning: 32^8, a million million memos.
+	// issuedLength is what carries meaning: 32^8, which is 10^12 memos.
 	issuedLength = 8
 	// fieldBits and fieldPolynomial are those of GF(32): x^5 + x^2 + 1, of which x is a primitive element, so that the
 	// powers of x are weights that are all different.
@@ -31,16 +31,14 @@ func Issue(random io.Reader) (string, error) {
 	}
 
 	digits := make([]int, issuedLength)
+	text := make([]byte, 0, issuedLength+1)
+
 	for i, b := range raw {
 		digits[i] = int(b) % len(alphabet)
+		text = append(text, alphabet[digits[i]])
 	}
 
-	var b strings.Builder
-	for _, d := range append(digits, checkDigit(digits)) {
-		b.WriteByte(alphabet[d])
-	}
-
-	return b.String(), nil
+	return string(append(text, alphabet[checkDigit(digits)])), nil
 }
 
 // Check reads a text as a memo of ours. Ours says that it has the form of one; then the error says whether it has been

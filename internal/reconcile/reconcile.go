@@ -79,6 +79,14 @@ type Report struct {
 	Differences []Difference
 }
 
+// Broken reports whether the difference is about money: how much there is, or whose it is. What is left of work that
+// was interrupted is not.
+func (r Report) Broken() bool {
+	return slices.ContainsFunc(r.Differences, func(d Difference) bool {
+		return d.Finding != ReservationIsWrong && d.Finding != NothingPaysIt
+	})
+}
+
 // Clean reports whether everything agrees.
 func (r Report) Clean() bool { return len(r.Differences) == 0 }
 

@@ -53,6 +53,7 @@ const (
 	AwaitsRecordTime    Reason = "awaits_record_time"
 	RefusedToSign       Reason = "refused_to_sign"
 	Refused             Reason = "prepare_refused"
+	BooksDisagree       Reason = "books_disagree"
 )
 
 // Reasons for which a withdrawal has failed.
@@ -114,6 +115,7 @@ func Explanations() []Explanation {
 		{AwaitsRecordTime, Waits, "It is not known whether the attempt is on the ledger. That is certain once its record time has passed."},
 		{RefusedToSign, Waits, "The validator node prepared something else than was asked for. Nothing was signed; an operator must look."},
 		{Refused, Waits, "The payment was refused when it was prepared. It is tried again a few times."},
+		{BooksDisagree, Waits, "The database and the ledger do not agree. Everything is frozen until an operator has looked."},
 
 		{Cancelled, Ends, "Cancelled before anything was reserved."},
 		{NoPreapproval, Ends, "The receiver has not agreed to receive this token directly, and the policy is direct_only."},
