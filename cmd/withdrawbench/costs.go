@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/canton-exchange/suite/internal/machine"
 	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/registry"
@@ -88,6 +90,32 @@ func (e *exchange) countStatements(ctx context.Context, c *costs) error {
 
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("count statements: %w", err)
+	}
+
+	return nil
+}
+
+// slowest lists the statements that took most of the database's time, planning included.
+const slowest = `
+	SELECT format('%s ms, of it %s of planning, in %s calls by %s: %s', round(total_exec_time + total_plan_time),
+		round(total_plan_time), calls, rolname, left(regexp_replace(query, '\s+', ' ', 'g'), 90))
+	FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid
+	WHERE datname = current_database() AND rolname <> current_user
+	ORDER BY total_exec_time + total_plan_time DESC LIMIT 25`
+
+func (e *exchange) printSlowest(ctx context.Context) error {
+	rows, err := e.data.pool.Query(ctx, slowest)
+	if err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+
+	for _, line := range lines {
+		e.bench.printf("%11s      %s\n", "", line)
 	}
 
 	return nil

@@ -40,6 +40,7 @@ type options struct {
 	dir        string
 	cpuProfile string
 	statements bool
+	slowest    bool
 }
 
 // What a run does that was told nothing.
@@ -101,6 +102,7 @@ func (o *options) define(set *flag.FlagSet) {
 	set.StringVar(&o.dir, "dir", "",
 		"directory on a real disk for the database (default: the system's temporary directory)")
 	set.StringVar(&o.cpuProfile, "cpuprofile", "", "write a profile of this program's processor time to this file")
+	set.BoolVar(&o.slowest, "slowest", false, "print which statements took most of the database's time")
 	set.BoolVar(&o.statements, "statements", true, "count statements, which needs PostgreSQL's pg_stat_statements")
 }
 

@@ -40,6 +40,7 @@ func startServer(ctx context.Context, o options) (*server, error) {
 	}
 	if o.statements {
 		settings["shared_preload_libraries"] = "pg_stat_statements"
+		settings["pg_stat_statements.track_planning"] = "on"
 	}
 
 	started, err := pgtest.Start(ctx, pgtest.Options{Durable: true, Dir: o.dir, Settings: settings})

@@ -132,6 +132,12 @@ func (b *bench) pay(ctx context.Context, s scenario) (err error) {
 
 	r.print(b)
 
+	if b.options.slowest {
+		if err := e.printSlowest(ctx); err != nil {
+			return err
+		}
+	}
+
 	return e.reconcile(ctx)
 }
 
