@@ -36,6 +36,7 @@ func allAdvice() []advised {
 		{withdrawal.AwaitsRecordTime, "nothing: it is paid, or tried anew when the target has passed; " +
 			"never pay it by other means before that"},
 		{withdrawal.RefusedToSign, "treat it as an alarm: \"Refused to sign\" in docs/runbooks.md"},
+		{withdrawal.BooksDisagree, "treat it as an alarm: \"Reconciliation finds differences\" in docs/runbooks.md"},
 		{withdrawal.Refused, "read the detail; if it does not go away, cancel and pay after the cause is found"},
 	}
 }
