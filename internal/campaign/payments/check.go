@@ -183,15 +183,10 @@ func (k *checker) asAsked(r *request, have row) {
 
 // payments holds a withdrawal's payments against each other, against what was asked for, and against its state.
 func (k *checker) payments(r *request, have row) {
-	count := map[sandbox.TransferState]int{}
-	alive := 0
+	count := verdict.Tally{}
 
 	for _, t := range k.paid[r.id] {
-		count[t.State]++
-
-		if standing(t) {
-			alive++
-		}
+		count[string(t.State)]++
 
 		memo := verdict.MemoLine(t.Memo)
 		if r.memo == nil && memo == `"`+r.id+`"` {
@@ -203,27 +198,29 @@ func (k *checker) payments(r *request, have row) {
 		}
 	}
 
-	if alive > 1 || len(k.paid[r.id]) > 1 {
+	// Not even an offer that failed is made again.
+	if len(k.paid[r.id]) > 1 {
 		k.Reportf(paidOnce, "%s: %v", r.id, count)
 	}
 
-	want := map[sandbox.TransferState]int{}
+	if want := have.onLedger(); !maps.Equal(want, count) {
+		k.Reportf(endsAsLedger, "%s is %s %s; on the ledger: %v", r.id, orDash(have.State), have.Reason, count)
+	}
+}
 
-	switch have.State {
-	case "completed":
-		want[sandbox.TransferCompleted] = 1
-	case "offered":
-		want[sandbox.TransferOffered] = 1
-	case "failed":
-		if ended := sandbox.TransferState(have.Reason); slices.Contains([]sandbox.TransferState{
-			sandbox.TransferRejected, sandbox.TransferWithdrawn, sandbox.TransferExpired, sandbox.TransferFailed,
-		}, ended) {
-			want[ended] = 1
-		}
+// onLedger counts the transfers that a withdrawal's state stands for.
+func (r row) onLedger() verdict.Tally {
+	ends := []string{
+		string(sandbox.TransferRejected), string(sandbox.TransferWithdrawn), string(sandbox.TransferExpired), string(sandbox.TransferFailed),
 	}
 
-	if !maps.Equal(want, count) {
-		k.Reportf(endsAsLedger, "%s is %s %s; on the ledger: %v", r.id, orDash(have.State), have.Reason, count)
+	switch {
+	case r.State == "completed", r.State == "offered":
+		return verdict.Tally{r.State: 1}
+	case r.State == "failed" && slices.Contains(ends, r.Reason):
+		return verdict.Tally{r.Reason: 1}
+	default:
+		return verdict.Tally{}
 	}
 }
 

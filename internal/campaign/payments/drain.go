@@ -119,7 +119,8 @@ func (c *Campaign) drain(ctx context.Context) error {
 	ended := c.until(ctx, draining, func() bool {
 		wait(ctx, 100*time.Millisecond)
 
-		if looks++; looks%50 == 0 {
+		looks++
+		if looks%50 == 0 {
 			c.cfg.Logger.DebugContext(ctx, "draining", slog.Int64("open", c.exchange.open.Load()), slog.String("waits", c.waits(ctx)))
 		}
 
@@ -165,21 +166,19 @@ func (c *Campaign) stuck(ctx context.Context) string {
 
 	err := c.db.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(concat_ws(' ', w.withdrawal_id, w.kind, w.state, w.waiting, w.reason, 'attempt', w.attempt,
 			'deaths', w.deaths, 'next', w.next_at, 'lease', w.lease_until, 'amount', w.amount, left(w.detail, 150)), E'\n'), 'nothing')
-		FROM (SELECT * FROM withdrawals WHERE state NOT IN ('completed', 'failed') ORDER BY withdrawal_no LIMIT 20) AS w`).Scan(&text)
+		FROM (SELECT withdrawal_id, kind, state, waiting, reason, attempt, deaths, next_at, lease_until, amount, detail FROM withdrawals WHERE state NOT IN ('completed', 'failed') ORDER BY withdrawal_no LIMIT 20) AS w`).Scan(&text)
 	if err != nil {
 		text = err.Error()
 	}
 
-	logs := ""
-
 	for _, p := range c.fleet.posts() {
 		if p.life != nil {
 			log := p.life.Log()
-			logs += "\n" + p.name + ": …" + log[max(0, len(log)-3000):]
+			text = fmt.Sprintf("%s\n%s: …%s", text, p.name, log[max(0, len(log)-3000):])
 		}
 	}
 
-	return text + logs
+	return text
 }
 
 func (c *Campaign) offset(ctx context.Context) ident.Offset {

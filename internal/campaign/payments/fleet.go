@@ -32,14 +32,12 @@ const (
 func (f *fleet) posts() []*post { return []*post{&f.ingest, &f.payers[0], &f.payers[1]} }
 
 // killAll ends what still runs, whatever it says: for the end of a campaign.
-func (f *fleet) killAll() error {
+func (f *fleet) killAll() {
 	for _, p := range f.posts() {
 		if p.life != nil {
 			_, _ = p.life.Kill() // the campaign has its verdict
 		}
 	}
-
-	return nil
 }
 
 // never are what the programs say of a database that they should never have left behind.
@@ -112,9 +110,11 @@ func (c *Campaign) kill(p *post) error {
 	return err
 }
 
-// endLeases lets all leases end: as if their minute had passed, also under the hands of workers that are alive.
+// endLeases lets all leases end: as if their minute had passed, also under the hands of workers that are alive. A row that
+// a stalled worker holds is left alone.
 func (c *Campaign) endLeases(ctx context.Context) error {
-	return c.insist(ctx, "UPDATE withdrawals SET lease_until = now() WHERE lease_until > now()")
+	return c.insist(ctx, `UPDATE withdrawals SET lease_until = now() WHERE (treasury_id, withdrawal_id) IN
+		(SELECT treasury_id, withdrawal_id FROM withdrawals WHERE lease_until > now() FOR UPDATE SKIP LOCKED)`)
 }
 
 // insist runs a statement of the campaign's own until the database takes it.

@@ -6,6 +6,7 @@ package payments
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,8 +57,9 @@ const (
 
 // Campaign is a network, a database, the programs and a plan of misfortunes.
 type Campaign struct {
-	cfg Config
-	rng *rand.Rand // of the scenes alone
+	cfg  Config
+	rng  *rand.Rand // of the scenes alone
+	plan deck[scene]
 
 	ledger  *sandbox.Sandbox
 	meddler *meddler
@@ -130,6 +133,14 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 		},
 	}
 
+	c.plan = deck[scene]{rng: c.rng, all: scenes(), cards: func(s scene) int {
+		if len(cfg.Scenes) > 0 && !slices.Contains(cfg.Scenes, s.name) {
+			return 0
+		}
+
+		return s.cards
+	}}
+
 	for _, start := range []func(context.Context) error{
 		c.openLedger, c.openDatabase, c.openTreasury, c.openBooks, c.openWorld, c.openPrograms,
 	} {
@@ -143,13 +154,7 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 
 // source is a stream of random choices of its own for each part of a campaign, so that none shifts another's.
 func source(seed uint64, part string) *rand.Rand {
-	var name [32]byte
-
-	copy(name[8:], part)
-
-	for i := range 8 {
-		name[i] = byte(seed >> (8 * i))
-	}
+	name := sha256.Sum256(fmt.Appendf(nil, "%d %s", seed, part))
 
 	return rand.New(rand.NewChaCha8(name)) //nolint:gosec // reproducible
 }
@@ -223,7 +228,7 @@ func (c *Campaign) Close(ctx context.Context) error {
 	c.rest()
 	c.people.Wait()
 
-	failures = append(failures, c.fleet.killAll())
+	c.fleet.killAll()
 
 	if c.db != nil {
 		c.db.Close()

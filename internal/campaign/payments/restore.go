@@ -169,7 +169,7 @@ func (c *Campaign) repeat(ctx context.Context, r *request, end ident.Offset) err
 				c.unask(r, no)
 			}
 
-			return ctx.Err()
+			return errors.Join(ctx.Err())
 		}
 
 		if there {

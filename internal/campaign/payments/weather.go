@@ -3,6 +3,7 @@ package payments
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
@@ -17,7 +18,8 @@ const (
 // weather is what the node and the registries are like for a while.
 type weather struct {
 	name string
-	odds int
+	// cards is how often it comes in a round.
+	cards int
 	// rules are the sandbox's faults, meddling what stands between it and payments.
 	rules    func(*rand.Rand) []fault.Rule
 	meddling meddling
@@ -35,88 +37,100 @@ func by(kind fault.Kind, p fault.Probability, path string) fault.Rule {
 
 // weathers are all there are. Delays are chosen around the programs' time-outs and the attempts' windows.
 func weathers() []weather {
+	return slices.Concat(onTheWay(), atTheNode(), []weather{
+		{name: "told that it was refused, when it was not", cards: 2, meddling: meddling{refuses: 3}},
+		{name: "told that it was made, when it was not", cards: 1, meddling: meddling{claims: 4}},
+		{name: "asked for once, handed in twice", cards: 1, meddling: meddling{repeats: 2}},
+		{name: "held back on the way", cards: 1, meddling: meddling{holds: 3}},
+	})
+}
+
+// onTheWay befalls submissions and their answers.
+func onTheWay() []weather {
 	return []weather{
-		{name: "calm", odds: 22, rules: func(*rand.Rand) []fault.Rule { return nil }},
-		{name: "replies lost after the commit", odds: 8, rules: func(*rand.Rand) []fault.Rule {
+		{name: "calm", cards: 3, rules: func(*rand.Rand) []fault.Rule { return nil }},
+		{name: "replies lost after the commit", cards: 2, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{by(fault.ReplyLost, oneIn(2), executes), by(fault.ReplyLost, oneIn(8), submissions)}
 		}},
-		{name: "replies later than anybody waits", odds: 5, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "replies later than anybody waits", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			r := by(fault.ReplyDelayed, oneIn(3), executes)
 			r.Delay = millis(rng, 1500, 4000)
 
 			return []fault.Rule{r}
 		}},
-		{name: "submissions doubled", odds: 8, rules: func(*rand.Rand) []fault.Rule {
+		{name: "submissions doubled", cards: 2, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.DuplicateSubmission, Probability: oneIn(2)}}
 		}},
-		{name: "never sequenced", odds: 7, rules: func(*rand.Rand) []fault.Rule {
+		{name: "never sequenced", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.NotSequenced, Probability: oneIn(3)}}
 		}},
-		{name: "sequenced late", odds: 8, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "sequenced late", cards: 2, rules: func(rng *rand.Rand) []fault.Rule {
 			return []fault.Rule{
 				{Kind: fault.SequencingDelayed, Probability: oneIn(3), Delay: millis(rng, 300, 6000)},
 				{Kind: fault.SequencingDelayed, Probability: oneIn(3), Delay: millis(rng, 300, 2000)},
 			}
 		}},
-		{name: "late, doubled, and nobody hears", odds: 6, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "late, doubled, and nobody hears", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			return []fault.Rule{
 				{Kind: fault.SequencingDelayed, Probability: oneIn(2), Delay: millis(rng, 300, 2500)},
 				{Kind: fault.DuplicateSubmission, Probability: oneIn(2)}, by(fault.ReplyLost, oneIn(2), executes),
 			}
 		}},
-		{name: "backpressure", odds: 6, rules: func(*rand.Rand) []fault.Rule {
+		{name: "backpressure", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.SequencerBackpressure, Probability: oneIn(3)}}
 		}},
-		{name: "no traffic", odds: 2, rules: func(*rand.Rand) []fault.Rule {
+		{name: "no traffic", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.TrafficExhausted, Probability: oneIn(4), Times: 2}}
 		}},
-		{name: "refused at the door", odds: 5, rules: func(*rand.Rand) []fault.Rule {
+	}
+}
+
+// atTheNode befalls whole servers.
+func atTheNode() []weather {
+	return []weather{
+		{name: "refused at the door", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{by(fault.Status503, oneIn(4), submissions), by(fault.Status429, oneIn(6), submissions)}
 		}},
-		{name: "garbled answers", odds: 4, rules: func(*rand.Rand) []fault.Rule {
+		{name: "garbled answers", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{by(fault.GarbledAnswer, oneIn(4), submissions), by(fault.GarbledAnswer, oneIn(6), registryPath)}
 		}},
-		{name: "the node restarts", odds: 5, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "the node restarts", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.NodeRestart, Delay: millis(rng, 200, 900)}}
 		}},
-		{name: "the node is down", odds: 4, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "the node is down", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.NodeDown, Delay: millis(rng, 200, 1200)}}
 		}},
-		{name: "streams are cut", odds: 4, rules: func(*rand.Rand) []fault.Rule {
+		{name: "streams are cut", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.StreamCut, Every: 150 * time.Millisecond}}
 		}},
-		{name: "tokens are refused", odds: 2, rules: func(*rand.Rand) []fault.Rule {
+		{name: "tokens are refused", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{by(fault.TokensRejected, oneIn(4), "")}
 		}},
-		{name: "registries down", odds: 5, rules: func(*rand.Rand) []fault.Rule {
+		{name: "registries down", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.RegistryDown, Probability: oneIn(2)}}
 		}},
-		{name: "registries of yesterday", odds: 5, rules: func(*rand.Rand) []fault.Rule {
+		{name: "registries of yesterday", cards: 1, rules: func(*rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.RegistryStale, Probability: oneIn(3)}}
 		}},
-		{name: "registries slow", odds: 4, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "registries slow", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			r := by(fault.ReplyDelayed, oneIn(2), registryPath)
 			r.Delay = millis(rng, 200, 1500)
 
 			return []fault.Rule{r}
 		}},
-		{name: "the synchronizer is upgraded", odds: 3, rules: func(rng *rand.Rand) []fault.Rule {
+		{name: "the synchronizer is upgraded", cards: 1, rules: func(rng *rand.Rand) []fault.Rule {
 			return []fault.Rule{{Kind: fault.UpgradePause, Delay: millis(rng, 200, 900)}}
 		}},
-		{name: "told that it was refused, when it was not", odds: 8, meddling: meddling{refuses: 3}},
-		{name: "told that it was made, when it was not", odds: 4, meddling: meddling{claims: 4}},
-		{name: "asked for once, handed in twice", odds: 5, meddling: meddling{repeats: 2}},
-		{name: "held back on the way", odds: 5, meddling: meddling{holds: 3}},
 	}
 }
 
 // blow changes the weather until ctx ends.
 func (c *Campaign) blow(ctx context.Context) {
 	rng := source(c.cfg.Seed, "weather")
+	all := deck[weather]{rng: rng, all: weathers(), cards: func(w weather) int { return w.cards }}
 
 	for ctx.Err() == nil {
-		w := pick(rng, weathers(), func(w weather) int { return w.odds })
-		if err := c.let(rng, w); err != nil {
+		if err := c.let(rng, all.deal()); err != nil {
 			c.fail(err)
 
 			return
@@ -162,20 +176,27 @@ func (c *Campaign) noteFaults() {
 	}
 }
 
-// pick chooses one by its odds.
-func pick[T any](rng *rand.Rand, list []T, odds func(T) int) T {
-	total := 0
-	for _, one := range list {
-		total += odds(one)
-	}
+// deck deals everything there is before anything comes again, so that a short campaign has seen it all.
+type deck[T any] struct {
+	rng   *rand.Rand
+	all   []T
+	cards func(T) int
+	left  []T
+}
 
-	at := rng.IntN(total)
-
-	for _, one := range list {
-		if at -= odds(one); at < 0 {
-			return one
+func (d *deck[T]) deal() T {
+	if len(d.left) == 0 {
+		for _, one := range d.all {
+			for range d.cards(one) {
+				d.left = append(d.left, one)
+			}
 		}
+
+		d.rng.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
 	}
 
-	return list[0]
+	next := d.left[0]
+	d.left = d.left[1:]
+
+	return next
 }
