@@ -66,8 +66,62 @@ CREATE TABLE withdrawal_freezes (
 );
 COMMENT ON TABLE withdrawal_freezes IS 'Nothing new is signed for a frozen token, or for the whole treasury (instrument_no 0), until a person has looked and `treasury unfreeze` was run. Requests are taken and wait.';
 
+-- A database that was put back to an earlier state does not know the last payments. A promoted standby and a restored
+-- backup go on under another timeline; what keeps even that is told by hand (treasury restored).
+CREATE TABLE database_lives (
+    only_row boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    identity text        NOT NULL,
+    began_at timestamptz NOT NULL
+);
+COMMENT ON TABLE database_lives IS 'Which life of this database it is: the server''s identity and timeline, and when they were first seen.';
+
+CREATE FUNCTION database_identity() RETURNS text LANGUAGE sql AS $$
+    SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+$$;
+INSERT INTO database_lives (identity, began_at) VALUES (database_identity(), 'epoch');
+
+CREATE FUNCTION notice_database_life(at timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE database_lives SET identity = database_identity(), began_at = at WHERE identity <> database_identity();
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION notice_database_life IS 'Notes that the database has begun another life. It is cheap, and asked before anything that a lost payment could make wrong.';
+
+CREATE FUNCTION payment_barrier(the_treasury integer, at timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    barrier timestamptz;
+BEGIN
+    PERFORM notice_database_life(at);
+
+    SELECT l.began_at + make_interval(secs => greatest(300, (SELECT max(p.attempt_seconds) FROM withdrawal_policies p)))
+    INTO barrier FROM database_lives l WHERE l.began_at > 'epoch';
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    IF barrier < (SELECT min(c.record_time) FROM synchronizer_clocks c WHERE c.treasury_id = the_treasury) THEN
+        RETURN NULL;
+    END IF;
+
+    -- A synchronizer on which nothing of ours is left may stand still for ever.
+    IF NOT EXISTS (
+        SELECT FROM synchronizer_clocks c
+        WHERE c.treasury_id = the_treasury AND c.record_time <= barrier AND EXISTS (
+            SELECT FROM holdings h WHERE h.treasury_id = c.treasury_id AND h.synchronizer_id = c.synchronizer_id AND h.archived_no IS NULL)
+    ) AND EXISTS (SELECT FROM synchronizer_clocks c WHERE c.treasury_id = the_treasury AND c.record_time > barrier) THEN
+        RETURN NULL;
+    END IF;
+
+    RETURN barrier;
+END $$;
+COMMENT ON FUNCTION payment_barrier IS 'The record time that ingested history must have passed before it is certain that a withdrawal which looks unpaid is unpaid; null when it is certain. After a restore: its moment plus the longest time an attempt may take.';
+
 -- The exchange's side of a withdrawal. Rows that history found alone (origin recovered) have none of it.
 CREATE SEQUENCE withdrawal_numbers AS bigint;
+
+ALTER TABLE withdrawals DROP CONSTRAINT withdrawals_origin_check;
+ALTER TABLE withdrawals ADD CONSTRAINT withdrawals_origin_check CHECK (origin IN ('requested', 'recovered', 'adopted'));
+COMMENT ON COLUMN withdrawals.origin IS 'recovered: found in the ledger''s history without a request in this database, for instance after a restore. adopted: recovered, and requested again under the same id, which pays nothing and books it on the account.';
 
 ALTER TABLE withdrawals
     ADD COLUMN withdrawal_no bigint UNIQUE,
@@ -85,6 +139,7 @@ ALTER TABLE withdrawals
     ADD COLUMN attempt       integer     NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     ADD COLUMN deaths        integer     NOT NULL DEFAULT 0 CHECK (deaths >= 0),
     ADD COLUMN tries         integer     NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    ADD COLUMN refusals      integer     NOT NULL DEFAULT 0 CHECK (refusals >= 0),
     ADD COLUMN overtaken     integer     NOT NULL DEFAULT 0 CHECK (overtaken >= 0),
     ADD CHECK (origin = 'recovered' OR withdrawal_no IS NOT NULL),
     ADD CHECK (origin = 'recovered' OR requested_at IS NOT NULL),
@@ -92,6 +147,7 @@ ALTER TABLE withdrawals
     ADD CHECK ((kind = 'internal') = (purpose IS NOT NULL)),
     ADD CONSTRAINT failures_have_reasons CHECK (state <> 'failed' OR reason <> '');
 CREATE INDEX withdrawals_waiting ON withdrawals (treasury_id, instrument_no, withdrawal_no) WHERE state = 'requested';
+CREATE INDEX withdrawals_looked_at ON withdrawals (treasury_id, instrument_no, next_at) WHERE state = 'requested';
 CREATE INDEX withdrawals_due ON withdrawals (treasury_id, next_at) WHERE state IN ('reserved', 'submitted', 'offered');
 CREATE INDEX withdrawals_serving ON withdrawals (treasury_id, serves) WHERE serves IS NOT NULL AND state IN ('reserved', 'submitted');
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
@@ -107,6 +163,7 @@ COMMENT ON COLUMN withdrawals.next_at IS 'When a worker looks at it again.';
 COMMENT ON COLUMN withdrawals.lease_epoch IS 'Grows with every worker that takes it up; one with an older epoch can change nothing.';
 COMMENT ON COLUMN withdrawals.attempt IS 'The number of its last attempt; 0 before the first.';
 COMMENT ON COLUMN withdrawals.deaths IS 'How many attempts have passed their target record time without a trace in history.';
+COMMENT ON COLUMN withdrawals.refusals IS 'How often the token or its registry has refused the transfer since it was last submitted.';
 COMMENT ON COLUMN withdrawals.tries IS 'How often in a row a payment could not even be prepared.';
 COMMENT ON COLUMN withdrawals.overtaken IS 'How many later withdrawals were served before it.';
 
@@ -226,7 +283,6 @@ DECLARE
     the_treasury treasuries;
     the_policy   withdrawal_policies;
     w            withdrawals;
-    funds        numeric;
 BEGIN
     SELECT * INTO the_treasury FROM treasuries t WHERE t.party = request_withdrawal.treasury;
     IF NOT FOUND THEN
@@ -245,7 +301,7 @@ BEGIN
     SELECT * INTO w FROM withdrawals x
     WHERE x.treasury_id = the_treasury.treasury_id AND x.withdrawal_id = request_withdrawal.withdrawal_id;
     IF FOUND THEN
-        SELECT * INTO repeated, state, reason, requested_at FROM repeat_withdrawal(w, account, instrument_admin, instrument_id, amount, receiver, memo);
+        SELECT * INTO repeated, state, reason, requested_at FROM repeat_withdrawal(w, account, instrument_admin, instrument_id, amount, receiver, memo, at);
         RETURN;
     END IF;
 
@@ -288,27 +344,20 @@ BEGIN
         PERFORM refuse_withdrawal('invalid_memo', 'A memo has 1 to 255 bytes and no control characters; leave it out if the receiver wants none.');
     END IF;
 
-    INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, kind, state, reason, account, instrument_no, amount, receiver, memo, requested_at)
+    INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, kind, state, reason, account, instrument_no, amount, receiver, memo, requested_at, next_at)
     VALUES (the_treasury.treasury_id, withdrawal_id, nextval('withdrawal_numbers'), 'requested', 'customer', 'requested', '', account,
-        the_policy.instrument_no, amount, receiver, memo, at)
+        the_policy.instrument_no, amount, receiver, memo, at, at)
     ON CONFLICT ON CONSTRAINT withdrawals_pkey DO NOTHING
     RETURNING * INTO w;
 
     IF NOT FOUND THEN -- the same request at the same time was first
         SELECT * INTO w FROM withdrawals x
         WHERE x.treasury_id = the_treasury.treasury_id AND x.withdrawal_id = request_withdrawal.withdrawal_id;
-        SELECT * INTO repeated, state, reason, requested_at FROM repeat_withdrawal(w, account, instrument_admin, instrument_id, amount, receiver, memo);
+        SELECT * INTO repeated, state, reason, requested_at FROM repeat_withdrawal(w, account, instrument_admin, instrument_id, amount, receiver, memo, at);
         RETURN;
     END IF;
 
-    SELECT b.amount INTO funds FROM balances b
-    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
-    FOR UPDATE;
-    IF coalesce(funds, 0) < w.amount THEN
-        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.', trim_scale(coalesce(funds, 0))));
-    END IF;
-
-    PERFORM post_withdrawal(w, 'request', 1);
+    PERFORM debit_withdrawal(w);
     PERFORM tell_withdrawal(w, at);
 
     repeated := false;
@@ -319,7 +368,7 @@ END $$;
 COMMENT ON FUNCTION request_withdrawal IS 'The one way in. Everything else, REST too, calls it.';
 
 CREATE FUNCTION repeat_withdrawal(
-    w withdrawals, account text, instrument_admin text, instrument_id text, amount numeric, receiver text, memo text,
+    w withdrawals, account text, instrument_admin text, instrument_id text, amount numeric, receiver text, memo text, at timestamptz,
     OUT repeated boolean, OUT state text, OUT reason text, OUT requested_at timestamptz
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -331,25 +380,67 @@ BEGIN
     -- What history alone found has neither account nor memo of a request.
     IF (the_token.admin, the_token.instrument_id, w.amount, w.receiver)
             IS DISTINCT FROM (repeat_withdrawal.instrument_admin, repeat_withdrawal.instrument_id, repeat_withdrawal.amount, repeat_withdrawal.receiver)
-        OR (w.origin = 'requested' AND (w.account, w.memo) IS DISTINCT FROM (repeat_withdrawal.account, repeat_withdrawal.memo)) THEN
+        OR (w.origin <> 'recovered' AND (w.account, w.memo) IS DISTINCT FROM (repeat_withdrawal.account, repeat_withdrawal.memo)) THEN
         PERFORM refuse_withdrawal('conflict', 'A withdrawal with this id exists and says something else. Nothing was changed.');
+    END IF;
+
+    IF w.origin = 'recovered' AND w.state <> 'failed' THEN
+        PERFORM adopt_withdrawal(w, account, memo, at);
     END IF;
 
     repeated := true;
     state := w.state;
     reason := w.reason;
-    requested_at := w.requested_at;
+    requested_at := coalesce(w.requested_at, at);
 END $$;
+
+-- A payment that history found, and whose request was lost with the database's last state: it is not paid again, and the
+-- account that asks for it now is debited now.
+CREATE FUNCTION adopt_withdrawal(found withdrawals, the_account text, the_memo text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET origin = 'adopted', account = the_account, memo = the_memo, requested_at = at, withdrawal_no = nextval('withdrawal_numbers')
+    WHERE x.treasury_id = found.treasury_id AND x.withdrawal_id = found.withdrawal_id AND x.origin = 'recovered'
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN
+        PERFORM refuse_withdrawal('conflict', 'A withdrawal with this id was requested at this very moment. Repeat the request.');
+    END IF;
+
+    PERFORM debit_withdrawal(w);
+END $$;
+
+CREATE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+END $$;
+
+-- The other side of a withdrawal's money: what is under way, or what had left without a request.
+CREATE FUNCTION withdrawal_side(w withdrawals) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN w.origin = 'requested' THEN 'withdrawals' ELSE 'recovered' END;
+$$;
 
 CREATE FUNCTION post_withdrawal(w withdrawals, cause text, sign integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
     VALUES (w.treasury_id, cause, w.withdrawal_no, 0, 0, 'customer', w.account, w.instrument_no, -sign * w.amount),
-           (w.treasury_id, cause, w.withdrawal_no, 0, 1, 'withdrawals', '', w.instrument_no, sign * w.amount);
+           (w.treasury_id, cause, w.withdrawal_no, 0, 1, withdrawal_side(w), '', w.instrument_no, sign * w.amount);
 $$;
-COMMENT ON FUNCTION post_withdrawal IS 'Moves a withdrawal''s money from its customer to the withdrawals under way (sign 1, cause request) or back (sign -1, cause return). The key of postings lets each happen once.';
+COMMENT ON FUNCTION post_withdrawal IS 'Moves a withdrawal''s money from its customer to the other side (sign 1, cause request) or back (sign -1, cause return). The key of postings lets each happen once.';
 
 -- Ends a withdrawal that has not reached the ledger and never will, and gives the money back. It does nothing unless the
--- withdrawal is in the given state, at the given attempt; so who calls it must look at the result.
+-- withdrawal is in the given state, at the given attempt, and it is certain that no payment of it was lost with an earlier
+-- state of the database; so who calls it must look at the result.
 CREATE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -358,6 +449,7 @@ BEGIN
     UPDATE withdrawals x
     SET state = 'failed', reason = why, waiting = '', detail = more, next_at = NULL, lease_until = NULL
     WHERE x.treasury_id = the_treasury AND x.withdrawal_id = id AND x.state = from_state AND x.attempt = from_attempt AND x.origin = 'requested'
+      AND payment_barrier(the_treasury, at) IS NULL
     RETURNING x.* INTO w;
     IF NOT FOUND THEN
         RETURN false;
@@ -386,6 +478,10 @@ BEGIN
 
     IF w.state = 'failed' AND w.reason = 'cancelled' THEN
         RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
     END IF;
 
     IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
@@ -424,3 +520,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved.';
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA api FROM PUBLIC;
+
+-- Functions that run with their owner's rights find their tables here: nobody else may put anything beside them. Servers
+-- before version 15 allow it to everybody.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;

@@ -91,6 +91,8 @@ type Origin string
 const (
 	FromRequest Origin = "requested"
 	FromHistory Origin = "recovered"
+	// Adopted was found in history, and requested again later under the same id.
+	Adopted Origin = "adopted"
 )
 
 // Recovered is a withdrawal found in history without a request.

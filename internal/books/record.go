@@ -74,7 +74,7 @@ func (r *recorder) post() {
 	}
 
 	for i, w := range r.refunds {
-		from, to := target{kind: WithdrawalsUnderWay}, target{kind: Customer, account: w.Account}
+		from, to := w.paidFrom(), target{kind: Customer, account: w.Account}
 		r.move(ByRefund, len(r.effects.Movements)+i, w.Instrument, w.Amount, from, to)
 	}
 }

@@ -83,7 +83,7 @@ func (r *recorder) met(t txhistory.Transfer) (Withdrawal, bool) {
 func (r *recorder) requested(t txhistory.Transfer) (Withdrawal, bool) {
 	w, ok := r.grounds.Withdrawals[candidateID(t)]
 
-	return w, ok && w.Origin == FromRequest && w.Correlation == "" &&
+	return w, ok && w.Origin != FromHistory && w.Correlation == "" &&
 		w.State != withdrawal.Offered && !w.State.Final() &&
 		w.isPaidBy(t)
 }
@@ -112,20 +112,21 @@ func (r *recorder) advance(
 
 	r.entries.Advances = append(r.entries.Advances, a)
 
-	if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer && w.Origin == FromRequest {
+	if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer && w.Origin != FromHistory {
 		r.refunds = append(r.refunds, w)
 	}
 
 	return r.withdrawalEvent(w, reason, t)
 }
 
-// paidFrom is the account that a withdrawal's money comes from.
+// paidFrom is the account that a withdrawal's money comes from. One that was adopted has been booked as recovered, and
+// its customer's money was put against that.
 func (w Withdrawal) paidFrom() target {
-	if w.Origin == FromHistory {
-		return target{kind: RecoveredPayments}
+	if w.Origin == FromRequest {
+		return target{kind: WithdrawalsUnderWay}
 	}
 
-	return target{kind: WithdrawalsUnderWay}
+	return target{kind: RecoveredPayments}
 }
 
 // secondPayment books money that left in the name of a payment that had ended or is another one: as a payment of its

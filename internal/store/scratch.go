@@ -229,7 +229,7 @@ func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL
 			WHERE treasury_id = $1`,
 		`INSERT INTO withdrawals
-			SELECT * FROM public.withdrawals WHERE treasury_id = $1 AND (origin = 'requested' OR offered_no = 0)`,
+			SELECT * FROM public.withdrawals WHERE treasury_id = $1 AND (origin <> 'recovered' OR offered_no = 0)`,
 		resetWithdrawals,
 	} {
 		if _, err := tx.Exec(ctx, s, treasury); err != nil {

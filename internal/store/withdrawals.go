@@ -77,6 +77,34 @@ func (db *DB) CancelWithdrawal(ctx context.Context, treasury ident.Party, id str
 	return nil
 }
 
+// PaymentBarrier is the record time that ingested history must have passed before it is certain that a withdrawal which
+// looks unpaid is unpaid, because the database was put back to an earlier state; nil when it is certain.
+func (db *DB) PaymentBarrier(ctx context.Context, treasury TreasuryID, now time.Time) (*time.Time, error) {
+	return db.paymentBarrier(ctx, db.exec, treasury, now)
+}
+
+func (db *DB) paymentBarrier(
+	ctx context.Context, exec dbsqlc.DBTX, treasury TreasuryID, now time.Time,
+) (*time.Time, error) {
+	var barrier *time.Time
+
+	row := exec.QueryRow(ctx, "SELECT payment_barrier($1, $2)", int32(treasury), now)
+
+	err := row.Scan(&barrier)
+
+	return barrier, wrap("ask for the barrier of payments", err)
+}
+
+// NoteRestore says that the database was put back to an earlier state, where it cannot notice that by itself: from a copy
+// of its disk for instance.
+func (db *DB) NoteRestore(ctx context.Context, now time.Time) error {
+	const note = "UPDATE database_lives SET identity = database_identity(), began_at = $1"
+
+	_, err := db.exec.Exec(ctx, note, now)
+
+	return wrap("note a restore", err)
+}
+
 // refusal reads the database's refusals.
 func refusal(err error) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)

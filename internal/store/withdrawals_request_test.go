@@ -31,7 +31,7 @@ func funded(t *testing.T, value string) *ledger {
 	require.NoError(t, l.db.SetPolicy(t.Context(), coin(), withdrawal.DefaultPolicy()))
 
 	credit := movement(0, books.Customer, "c1", amounttest.Of(value))
-	require.NoError(t, l.db.Apply(t.Context(), l.batch(l.record(1, txhistory.Effects{}, books.Entries{Postings: credit}))))
+	l.apply(l.record(1, txhistory.Effects{}, books.Entries{Postings: credit}))
 
 	return l
 }

@@ -33,6 +33,7 @@ const (
 	Conflict            Reason = "conflict"
 	UnknownWithdrawal   Reason = "unknown_withdrawal"
 	TooLate             Reason = "too_late"
+	NotCertainYet       Reason = "not_certain_yet"
 )
 
 // Reasons for which a withdrawal waits.
@@ -43,9 +44,12 @@ const (
 	Queued              Reason = "queued"
 	Frozen              Reason = "frozen"
 	IngestionBehind     Reason = "ingestion_behind"
+	DatabaseRestored    Reason = "database_restored"
+	ClockDiffers        Reason = "clock_differs"
 	RegistryUnavailable Reason = "registry_unavailable"
 	TokenPaused         Reason = "token_paused"
 	NodeUnavailable     Reason = "node_unavailable"
+	NodeRefuses         Reason = "node_refuses"
 	NoTraffic           Reason = "no_traffic"
 	SynchronizerPaused  Reason = "synchronizer_paused"
 	SignerUnavailable   Reason = "signer_unavailable"
@@ -99,15 +103,20 @@ func Explanations() []Explanation {
 		{UnknownWithdrawal, Refusal, "There is no withdrawal with this id."},
 		{TooLate, Refusal, "The withdrawal can no longer be cancelled: a payment is being made, or it has ended."},
 
+		{NotCertainYet, Refusal, "The database was put back to an earlier state, and it is not certain yet that the withdrawal is unpaid. Try again later."},
+
 		{Insufficient, Waits, "The treasury holds less of the token than is to be paid. Send it tokens, or cancel."},
 		{HoldingsBusy, Waits, "The treasury's holdings are reserved by other payments or locked. It goes on when they are free."},
 		{NeedsMerge, Waits, "The amount is there, in too many small holdings. A merge is under way."},
 		{Queued, Waits, "An earlier withdrawal is served first."},
 		{Frozen, Waits, "Payments are frozen after an alarm. An operator must look and run `treasury unfreeze`."},
 		{IngestionBehind, Waits, "The database is behind the ledger. Nothing is paid until it has caught up."},
+		{DatabaseRestored, Waits, "The database was put back to an earlier state. Nothing is paid or cancelled until ingestion has passed that moment."},
+		{ClockDiffers, Waits, "Clocks differ too much: of this machine, the database and the ledger. Nothing is paid until they agree."},
 		{RegistryUnavailable, Waits, "The token's registry does not answer. It is asked again."},
 		{TokenPaused, Waits, "The token's registry has paused the token."},
 		{NodeUnavailable, Waits, "The validator node does not answer, or asks to wait. It is asked again."},
+		{NodeRefuses, Waits, "The validator node refuses to prepare payments: rights, packages or configuration. An operator must look."},
 		{NoTraffic, Waits, "The validator node has no traffic credit. Buy some; the payment goes on by itself."},
 		{SynchronizerPaused, Waits, "The synchronizer is being upgraded. The payment goes on by itself."},
 		{SignerUnavailable, Waits, "The signer does not answer. It is asked again."},

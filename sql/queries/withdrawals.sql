@@ -56,12 +56,12 @@ GROUP BY instrument_no ORDER BY 1;
 -- WithdrawalListMisbooked compares what must be booked for requested withdrawals with what is: each request once, the
 -- money of each failed one back once, and each completed one paid once. origin_no is that of postings.
 WITH requested AS (
-    SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.origin = 'requested' AND withdrawals.kind = 'customer'
+    SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
 ), both_sides AS (
     SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
     UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
     UNION ALL SELECT 'refund', settled_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NOT NULL
-    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed'
+    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
     UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
     WHERE p.treasury_id = @treasury_id
       AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')

@@ -46,7 +46,6 @@ UNION ALL
  ) AS x
  JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = ($3, x.withdrawal_id, x.attempt))
 ) AS p
-ORDER BY p.amount, p.contract_id COLLATE "C"
 `
 
 type HoldingListPoolParams struct {
@@ -71,8 +70,7 @@ type HoldingListPoolRow struct {
 
 // HoldingListPool lists a part of a token's holdings that is as good as the whole for choosing: the largest and the
 // smallest that can be spent, those of exactly the amounts that are asked for, and of what is locked or reserved as much
-// as may explain why something cannot be paid.
-// In the order that utxo.NewPool likes best.
+// as may explain why something cannot be paid. In no order: utxo.NewPool sorts them in a fraction of the time.
 //
 //	WITH usable AS NOT MATERIALIZED (
 //	    SELECT h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
@@ -106,7 +104,6 @@ type HoldingListPoolRow struct {
 //	 ) AS x
 //	 JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = ($3, x.withdrawal_id, x.attempt))
 //	) AS p
-//	ORDER BY p.amount, p.contract_id COLLATE "C"
 func (q *Queries) HoldingListPool(ctx context.Context, db DBTX, arg HoldingListPoolParams) ([]HoldingListPoolRow, error) {
 	rows, err := db.Query(ctx, holdingListPool,
 		arg.Most,

@@ -281,11 +281,11 @@ func (q *Queries) WithdrawalListIdle(ctx context.Context, db DBTX, treasuryID in
 const withdrawalListMet = `-- name: WithdrawalListMet :many
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
 
 type WithdrawalListMetParams struct {
@@ -310,11 +310,11 @@ type WithdrawalListMetRow struct {
 //
 //	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 //	UNION
 //	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
 //	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
 	rows, err := db.Query(ctx, withdrawalListMet, arg.WithdrawalIds, arg.TreasuryID, arg.CorrelationIds)
 	if err != nil {
@@ -347,12 +347,12 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 
 const withdrawalListMisbooked = `-- name: WithdrawalListMisbooked :many
 WITH requested AS (
-    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin = 'requested' AND withdrawals.kind = 'customer'
+    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
 ), both_sides AS (
     SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
     UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
     UNION ALL SELECT 'refund', settled_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NOT NULL
-    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed'
+    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
     UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
     WHERE p.treasury_id = $1
       AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
@@ -377,12 +377,12 @@ type WithdrawalListMisbookedRow struct {
 // money of each failed one back once, and each completed one paid once. origin_no is that of postings.
 //
 //	WITH requested AS (
-//	    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin = 'requested' AND withdrawals.kind = 'customer'
+//	    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
 //	), both_sides AS (
 //	    SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
 //	    UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
 //	    UNION ALL SELECT 'refund', settled_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NOT NULL
-//	    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed'
+//	    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
 //	    UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
 //	    WHERE p.treasury_id = $1
 //	      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
