@@ -144,7 +144,10 @@ func (c *Campaign) ask(ctx context.Context, rng *rand.Rand, r *request) {
 	switch rng.IntN(24) {
 	case 0:
 		c.contradict(ctx, r)
-	case 1, 2:
+	case 1:
+		c.cancel(ctx, r)
+	case 2, 3: // when it may be anywhere
+		wait(ctx, millis(rng, 0, 400))
 		c.cancel(ctx, r)
 	}
 }

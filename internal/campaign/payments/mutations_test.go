@@ -164,7 +164,7 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		{
 			name:   "cancelled whatever it is",
 			edits:  []edit{{schemaSQL, "w.withdrawal_id, 'requested', w.attempt, 'cancelled'", "w.withdrawal_id, w.state, w.attempt, 'cancelled'"}},
-			breaks: []string{endsAsLedger, paidOnce},
+			breaks: []string{endsAsLedger, paidOnce, allEnded},
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 var (
 	withdrawals = flag.Int("withdrawals", defaultWithdrawals, "how many withdrawals TestPaymentsCampaign has paid")
 	seed        = flag.Uint64("seed", 0, "seed of the campaign, to repeat one; 0 picks one and prints it")
+	only        = flag.String("scenes", "", "scenes to play and no others, separated by semicolons")
 	programs    = flag.String("programs", "", "directory with the programs to test, instead of building them")
 )
 
@@ -86,6 +88,14 @@ func play(t *testing.T, cfg Config) (Report, []verdict.Violation) {
 	return c.Report(), found
 }
 
+func scenesOf(list string) []string {
+	if list == "" {
+		return nil
+	}
+
+	return strings.Split(list, ";")
+}
+
 // TestPaymentsCampaign is the promise "never paid twice, never lost", whatever fails and whenever.
 func TestPaymentsCampaign(t *testing.T) {
 	t.Parallel()
@@ -101,7 +111,7 @@ func TestPaymentsCampaign(t *testing.T) {
 
 	t.Logf("seed %d: repeat with go test ./internal/campaign/payments -run Campaign -withdrawals %d -seed %d", seed, n, seed)
 
-	report, found := play(t, Config{Seed: seed, Withdrawals: n, Programs: *programs})
+	report, found := play(t, Config{Seed: seed, Withdrawals: n, Programs: *programs, Scenes: scenesOf(*only)})
 	t.Logf("%+v", report)
 	require.Empty(t, verdict.Summary(found, shown))
 
