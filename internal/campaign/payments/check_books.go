@@ -132,7 +132,7 @@ func (k *checker) inputs(ctx context.Context) error {
 		JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id) = (w.treasury_id, w.withdrawal_id) AND a.kind = 'pay' AND a.result = 'committed'
 		JOIN ledger_updates u ON u.treasury_id = w.treasury_id AND u.update_no = coalesce(w.offered_no, w.settled_no)
 		CROSS JOIN LATERAL (SELECT coalesce(array_agg(h.contract_id), '{}')::text[] AS spent FROM holdings h
-			WHERE h.treasury_id = w.treasury_id AND h.archived_no = coalesce(w.offered_no, w.settled_no)) AS s
+			WHERE h.treasury_id = w.treasury_id AND h.archived_no = coalesce(w.offered_no, w.settled_no) AND h.created_no <> h.archived_no) AS s
 		WHERE w.treasury_id = $1 AND NOT (a.inputs @> s.spent AND s.spent @> a.inputs)`
 	if k.restored {
 		query += ` AND u.transaction_hash = a.transaction_hash AND a.transaction_hash <> ''`
