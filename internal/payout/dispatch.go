@@ -13,9 +13,9 @@ import (
 
 const (
 	// waitingRead is how many waiting withdrawals of a token one turn looks at, holdingsRead how many holdings of each
-	// part of the pool.
+	// part of the pool: with more a turn takes longer than the choice gets better.
 	waitingRead  = 500
-	holdingsRead = 1000
+	holdingsRead = 500
 	// wholePool is how many holdings are read when a part of them cannot say why something cannot be paid.
 	wholePool = 200_000
 	// wholeEvery bounds how often that is done for a token.

@@ -27,7 +27,7 @@ type Turn struct {
 	// Waiting are in the order in which they were requested; More says that there are further ones.
 	Waiting []WaitingWithdrawal
 	More    bool
-	// Holdings are in the order of amount and contract id; Partial says that there are more than were read.
+	// Holdings are in no order; Partial says that there are more than were read.
 	Holdings []utxo.Holding
 	Partial  bool
 	// Coming is how many internal transfers under way will each make one more large holding.

@@ -55,8 +55,7 @@ WHERE treasury_id = @treasury_id AND instrument_no = @instrument_no AND kind = '
 -- name: HoldingListPool :many
 -- HoldingListPool lists a part of a token's holdings that is as good as the whole for choosing: the largest and the
 -- smallest that can be spent, those of exactly the amounts that are asked for, and of what is locked or reserved as much
--- as may explain why something cannot be paid.
--- In the order that utxo.NewPool likes best.
+-- as may explain why something cannot be paid. In no order: utxo.NewPool sorts them in a fraction of the time.
 WITH usable AS NOT MATERIALIZED (
     SELECT h.contract_id, h.amount, h.lock_holders, h.lock_expires_at, h.synchronizer_id, h.in_flight
     FROM holdings h
@@ -88,8 +87,7 @@ UNION ALL
     WHERE r.treasury_id = @treasury_id LIMIT @most_held
  ) AS x
  JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (@treasury_id, x.withdrawal_id, x.attempt))
-) AS p
-ORDER BY p.amount, p.contract_id COLLATE "C";
+) AS p;
 
 -- name: ReservationInsert :copyfrom
 INSERT INTO reservations (treasury_id, contract_id, withdrawal_id, attempt)
