@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -34,8 +33,8 @@ type costs struct {
 func (e *exchange) costs(ctx context.Context) (costs, error) {
 	c := costs{statements: map[string]int64{}, commits: map[string]int64{}}
 
-	own, err := machine.UsageOf(os.Getpid())
-	if err != nil {
+	var err error
+	if c.own, c.database, err = e.bench.used(); err != nil {
 		return c, err
 	}
 
@@ -44,11 +43,7 @@ func (e *exchange) costs(ctx context.Context) (costs, error) {
 		return c, err
 	}
 
-	c.own, c.node = own.CPU, node.CPU
-
-	if c.database, err = machine.FamilyTime(e.data.server.pid); err != nil {
-		return c, err
-	}
+	c.node = node.CPU
 
 	row := e.data.pool.QueryRow(ctx, `SELECT d.xact_commit, w.wal_bytes::bigint, w.wal_sync
 		FROM pg_stat_database d, pg_stat_wal w WHERE d.datname = current_database()`)

@@ -56,7 +56,7 @@ const (
 	defaultReservations = 5_000
 	defaultLocked       = 2_000
 	defaultTurns        = 300
-	defaultRead         = 1_000 // as payments do
+	defaultRead         = 500 // as payments do
 
 	defaultAttempts  = 1_000_000
 	defaultRacers    = 64

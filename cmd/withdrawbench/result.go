@@ -72,7 +72,7 @@ const kilobyte = 1_000
 func (r *result) print(b *bench) {
 	n := r.scenario.count
 	per := func(count int64) float64 { return float64(count) / float64(n) }
-	cpu := func(d time.Duration) string { return (d / time.Duration(n)).Round(10 * time.Microsecond).String() }
+	cpu := func(d time.Duration) string { return (d / time.Duration(n)).Round(fine).String() }
 
 	b.printf("%-38s %.0f completed/s (%d in %.1f s); requested at %.0f/s\n", r.scenario.title,
 		float64(n)/r.took.Seconds(), n, r.took.Seconds(), float64(n)/r.requesting.Seconds())

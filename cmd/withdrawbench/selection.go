@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/machine"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/utxo"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -61,6 +63,11 @@ func (b *bench) selection(ctx context.Context) (err error) {
 func (b *bench) turns(ctx context.Context, h *hoard, title string, waiting, read, count int) error {
 	var whole, pure []time.Duration
 
+	own, postgres, err := b.used()
+	if err != nil {
+		return err
+	}
+
 	for range count {
 		began := time.Now()
 
@@ -87,9 +94,28 @@ func (b *bench) turns(ctx context.Context, h *hoard, title string, waiting, read
 		}
 	}
 
-	b.printf("%-38s %s; of it the choice itself %s\n", title, percentiles(whole), percentiles(pure))
+	ownThen, postgresThen, err := b.used()
+	if err != nil {
+		return err
+	}
+
+	b.printf("%-38s %s; of it the choice itself %s\n%11sprocessor time of one and of dropping it: own %s, PostgreSQL %s\n",
+		title, percentiles(whole), percentiles(pure), "",
+		((ownThen - own) / time.Duration(count)).Round(fine), ((postgresThen - postgres) / time.Duration(count)).Round(fine))
 
 	return nil
+}
+
+// used is how much of the processor this program and PostgreSQL have used.
+func (b *bench) used() (own, postgres time.Duration, err error) {
+	usage, err := machine.UsageOf(os.Getpid())
+	if err != nil {
+		return 0, 0, err
+	}
+
+	postgres, err = machine.FamilyTime(b.server.pid)
+
+	return usage.CPU, postgres, err
 }
 
 // choose measures the choice alone, over all holdings, as the database has them.
@@ -158,6 +184,9 @@ const (
 	percent = 100
 	p50     = 50
 	p99     = 99
+
+	// fine is to what times are rounded.
+	fine = 10 * time.Microsecond
 )
 
 // percentiles tells how long something took.
@@ -167,8 +196,6 @@ func percentiles(took []time.Duration) string {
 	}
 
 	slices.Sort(took)
-
-	const fine = 10 * time.Microsecond
 
 	at := func(share int) time.Duration { return took[len(took)*share/percent].Round(fine) }
 
