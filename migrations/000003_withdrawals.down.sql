@@ -2,7 +2,7 @@ DROP FUNCTION api.request_withdrawal, api.cancel_withdrawal;
 DROP VIEW api.withdrawals;
 DROP TRIGGER withdrawals_go_on ON withdrawals;
 DROP FUNCTION withdrawal_goes_on(), cancel_withdrawal, fail_withdrawal, post_withdrawal, repeat_withdrawal, request_withdrawal, refuse_withdrawal,
-    tell_withdrawal, adopt_withdrawal, debit_withdrawal, withdrawal_side, payment_barrier, notice_database_life, database_identity;
+    tell_withdrawal, adopt_withdrawal, debit_withdrawal, withdrawal_side, payment_barrier, notice_database_life, database_identity, put_off;
 ALTER TABLE postings DROP CONSTRAINT postings_origin_check;
 ALTER TABLE postings ADD CONSTRAINT postings_origin_check CHECK (origin IN ('ledger'));
 DROP INDEX holdings_locked;

@@ -464,6 +464,11 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE FUNCTION put_off(at timestamptz, tries integer) RETURNS timestamptz IMMUTABLE LANGUAGE sql AS $$
+    SELECT at + make_interval(secs => least(60, 2 ^ least(tries, 6)));
+$$;
+COMMENT ON FUNCTION put_off IS 'When to try again what has failed so often in a row: after a second, two, four, and at most a minute.';
+
 CREATE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE

@@ -249,3 +249,39 @@ func (e *Error) completed() Outcome {
 		return OutcomeUnknown
 	}
 }
+
+// overloaded are the codes by which a node or a synchronizer asks for fewer submissions, of whatever kind.
+//
+//nolint:gochecknoglobals // a table that nothing changes
+var overloaded = map[string]bool{
+	"SEQUENCER_BACKPRESSURE":    true,
+	"PARTICIPANT_BACKPRESSURE":  true,
+	"PARTICIPANT_OVERLOADED":    true,
+	"SERVER_OVERLOADED":         true,
+	"THREADPOOL_OVERLOADED":     true,
+	"MAXIMUM_NUMBER_OF_STREAMS": true,
+}
+
+// IsOverloaded reports whether the other side asks for fewer requests, and does not only turn down this one.
+func IsOverloaded(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+
+	return ok && (overloaded[e.Code] || e.HTTPStatus == http.StatusTooManyRequests ||
+		e.HTTPStatus == http.StatusServiceUnavailable && e.Category == CategoryNone)
+}
+
+// ofTheToken are the codes by which a token's own rules refuse a transaction. Others of the same category are of the node,
+// its packages or the caller's rights.
+//
+//nolint:gochecknoglobals // a table that nothing changes
+var ofTheToken = map[string]bool{
+	"DAML_FAILURE":              true,
+	"DAML_INTERPRETATION_ERROR": true,
+}
+
+// IsTokensRefusal reports whether a token's own rules refuse what was asked for.
+func IsTokensRefusal(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+
+	return ok && ofTheToken[e.Code]
+}

@@ -28,8 +28,13 @@ type Config struct {
 	// MaxLag is how far ingestion may be behind our clock for holdings to be chosen. What is not known yet may be a
 	// payment that was made: after a restore nothing is paid before the database has caught up.
 	MaxLag time.Duration
-	// Tolerance is how far the node's clock may be from ours in what it prepares.
+	// Tolerance is how far the node's clock may be from ours in what it prepares. With half of it the ledger's time may be
+	// ahead of ours before this instance stops.
 	Tolerance time.Duration
+	// MaxSkew is how far our clock may be from the database's, by which instances agree on leases.
+	MaxSkew time.Duration
+	// RoundTimeout is how long one look for work may take before the service calls itself not ready.
+	RoundTimeout time.Duration
 }
 
 // Defaults of Config.
@@ -38,8 +43,11 @@ const (
 	DefaultPoll      = 50 * time.Millisecond
 	DefaultLease     = time.Minute
 	DefaultRecheck   = 10 * time.Second
-	DefaultMaxLag    = time.Minute
+	DefaultMaxLag    = 3 * time.Minute // a node may be silent for 75 s on an idle ledger
 	DefaultTolerance = 2 * time.Minute
+	DefaultMaxSkew   = 5 * time.Second
+
+	defaultRoundTimeout = 30 * time.Second
 
 	// MaxWorkers is how many jobs an instance may carry at once.
 	MaxWorkers = 256
@@ -59,6 +67,8 @@ func (c *Config) Validate() error {
 	setDefault(&c.Recheck, DefaultRecheck)
 	setDefault(&c.MaxLag, DefaultMaxLag)
 	setDefault(&c.Tolerance, DefaultTolerance)
+	setDefault(&c.MaxSkew, DefaultMaxSkew)
+	setDefault(&c.RoundTimeout, defaultRoundTimeout)
 
 	if c.PerMinute > 0 && c.Burst == 0 {
 		c.Burst = max(1, c.PerMinute/secondsPerMinute)
@@ -69,8 +79,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, MaxWorkers)
 	case c.PerMinute < 0 || c.Burst < 0:
 		return errors.New("rate and burst of submissions: want 0 or more")
-	case c.Poll <= 0 || c.Lease <= 0 || c.Recheck <= 0 || c.MaxLag <= 0 || c.Tolerance <= 0:
-		return errors.New("poll, lease, recheck, largest lag and tolerance: want durations above zero")
+	case min(c.Poll, c.Lease, c.Recheck, c.MaxLag, c.Tolerance, c.MaxSkew, c.RoundTimeout) <= 0:
+		return errors.New("poll, lease, recheck, lag, tolerance, skew and time-out: want durations above zero")
 	default:
 		return nil
 	}

@@ -27,6 +27,9 @@ type Directory struct {
 	client *registry.Client
 }
 
+// registryTimeout is how long one question may take.
+const registryTimeout = 5 * time.Second
+
 // directoryAge is how long the database's answer is taken as it was.
 const directoryAge = 10 * time.Second
 
@@ -90,7 +93,11 @@ func (d *Directory) current(ctx context.Context) (*registry.Client, error) {
 		return d.client, nil
 	}
 
-	client, err := registry.New(registry.Config{Registries: d.registries(places), Clock: d.clock, Logger: d.logger})
+	client, err := registry.New(registry.Config{
+		Registries: d.registries(places), Clock: d.clock, Logger: d.logger, RequestTimeout: registryTimeout,
+		// A withdrawal has its own patience, in the database. A worker's is needed by others.
+		Retry: registry.Retry{Rounds: 1, Initial: registryTimeout, Max: registryTimeout},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,14 @@ package payout
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
@@ -32,7 +37,7 @@ func (s *Service) dispatcher(ctx context.Context) {
 	}
 
 	for ctx.Err() == nil {
-		found, err := d.round(ctx)
+		found, err := d.timely(ctx)
 		if err != nil {
 			s.trouble(ctx, "look for work", err)
 			sleep(ctx, jittered(firstRetry*queue))
@@ -40,7 +45,7 @@ func (s *Service) dispatcher(ctx context.Context) {
 			continue
 		}
 
-		s.health.set(nil)
+		s.health.set(d.wrongClock())
 
 		if !found {
 			sleep(ctx, s.config.Poll)
@@ -58,8 +63,30 @@ type dispatcher struct {
 	unexplained map[ident.Instrument]bool
 }
 
-// room is how many more jobs can be taken without any lying about.
-func (d *dispatcher) room() int { return cap(d.jobs) - int(d.busy.Load()) }
+// wrongClock is why this instance does nothing although nothing else is wrong.
+func (d *dispatcher) wrongClock() error {
+	if differs := d.clockDiffers(d.view.Load()); differs != "" {
+		return errors.New(differs)
+	}
+
+	return nil
+}
+
+// timely is a round that may not take for ever: a lock in the database that nobody gives back must be seen.
+func (d *dispatcher) timely(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.config.RoundTimeout)
+	defer cancel()
+
+	return d.round(ctx)
+}
+
+// room is how many more jobs can be taken without any lying about: as many as the workers have hands for, and as may be
+// submitted soon.
+func (d *dispatcher) room() int {
+	busy := int(d.busy.Load())
+
+	return min(cap(d.jobs), d.pace.allowance()) - busy
+}
 
 // round takes up what is due and plans what waits. It reports whether there was anything.
 func (d *dispatcher) round(ctx context.Context) (bool, error) {
@@ -68,23 +95,23 @@ func (d *dispatcher) round(ctx context.Context) (bool, error) {
 		return false, err
 	}
 
-	found, err := d.claim(ctx)
-	if err != nil {
-		return found, err
+	found := false
+
+	if reason := d.clockDiffers(v); reason == "" {
+		if found, err = d.claim(ctx); err != nil {
+			return found, err
+		}
 	}
 
 	now := d.Clock.Now()
 
-	waiting, err := d.DB.WaitingInstruments(ctx, d.treasury, now)
+	waiting, err := d.DB.WaitingInstruments(ctx, d.treasury, slices.Collect(maps.Keys(v.policies)), now)
 	if err != nil {
 		return found, err
 	}
 
 	for instrument, policy := range v.policies {
-		waits := slices.Contains(waiting, instrument)
-		shapes := policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery
-
-		if (!waits && !shapes) || d.room() <= 0 {
+		if !waiting[instrument] && !d.shapes(instrument, policy, now) {
 			continue
 		}
 
@@ -138,14 +165,24 @@ func (d *dispatcher) turn(
 ) (bool, error) {
 	now := d.Clock.Now()
 
-	if reason, stop := d.standstill(v, instrument, now); stop {
+	if reason := d.standstill(v, instrument, now); reason != "" {
 		return false, d.explain(ctx, instrument, reason)
+	}
+
+	room := d.room()
+	for _, about := range []string{registryOf(instrument.Admin), theNode, preparing(instrument)} {
+		if d.breaker.suspect(about) {
+			room = min(room, 1) // one job is enough to find out
+		}
+	}
+
+	if room <= 0 {
+		return false, nil
 	}
 
 	p := planning{
 		policy: policy, party: d.config.Party, instrument: instrument, clocks: v.clocks, now: now,
-		maxLag: d.config.MaxLag, room: d.room(),
-		shape: policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery,
+		maxLag: d.maxLag, room: room, shape: d.shapes(instrument, policy, now), newID: d.internalID,
 	}
 	limits := store.TurnLimits{Waiting: waitingRead, Holdings: holdingsRead, LeaseUntil: now.Add(d.config.Lease)}
 
@@ -159,7 +196,8 @@ func (d *dispatcher) turn(
 		return false, err
 	}
 
-	d.unexplained[instrument] = p.unexplained
+	// What a part of the pool could not tell is asked of the whole, whatever the turns in between find.
+	d.unexplained[instrument] = p.unexplained || (d.unexplained[instrument] && limits.Holdings != wholePool)
 
 	if p.shape {
 		d.shaped[instrument] = now
@@ -171,15 +209,53 @@ func (d *dispatcher) turn(
 	return len(jobs) > 0, nil
 }
 
-// standstill says why nothing of a token may be paid now.
-func (d *dispatcher) standstill(v *view, instrument ident.Instrument, now time.Time) (withdrawal.Reason, bool) {
+// shapes reports whether it is time to shape a token's pool.
+func (d *dispatcher) shapes(instrument ident.Instrument, policy withdrawal.Policy, now time.Time) bool {
+	return policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery && !d.breaker.open(shaping(instrument), now)
+}
+
+// internalID names a transfer of the treasury to itself. It is random: a number would come again after a restore.
+func (d *dispatcher) internalID() (string, error) {
+	id, err := uuid.NewRandomFromReader(d.Random)
+	if err != nil {
+		return "", fmt.Errorf("name a transfer to oneself: %w", err)
+	}
+
+	return withdrawal.InternalPrefix + id.String(), nil
+}
+
+// standstill says why nothing of a token may be paid now; empty if it may.
+func (d *dispatcher) standstill(v *view, instrument ident.Instrument, now time.Time) withdrawal.Reason {
 	switch {
 	case v.isFrozen(instrument):
-		return withdrawal.Frozen, true
-	case now.Sub(v.latest()) > d.config.MaxLag:
-		return withdrawal.IngestionBehind, true
+		return withdrawal.Frozen
+	case d.clockDiffers(v) != "":
+		return withdrawal.ClockDiffers
+	case now.Sub(v.latest()) > d.maxLag:
+		return withdrawal.IngestionBehind
+	case d.breaker.open(theNode, now):
+		return withdrawal.NodeUnavailable
+	case d.breaker.open(preparing(instrument), now):
+		return withdrawal.NodeRefuses
+	case d.breaker.open(registryOf(instrument.Admin), now):
+		return withdrawal.RegistryUnavailable
 	default:
-		return "", false
+		return d.pace.standstill()
+	}
+}
+
+// clockDiffers says how our clock is wrong; empty if it is not. With a wrong one an instance takes jobs out of the hands of
+// others, lets attempts end before their time, and takes an honest node for a liar.
+func (d *dispatcher) clockDiffers(v *view) string {
+	ahead := v.latest().Sub(d.Clock.Now())
+
+	switch {
+	case v.skew > d.config.MaxSkew:
+		return fmt.Sprintf("this machine's clock and the database's differ by %s", v.skew.Round(time.Millisecond))
+	case ahead > d.config.Tolerance/2:
+		return fmt.Sprintf("the ledger's time is %s ahead of this machine's clock", ahead.Round(time.Millisecond))
+	default:
+		return ""
 	}
 }
 

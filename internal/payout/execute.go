@@ -21,6 +21,15 @@ func (s *Service) submit(ctx context.Context, j store.Job) error {
 		return s.commit(ctx, j, j.Live.Prepared)
 	}
 
+	if err := s.pace.wait(ctx); err != nil {
+		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
+	}
+
+	// Whoever has waited long may have lost the job meanwhile, or history may have moved it on.
+	if err := s.DB.StillHeld(ctx, s.treasury, j); err != nil {
+		return err
+	}
+
 	return s.execute(ctx, j)
 }
 
@@ -30,10 +39,6 @@ func (s *Service) execute(ctx context.Context, j store.Job) error {
 
 	scheme, err := signing.ParseScheme(p.Scheme)
 	if err != nil {
-		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
-	}
-
-	if err := s.pace.wait(ctx); err != nil {
 		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
 	}
 

@@ -303,7 +303,7 @@ func TestNothingIsPaidWhileIngestionIsBehind(t *testing.T) {
 	w.deposit("100", 1)
 
 	ours := &shifted{}
-	ours.advance(2 * time.Minute)
+	ours.advance(5 * time.Minute)
 
 	stop := w.pay(func(_ *payout.Config, p *payout.Parts) { p.Clock = ours })
 	w.request("w-1", "30", w.Amulet(), w.shop, nil)
@@ -311,7 +311,7 @@ func TestNothingIsPaidWhileIngestionIsBehind(t *testing.T) {
 	require.Empty(t, w.attempts())
 	stop()
 
-	w.clock.advance(3 * time.Minute)
+	w.clock.advance(6 * time.Minute)
 	w.Tick()
 	w.pay()
 	w.untilState("w-1", withdrawal.Completed)

@@ -22,6 +22,8 @@ type pace struct {
 
 	mu     sync.Mutex
 	paused time.Time
+	// why it is paused; empty if only for a moment.
+	why withdrawal.Reason
 }
 
 const (
@@ -29,7 +31,7 @@ const (
 	unlimited = rate.Limit(1000)
 	slowest   = rate.Limit(0.5)
 	// recovery is what every submission that goes well adds to a rate that was slowed down, as a part of it.
-	recovery = 0.02
+	recovery = 0.1
 	// longPause is for what takes a person or an upgrade to end.
 	longPause = 5 * time.Second
 )
@@ -72,10 +74,15 @@ func (p *pace) learn(answer withdrawal.Answer, err error) {
 			p.limiter.SetLimit(min(p.most, limit*(1+recovery)))
 		}
 	case withdrawal.RetrySame, withdrawal.Unknown:
-		p.limiter.SetLimit(max(slowest, p.limiter.Limit()/2))
-		p.pause(ledger.RetryDelay(err))
-	case withdrawal.OutOfTraffic, withdrawal.Paused:
-		p.pause(max(longPause, ledger.RetryDelay(err)))
+		if ledger.IsOverloaded(err) { // and not the verdict on one transaction
+			p.limiter.SetLimit(min(p.most, max(slowest, p.limiter.Limit()/2)))
+		}
+
+		p.pause(ledger.RetryDelay(err), "")
+	case withdrawal.OutOfTraffic:
+		p.pause(max(longPause, ledger.RetryDelay(err)), withdrawal.NoTraffic)
+	case withdrawal.Paused:
+		p.pause(max(longPause, ledger.RetryDelay(err)), withdrawal.SynchronizerPaused)
 	case withdrawal.Rejected, withdrawal.PrepareAgain, withdrawal.Unanswered:
 	}
 }
@@ -85,11 +92,35 @@ func (p *pace) note(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.pause(ledger.RetryDelay(err))
+	p.pause(ledger.RetryDelay(err), "")
 }
 
-func (p *pace) pause(d time.Duration) {
+func (p *pace) pause(d time.Duration, why withdrawal.Reason) {
 	if until := p.clock.Now().Add(d); d > 0 && until.After(p.paused) {
-		p.paused = until
+		p.paused, p.why = until, why
 	}
+}
+
+// standstill says why nothing is submitted for a while; empty if it is not for long.
+func (p *pace) standstill() withdrawal.Reason {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.clock.Now().Before(p.paused) {
+		return p.why
+	}
+
+	return ""
+}
+
+// allowance is how many submissions may be made now, or very soon. Whoever prepares more than that lets attempts grow old.
+func (p *pace) allowance() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.clock.Now().Before(p.paused) {
+		return 0
+	}
+
+	return max(0, int(p.limiter.Tokens()))
 }

@@ -19,14 +19,15 @@ func TestThePaceFollowsTheNode(t *testing.T) {
 	p := newPace(600, 0, clock.NewManual(noon()))
 	require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
 
+	overload := &ledger.Error{Code: "SEQUENCER_BACKPRESSURE"}
 	for range 3 {
-		p.learn(withdrawal.RetrySame, nil)
+		p.learn(withdrawal.RetrySame, overload)
 	}
 
 	require.InDelta(t, 1.25, float64(p.limiter.Limit()), 1e-9)
 
 	for range 20 {
-		p.learn(withdrawal.RetrySame, nil)
+		p.learn(withdrawal.RetrySame, overload)
 	}
 
 	require.InDelta(t, float64(slowest), float64(p.limiter.Limit()), 1e-9)
@@ -36,6 +37,16 @@ func TestThePaceFollowsTheNode(t *testing.T) {
 	}
 
 	require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
+
+	// The verdict on one transaction says nothing about the others.
+	p.learn(withdrawal.RetrySame, &ledger.Error{Code: "LOCAL_VERDICT_LOCKED_CONTRACTS"})
+	p.learn(withdrawal.Unknown, nil)
+	require.InDelta(t, 10, float64(p.limiter.Limit()), 1e-9)
+
+	// What is configured is never exceeded, however slow it is.
+	slow := newPace(6, 0, clock.NewManual(noon()))
+	slow.learn(withdrawal.RetrySame, overload)
+	require.InDelta(t, 0.1, float64(slow.limiter.Limit()), 1e-9)
 
 	for _, indifferent := range []withdrawal.Answer{withdrawal.Rejected, withdrawal.PrepareAgain, withdrawal.Committed} {
 		p.learn(indifferent, nil)

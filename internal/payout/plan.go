@@ -22,6 +22,8 @@ type planning struct {
 	now        time.Time
 	// maxLag is how far a synchronizer's history may be behind for its holdings to be spent.
 	maxLag time.Duration
+	// newID names a transfer of the treasury to itself.
+	newID func() (string, error)
 	// room is how many payments can be taken up now.
 	room  int
 	shape bool
@@ -29,20 +31,31 @@ type planning struct {
 	// unexplained is set when a part of the holdings could not pay something: whether the whole can is not known.
 	unexplained bool
 
-	plan     store.Plan
-	holdings []utxo.Holding
+	plan store.Plan
+	turn store.Turn
+	// values are what holdings hold; made when it is first asked for.
+	values map[ident.ContractID]amount.Amount
 	// notes are why a withdrawal is not served, of the synchronizer that was tried first.
 	notes map[string]store.WaitingNote
 }
 
-// insufficientPause is how long a withdrawal that the treasury has not the tokens for is left alone, so that it does
-// not stand in the view of those behind it.
-const insufficientPause = 2 * time.Second
+// Pauses of withdrawals that cannot be paid, so that they do not stand in the view of those behind them for ever. They
+// are longer where more wait than one turn looks at.
+const (
+	insufficientPause = 2 * time.Second
+	busyPause         = 200 * time.Millisecond
+	crowded           = 5 // times as long
+)
 
 // decide goes through the synchronizers on which the token lives, the one with the most of it first. What cannot be
 // paid on one may be on the next: a transfer spends holdings of one alone.
 func (p *planning) decide(t store.Turn) (store.Plan, error) {
-	p.plan, p.notes, p.holdings = store.Plan{}, map[string]store.WaitingNote{}, t.Holdings
+	p.plan, p.notes, p.turn = store.Plan{}, map[string]store.WaitingNote{}, t
+
+	if t.Barrier != nil {
+		return p.held(withdrawal.DatabaseRestored, "until history is past "+t.Barrier.UTC().Format(time.RFC3339)), nil
+	}
+
 	waiting := t.Waiting
 
 	for i, synchronizer := range p.synchronizers(t.Holdings) {
@@ -74,12 +87,14 @@ func (p *planning) decide(t store.Turn) (store.Plan, error) {
 
 	for _, w := range waiting {
 		note, ok := p.notes[w.ID]
-		if !ok { // there are no holdings at all
-			note = store.WaitingNote{
-				ID: w.ID, Reason: withdrawal.Insufficient, Overtaken: w.Overtaken, NextAt: p.now.Add(insufficientPause),
+		if !ok { // no synchronizer is in question
+			note = store.WaitingNote{ID: w.ID, Reason: withdrawal.Insufficient, Overtaken: w.Overtaken}
+			if len(t.Holdings) > 0 {
+				note.Reason = withdrawal.IngestionBehind
 			}
 		}
 
+		note.NextAt = p.again(note.Reason)
 		p.plan.Notes = append(p.plan.Notes, note)
 		p.unexplained = p.unexplained || t.Partial
 	}
@@ -194,8 +209,13 @@ func (p *planning) transfers(synchronizer ident.SynchronizerID, list []utxo.Tran
 			return fmt.Errorf("inputs of a transfer to oneself: %w", err)
 		}
 
+		id, err := p.newID()
+		if err != nil {
+			return err
+		}
+
 		p.plan.Internal = append(p.plan.Internal, store.Payment{
-			Inputs: t.Inputs, Total: total, Synchronizer: synchronizer, Target: p.target(synchronizer),
+			ID: id, Inputs: t.Inputs, Total: total, Synchronizer: synchronizer, Target: p.target(synchronizer),
 			Amount: t.Amount, Purpose: t.Purpose, Serves: serves,
 		})
 	}
@@ -205,15 +225,51 @@ func (p *planning) transfers(synchronizer ident.SynchronizerID, list []utxo.Tran
 
 // worth is what these holdings hold.
 func (p *planning) worth(inputs []ident.ContractID) (amount.Amount, error) {
-	var sum amount.Total
-
-	for _, h := range p.holdings {
-		if slices.Contains(inputs, h.Contract) {
-			sum = sum.Plus(h.Amount)
+	if p.values == nil {
+		p.values = make(map[ident.ContractID]amount.Amount, len(p.turn.Holdings))
+		for _, h := range p.turn.Holdings {
+			p.values[h.Contract] = h.Amount
 		}
 	}
 
+	var sum amount.Total
+	for _, id := range inputs {
+		sum = sum.Plus(p.values[id])
+	}
+
 	return sum.Amount()
+}
+
+// held is a plan that pays nothing, for one reason.
+func (p *planning) held(reason withdrawal.Reason, detail string) store.Plan {
+	var plan store.Plan
+
+	for _, w := range p.turn.Waiting {
+		plan.Notes = append(plan.Notes, store.WaitingNote{
+			ID: w.ID, Reason: reason, Detail: detail, Overtaken: w.Overtaken, NextAt: p.now.Add(standstillPause),
+		})
+	}
+
+	return plan
+}
+
+// again is when a withdrawal that cannot be paid is looked at again. What only a part of the pool could not pay is looked
+// at with the whole, at once.
+func (p *planning) again(reason withdrawal.Reason) time.Time {
+	pause := busyPause
+
+	switch {
+	case p.turn.Partial:
+		return p.now
+	case reason == withdrawal.Insufficient || reason == withdrawal.IngestionBehind:
+		pause = insufficientPause
+	}
+
+	if p.turn.More {
+		pause *= crowded
+	}
+
+	return p.now.Add(pause)
 }
 
 func (p *planning) note(id string, v utxo.Verdict) store.WaitingNote {
@@ -221,7 +277,7 @@ func (p *planning) note(id string, v utxo.Verdict) store.WaitingNote {
 
 	switch v.Shortage.Reason {
 	case utxo.Insufficient:
-		n.Reason, n.NextAt = withdrawal.Insufficient, p.now.Add(insufficientPause)
+		n.Reason = withdrawal.Insufficient
 	case utxo.HeldBack:
 		n.Reason = withdrawal.HoldingsBusy
 	case utxo.NeedsMerge:

@@ -39,6 +39,7 @@ func waiting(id, value string) store.WaitingWithdrawal {
 func newPlanning(change ...func(*planning)) planning {
 	p := planning{
 		policy: withdrawal.DefaultPolicy(), party: "treasury::1220cc", instrument: coin(), now: noon(), room: 10, maxLag: time.Minute,
+		newID:  func() (string, error) { return "internal:x", nil },
 		clocks: map[ident.SynchronizerID]time.Time{home: noon(), away: noon().Add(time.Minute), late: noon().Add(-time.Hour)},
 	}
 
@@ -110,7 +111,7 @@ func TestPlanningSaysWhy(t *testing.T) {
 		"reserved":      {[]utxo.Holding{holding("00a", "5", home), busy}, false, withdrawal.HoldingsBusy},
 		"only a part":   {[]utxo.Holding{holding("00a", "5", home)}, true, withdrawal.Insufficient},
 		"too many":      {[]utxo.Holding{holding("00a", "4", home), holding("00b", "4", home), holding("00c", "4", home)}, false, withdrawal.NeedsMerge},
-		"a lagging one": {[]utxo.Holding{holding("00a", "100", late)}, false, withdrawal.Insufficient},
+		"a lagging one": {[]utxo.Holding{holding("00a", "100", late)}, false, withdrawal.IngestionBehind},
 		"wrong ledgers": {[]utxo.Holding{holding("00a", "6", home), holding("00b", "5", away)}, false, withdrawal.HoldingsBusy},
 	} {
 		t.Run(name, func(t *testing.T) {

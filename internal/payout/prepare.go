@@ -41,6 +41,9 @@ func (s *Service) prepare(ctx context.Context, j store.Job, w wanted) error {
 		return s.notPrepared(ctx, j, err)
 	}
 
+	s.breaker.worked(theNode)
+	s.breaker.worked(preparing(j.Instrument))
+
 	hash, err := s.check(answer, intent.Request{
 		Party: s.config.Party, CommandID: command, Synchronizer: j.Live.Synchronizer, MaxRecordTime: j.Live.Target,
 		Now: s.Clock.Now(), Tolerance: s.config.Tolerance, Action: w.action,
@@ -97,6 +100,10 @@ func (s *Service) check(answer ledger.Prepared, want intent.Request) (signing.Ha
 
 // commit writes down what is about to be submitted, and submits it.
 func (s *Service) commit(ctx context.Context, j store.Job, p store.Prepared) error {
+	if err := s.pace.wait(ctx); err != nil {
+		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
+	}
+
 	now := s.Clock.Now()
 	if err := s.DB.SubmitWithdrawal(ctx, s.treasury, j, p, now.Add(jittered(s.config.Recheck)), now); err != nil {
 		return err
@@ -117,19 +124,30 @@ func (s *Service) notPrepared(ctx context.Context, j store.Job, err error) error
 		return fmt.Errorf("prepare withdrawal %s: %w", j.ID, err)
 	}
 
-	reason := withdrawal.Refused
+	now := s.Clock.Now()
+	reason := withdrawal.NodeRefuses
 
 	switch ledger.Classify(err) {
 	case ledger.RetrySoon, ledger.RetryBackoff, ledger.Reauthenticate, ledger.Canceled:
 		reason = withdrawal.NodeUnavailable
+
+		s.breaker.failed(theNode, now)
 	case ledger.Rebuild: // a holding is gone or locked: history will say why
 		reason = withdrawal.HoldingsBusy
 	case ledger.Stop, ledger.Submitted:
+		if ledger.IsTokensRefusal(err) {
+			reason = withdrawal.Refused
+
+			break
+		}
+
+		s.Metrics.alarm("node_refuses")
+		s.breaker.failed(preparing(j.Instrument), now)
 	}
 
 	s.pace.note(err)
 
-	return s.giveUp(ctx, j, reason, err.Error(), s.Clock.Now())
+	return s.giveUp(ctx, j, reason, err.Error(), now)
 }
 
 // notSigned waits for a person, or for a signer that is away.
@@ -137,11 +155,14 @@ func (s *Service) notSigned(ctx context.Context, j store.Job, p store.Prepared, 
 	now := s.Clock.Now()
 
 	switch {
-	case errors.Is(err, signer.ErrLater) && j.State == withdrawal.Reserved:
+	case errors.Is(err, signer.ErrLater) && j.State == withdrawal.Submitted:
+		// What is signed already may still commit. When it is certain that it has not, the next attempt is signed.
+		return s.postpone(ctx, j, store.Postponement{NextAt: j.Live.Target, Waiting: withdrawal.AwaitsRecordTime})
+	case errors.Is(err, signer.ErrLater):
 		return s.DB.AwaitSignature(ctx, s.treasury, j, p, j.Live.Target, now)
 	case ctx.Err() != nil:
 		return fmt.Errorf("sign withdrawal %s: %w", j.ID, err)
-	case !signer.IsTemporary(err) && !errors.Is(err, signer.ErrLater):
+	case !signer.IsTemporary(err):
 		s.Metrics.alarm("signer")
 		s.Logger.ErrorContext(ctx, "the signer refuses; nothing is paid until somebody has looked",
 			slog.String("withdrawal_id", j.ID), slog.String("error", err.Error()))

@@ -44,8 +44,11 @@ type Service struct {
 	// view is what the dispatcher last read of the database.
 	view    atomic.Pointer[view]
 	schemes atomic.Pointer[[]signing.Scheme]
-	health  health
-	told    told
+	breaker breaker
+	// maxLag is Config.MaxLag, or more where the node is silent for longer by its own word.
+	maxLag time.Duration
+	health health
+	told   told
 }
 
 const (
@@ -65,7 +68,7 @@ func New(config Config, parts Parts) (*Service, error) {
 
 	return &Service{
 		Parts: parts, config: config, pace: newPace(config.PerMinute, config.Burst, parts.Clock),
-		jobs: make(chan store.Job, queue*config.Workers),
+		jobs: make(chan store.Job, queue*config.Workers), maxLag: config.MaxLag,
 	}, nil
 }
 
@@ -110,6 +113,7 @@ func (s *Service) learnVersion(ctx context.Context) error {
 
 	schemes := version.Schemes()
 	s.schemes.Store(&schemes)
+	s.maxLag = max(s.config.MaxLag, 2*version.MaxCheckpointDelay)
 
 	return nil
 }

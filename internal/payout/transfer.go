@@ -27,10 +27,16 @@ func (s *Service) pay(ctx context.Context, v *view, j store.Job) error {
 	now := s.Clock.Now()
 	transfer := s.transfer(j, policy, now)
 
+	if s.breaker.open(registryOf(j.Instrument.Admin), now) {
+		return s.giveUp(ctx, j, withdrawal.RegistryUnavailable, "it has not answered several times, and is left alone", now)
+	}
+
 	factory, err := s.Registries.TransferFactory(ctx, transfer)
 	if err != nil {
 		return s.withoutContext(ctx, j, err)
 	}
+
+	s.breaker.worked(registryOf(j.Instrument.Admin))
 
 	if reason := delivers(j.Kind, factory.Kind, policy); reason != "" {
 		return s.giveUp(ctx, j, reason, "the registry says "+string(factory.Kind), now)
@@ -101,6 +107,10 @@ func (s *Service) withoutContext(ctx context.Context, j store.Job, err error) er
 	case registry.KindNone, registry.Later:
 	}
 
+	if reason == withdrawal.RegistryUnavailable && ctx.Err() == nil {
+		s.breaker.failed(registryOf(j.Instrument.Admin), s.Clock.Now())
+	}
+
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask the registry for withdrawal %s: %w", j.ID, err)
 	}
@@ -136,6 +146,8 @@ func (s *Service) offered(ctx context.Context, v *view, j store.Job, now time.Ti
 		return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{NextAt: now}, now)
 	case j.Live != nil && j.Live.Signature != nil && j.Live.Answer != withdrawal.PrepareAgain:
 		return s.submit(ctx, j)
+	case j.Live != nil && len(j.Live.Transaction) > 0 && j.Live.Signature == nil: // a person signs
+		return s.postpone(ctx, j, store.Postponement{NextAt: j.Live.Target, Waiting: withdrawal.AwaitsSignature})
 	case j.Live == nil:
 		j, err = s.DB.BeginReclaim(ctx, s.treasury, j, store.Attempt{
 			Kind: store.Reclaim, Inputs: []ident.ContractID{offer.Contract}, Total: j.Amount, Synchronizer: offer.Synchronizer,
@@ -174,12 +186,13 @@ func (s *Service) reclaim(ctx context.Context, j store.Job, offer store.Offer) e
 	})
 }
 
-// commandID names an attempt to the node, always the same for the same attempt: a node refuses what has succeeded
-// before under this name, for days.
+// commandID names a payment to the node, always the same whichever attempt it is: a node refuses what has succeeded
+// before under this name, for days, and remembers nothing that has failed. So not even a database that has lost its last
+// minutes can make it pay again. What takes an offer back has a name of its own.
 func (s *Service) commandID(j store.Job) string {
 	space := uuid.UUID{0x1f, 0x4c, 0x9d, 0x70, 0x5e, 0x2b, 0x4f, 0x66, 0xb1, 0x0e, 0xd7, 0x8a, 0x93, 0x45, 0x21, 0xc8}
 
-	return "ces-" + uuid.NewSHA1(space, fmt.Appendf(nil, "%s\n%d\n%s", s.config.Party, j.Attempt, j.ID)).String()
+	return "ces-" + uuid.NewSHA1(space, fmt.Appendf(nil, "%s\n%s\n%s", s.config.Party, j.Live.Kind, j.ID)).String()
 }
 
 func later(a, b time.Time) time.Time {

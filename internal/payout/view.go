@@ -11,7 +11,9 @@ import (
 // view is what the dispatcher last read: old by no more than some polls, and good for deciding what is worth trying.
 // What must not be wrong is asked again by the statement that depends on it.
 type view struct {
-	clocks   map[ident.SynchronizerID]time.Time
+	clocks map[ident.SynchronizerID]time.Time
+	// skew is how far our clock is from the database's.
+	skew     time.Duration
 	policies map[ident.Instrument]withdrawal.Policy
 	frozen   map[ident.Instrument]bool
 	// all is frozen.
@@ -31,6 +33,13 @@ const (
 func (s *Service) look(ctx context.Context) (*view, error) {
 	now := s.Clock.Now()
 	next := view{clocks: map[ident.SynchronizerID]time.Time{}}
+
+	theirs, err := s.DB.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	next.skew = theirs.Sub(s.Clock.Now()).Abs()
 
 	clocks, err := s.DB.Clocks(ctx, s.treasury)
 	if err != nil {

@@ -98,9 +98,23 @@ func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time)
 		r.Final = reason
 	}
 
+	if j.Live.Answer == withdrawal.Committed {
+		// The node says that it has succeeded, now or before, and history does not have it. Nothing is given back or paid
+		// again before a person knows why.
+		r.Final = ""
+
+		if err := s.unexplained(ctx, j, "the node says that it is on the ledger already", now); err != nil {
+			return err
+		}
+	}
+
 	err := s.DB.BuryAttempt(ctx, s.treasury, j, r, now)
-	if errors.Is(err, store.ErrNotDead) { // the view was ahead of nothing; look again
+
+	switch {
+	case errors.Is(err, store.ErrNotDead): // the view was ahead of nothing; look again
 		return s.await(ctx, j, now.Add(s.config.Poll))
+	case errors.Is(err, store.ErrTrace):
+		return errors.Join(s.unexplained(ctx, j, err.Error(), now), s.await(ctx, j, now.Add(time.Minute)))
 	}
 
 	if err == nil {
@@ -109,6 +123,21 @@ func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time)
 			slog.String("withdrawal_id", j.ID), slog.Int("attempt", j.Attempt), slog.String("outcome", string(j.Live.Answer)),
 			slog.String("becomes", string(state)))
 	}
+
+	return err
+}
+
+// unexplained is the alarm for what cannot be: a payment that history should have and does not. The token is frozen.
+func (s *Service) unexplained(ctx context.Context, j store.Job, what string, now time.Time) error {
+	s.Metrics.alarm("unexplained")
+	s.Logger.ErrorContext(ctx, "ALARM: a payment that history should have is not in there. Its money stays set aside; "+
+		"withdrawals of this token are frozen until `treasury unfreeze`",
+		slog.String("withdrawal_id", j.ID), slog.Int("attempt", j.Attempt), slog.String("what", what))
+
+	_, err := s.DB.FreezeWithdrawals(ctx, s.treasury, store.Freeze{
+		Instrument: j.Instrument, Reason: withdrawal.Unexplained, Detail: j.ID + ": " + what, At: now,
+	})
+	s.forgetSettings()
 
 	return err
 }
@@ -127,8 +156,12 @@ func (s *Service) drop(ctx context.Context, v *view, j store.Job, now time.Time)
 func (s *Service) giveUp(
 	ctx context.Context, j store.Job, reason withdrawal.Reason, detail string, now time.Time,
 ) error {
-	try := j.Tries + 1
-	final, pause := withdrawal.Judge(reason, try)
+	try, refusals := j.Tries+1, j.Refusals
+	if withdrawal.IsRefusal(reason) {
+		refusals++
+	}
+
+	final, pause := withdrawal.Judge(reason, try, refusals)
 
 	s.Metrics.gaveUp(reason)
 
@@ -143,7 +176,7 @@ func (s *Service) giveUp(
 	}
 
 	return s.retreat(ctx, j, store.Retreat{
-		Final: final, Waiting: reason, Detail: detail, NextAt: now.Add(jittered(pause)), Tries: try,
+		Final: final, Waiting: reason, Detail: detail, NextAt: now.Add(jittered(pause)), Tries: try, Refusals: refusals,
 	}, now)
 }
 
@@ -156,12 +189,31 @@ func (s *Service) retreat(ctx context.Context, j store.Job, r store.Retreat, now
 		return err
 	}
 
+	if j.Kind == withdrawal.Internal { // whoever plans the next one waits longer each time
+		s.breaker.failed(shaping(j.Instrument), now)
+
+		if j.Serves != "" {
+			if err := s.DB.PutOffWithdrawal(ctx, s.treasury, j.Serves, waitingFor(r.Waiting), now); err != nil {
+				return err
+			}
+		}
+	}
+
 	s.Metrics.ended("dropped")
 	s.Logger.InfoContext(ctx, "a payment was not made; nothing was submitted",
 		slog.String("withdrawal_id", j.ID), slog.String("waiting", string(r.Waiting)), slog.String("failed", string(r.Final)),
 		slog.String("detail", r.Detail))
 
 	return nil
+}
+
+// waitingFor is why a withdrawal waits whose merge was not made.
+func waitingFor(reason withdrawal.Reason) withdrawal.Reason {
+	if reason == "" {
+		return withdrawal.NeedsMerge
+	}
+
+	return reason
 }
 
 func (s *Service) postpone(ctx context.Context, j store.Job, p store.Postponement) error {

@@ -298,7 +298,10 @@ func (w *world) ingest() {
 func (w *world) pay(change ...func(*payout.Config, *payout.Parts)) (stop func()) {
 	w.t.Helper()
 
-	config := payout.Config{Party: w.party, UserID: "ledger-api-user", Poll: 5 * time.Millisecond, Recheck: time.Second}
+	config := payout.Config{
+		Party: w.party, UserID: "ledger-api-user", Poll: 5 * time.Millisecond, Recheck: time.Second,
+		MaxSkew: 1000 * time.Hour, // tests turn clocks
+	}
 	parts := payout.Parts{
 		Node: w.node, Registries: w.registries, Signer: w.signer, DB: w.db, Clock: w.clock, Logger: w.log(),
 		Metrics: payout.NewMetrics(prometheus.NewRegistry()), Random: rand.Reader,

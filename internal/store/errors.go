@@ -29,6 +29,7 @@ const (
 	classSystem      = "58"    // I/O errors
 	classTransaction = "40"    // serialization failure, deadlock
 	readOnly         = "25006" // a standby before it is promoted, or a primary that is being demoted
+	lockNotAvailable = "55P03" // lock_timeout
 	sqlStateClass    = 2       // characters of a code that name its class
 )
 
@@ -38,7 +39,7 @@ func IsAway(err error) bool {
 	err = unhidden(err)
 
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if server.Code == readOnly {
+		if server.Code == readOnly || server.Code == lockNotAvailable {
 			return true
 		}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,13 +31,15 @@ type Turn struct {
 	// Holdings are in no order; Partial says that there are more than were read.
 	Holdings []utxo.Holding
 	Partial  bool
+	// Barrier is set after a restore: the record time that history must have passed before anything may be paid.
+	Barrier *time.Time
 	// Coming is how many internal transfers under way will each make one more large holding.
 	Coming int
 }
 
 // Payment gives holdings to a withdrawal, or to a transfer of the treasury to itself.
 type Payment struct {
-	// ID is of the withdrawal; empty for a transfer to oneself, which gets one.
+	// ID is of the withdrawal; for a transfer to oneself a new one with the prefix of internal withdrawals.
 	ID           string
 	Inputs       []ident.ContractID
 	Total        amount.Amount
@@ -161,8 +164,9 @@ func (p *planner) read(ctx context.Context, ledgerTime time.Time) (Turn, error) 
 	}
 
 	turn.Coming = int(coming)
+	turn.Barrier, err = p.db.paymentBarrier(ctx, p.tx, TreasuryID(p.treasury), p.now)
 
-	return turn, nil
+	return turn, err
 }
 
 // pool reads the holdings, or a part of them that will do.
@@ -216,14 +220,13 @@ func (p *planner) write(ctx context.Context, plan Plan) error {
 
 	for _, t := range plan.Internal {
 		row, err := p.db.queries.WithdrawalInsertInternal(ctx, p.tx, dbsqlc.WithdrawalInsertInternalParams{
-			TreasuryID: p.treasury, InstrumentNo: p.number, Amount: t.Amount, Receiver: p.party, Now: &p.now,
+			TreasuryID: p.treasury, WithdrawalID: t.ID, InstrumentNo: p.number, Amount: t.Amount, Receiver: p.party, Now: &p.now,
 			Purpose: new(t.Purpose.String()), Serves: optionalText(t.Serves), LeaseUntil: &p.limits.LeaseUntil,
 		})
 		if err != nil {
 			return fmt.Errorf("add internal transfer: %w", err)
 		}
 
-		t.ID = row.WithdrawalID
 		jobs[t.ID] = jobOf(dbsqlc.WithdrawalClaimRow(row), p.instrument)
 		payments = append(payments, t)
 	}
@@ -337,23 +340,42 @@ func (p *planner) tell(ctx context.Context, notes []WaitingNote) error {
 	return nil
 }
 
-// WaitingInstruments are the tokens of which withdrawals wait for holdings.
-func (db *DB) WaitingInstruments(ctx context.Context, treasury TreasuryID, now time.Time) ([]ident.Instrument, error) {
-	numbers, err := db.queries.WithdrawalListWaitingInstruments(ctx, db.exec,
-		dbsqlc.WithdrawalListWaitingInstrumentsParams{TreasuryID: int32(treasury), Now: &now})
-	if err != nil {
-		return nil, fmt.Errorf("list tokens of waiting withdrawals: %w", err)
-	}
+// WaitingInstruments are those of some tokens of which a withdrawal is to be looked at.
+func (db *DB) WaitingInstruments(
+	ctx context.Context, treasury TreasuryID, among []ident.Instrument, now time.Time,
+) (map[ident.Instrument]bool, error) {
+	numbers := make([]int32, len(among))
 
-	out := make([]ident.Instrument, len(numbers))
-
-	for i, number := range numbers {
-		if out[i], err = db.instrument(ctx, number); err != nil {
+	for i, instrument := range among {
+		var err error
+		if numbers[i], err = db.instrumentNumber(ctx, instrument); err != nil {
 			return nil, err
 		}
 	}
 
-	return out, nil
+	found, err := db.queries.WithdrawalListWaitingInstruments(ctx, db.exec,
+		dbsqlc.WithdrawalListWaitingInstrumentsParams{TreasuryID: int32(treasury), InstrumentNos: numbers, Now: &now})
+	if err != nil {
+		return nil, fmt.Errorf("list tokens of waiting withdrawals: %w", err)
+	}
+
+	waiting := make(map[ident.Instrument]bool, len(found))
+	for _, number := range found {
+		waiting[among[slices.Index(numbers, number)]] = true
+	}
+
+	return waiting, nil
+}
+
+// PutOffWithdrawal has a withdrawal wait, longer each time, because the merge that it needs could not be made.
+func (db *DB) PutOffWithdrawal(
+	ctx context.Context, treasury TreasuryID, id string, reason withdrawal.Reason, now time.Time,
+) error {
+	err := db.queries.WithdrawalPutOff(ctx, db.exec, dbsqlc.WithdrawalPutOffParams{
+		TreasuryID: int32(treasury), WithdrawalID: id, Waiting: string(reason), Now: now,
+	})
+
+	return wrap("put off withdrawal "+id, err)
 }
 
 // instrumentNumber is the short number of a token that the database knows.

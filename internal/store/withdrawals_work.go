@@ -10,6 +10,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 	"github.com/canton-exchange/suite/internal/strictjson"
@@ -25,6 +26,9 @@ var (
 	ErrMoved = errors.New("the withdrawal has moved on")
 	// ErrNotDead means that history has not yet passed the attempt's target record time.
 	ErrNotDead = errors.New("the attempt is not dead")
+	// ErrTrace means that an attempt's command spent its inputs, and that history was not understood as its payment. It
+	// should not happen: an operator must look.
+	ErrTrace = errors.New("the attempt has left a trace on the ledger that is not its payment")
 )
 
 // AttemptKind is what an attempt tries. The text is what the database stores.
@@ -51,6 +55,9 @@ type Job struct {
 	Attempt     int
 	Deaths      int
 	Tries       int
+	Refusals    int
+	// Serves is the withdrawal that needs this merge; empty where none does.
+	Serves string
 	// Epoch is of this worker's lease.
 	Epoch int64
 	// Live is the attempt that has not ended; nil if there is none.
@@ -89,7 +96,8 @@ func jobOf(row dbsqlc.WithdrawalClaimRow, instrument ident.Instrument) Job {
 	return Job{
 		ID: row.WithdrawalID, Kind: withdrawal.Kind(row.Kind), State: withdrawal.State(row.State), Instrument: instrument,
 		Amount: row.Amount, Receiver: row.Receiver, Memo: row.Memo, Correlation: ident.ContractID(orEmpty(row.CorrelationID)),
-		Attempt: int(row.Attempt), Deaths: int(row.Deaths), Tries: int(row.Tries), Epoch: row.LeaseEpoch,
+		Attempt: int(row.Attempt), Deaths: int(row.Deaths), Tries: int(row.Tries), Refusals: int(row.Refusals),
+		Serves: orEmpty(row.Serves), Epoch: row.LeaseEpoch,
 	}
 }
 
@@ -185,6 +193,13 @@ func (db *DB) hold(ctx context.Context, treasury TreasuryID, j Job, fn func(pgx.
 	})
 }
 
+// StillHeld is nil while a withdrawal is as the worker knows it, and in its hands; ErrMoved otherwise.
+func (db *DB) StillHeld(ctx context.Context, treasury TreasuryID, j Job) error {
+	err := db.hold(ctx, treasury, j, func(pgx.Tx) error { return nil })
+
+	return wrap("look at withdrawal "+j.ID, err)
+}
+
 // SubmitWithdrawal writes down what is about to be submitted. From then on the payment may be under way. nextAt is when
 // a worker looks again.
 func (db *DB) SubmitWithdrawal(
@@ -274,7 +289,7 @@ func (db *DB) PostponeWithdrawal(ctx context.Context, treasury TreasuryID, j Job
 
 			changed, err := db.queries.AttemptTold(ctx, tx, dbsqlc.AttemptToldParams{
 				TreasuryID: int32(treasury), WithdrawalID: j.ID, Attempt: integer(j.Attempt),
-				Outcome: string(p.Told), Error: p.Error, Executions: integer(executions),
+				Outcome: string(p.Told), Error: memo.Stored(p.Error), Executions: integer(executions),
 			})
 			if err := oneMoved(changed, err); err != nil {
 				return err
@@ -290,7 +305,8 @@ func (db *DB) PostponeWithdrawal(ctx context.Context, treasury TreasuryID, j Job
 func (db *DB) postpone(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job, p Postponement) error {
 	changed, err := db.queries.WithdrawalPostpone(ctx, tx, dbsqlc.WithdrawalPostponeParams{
 		TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
-		LeaseEpoch: j.Epoch, NextAt: &p.NextAt, Waiting: string(p.Waiting), Detail: p.Detail, Tries: integer(max(p.Tries, j.Tries)),
+		LeaseEpoch: j.Epoch, NextAt: &p.NextAt, Waiting: string(p.Waiting), Detail: memo.Stored(p.Detail),
+		Tries: integer(max(p.Tries, j.Tries)),
 	})
 
 	return oneMoved(changed, err)
@@ -304,6 +320,8 @@ type Retreat struct {
 	Detail  string
 	NextAt  time.Time
 	Tries   int
+	// Refusals is how often the token or its registry has refused it.
+	Refusals int
 }
 
 // DropAttempt ends an attempt of which nothing was submitted, and frees its holdings.
@@ -314,7 +332,8 @@ func (db *DB) DropAttempt(ctx context.Context, treasury TreasuryID, j Job, r Ret
 		}
 
 		changed, err := db.queries.AttemptDrop(ctx, tx, dbsqlc.AttemptDropParams{
-			TreasuryID: int32(treasury), WithdrawalID: j.ID, Attempt: integer(j.Attempt), EndedAt: &now, Error: r.Detail,
+			TreasuryID: int32(treasury), WithdrawalID: j.ID, Attempt: integer(j.Attempt), EndedAt: &now,
+			Error: memo.Stored(r.Detail),
 		})
 		if err := oneMoved(changed, err); err != nil {
 			return err
@@ -338,7 +357,7 @@ func (db *DB) BuryAttempt(ctx context.Context, treasury TreasuryID, j Job, r Ret
 		}
 
 		if changed != 1 {
-			return ErrNotDead
+			return db.notDead(ctx, tx, treasury, j)
 		}
 
 		if j.State == withdrawal.Offered { // the offer stands; taking it back is tried anew
@@ -353,6 +372,22 @@ func (db *DB) BuryAttempt(ctx context.Context, treasury TreasuryID, j Job, r Ret
 	return wrap("bury an attempt at withdrawal "+j.ID, err)
 }
 
+// notDead says why an attempt cannot be buried.
+func (db *DB) notDead(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job) error {
+	traces, err := db.queries.AttemptTraces(ctx, tx, dbsqlc.AttemptTracesParams{
+		TreasuryID: int32(treasury), WithdrawalID: j.ID, Attempt: integer(j.Attempt),
+	})
+
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for traces: %w", err)
+	case len(traces) > 0:
+		return fmt.Errorf("update %s: %w", traces[0], ErrTrace)
+	default:
+		return ErrNotDead
+	}
+}
+
 // retreat frees the holdings of an attempt that has just ended, and takes the withdrawal back or ends it.
 func (db *DB) retreat(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job, r Retreat, now time.Time) error {
 	err := db.queries.ReservationDelete(ctx, tx, dbsqlc.ReservationDeleteParams{
@@ -365,7 +400,7 @@ func (db *DB) retreat(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job
 	if r.Final != "" {
 		failed, err := db.queries.WithdrawalFail(ctx, tx, dbsqlc.WithdrawalFailParams{
 			TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
-			Reason: string(r.Final), Detail: r.Detail, At: now,
+			Reason: string(r.Final), Detail: memo.Stored(r.Detail), At: now,
 		})
 		if err == nil && !failed {
 			err = ErrMoved
@@ -376,8 +411,9 @@ func (db *DB) retreat(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job
 
 	changed, err := db.queries.WithdrawalRetreat(ctx, tx, dbsqlc.WithdrawalRetreatParams{
 		TreasuryID: int32(treasury), WithdrawalID: j.ID, State: string(j.State), Attempt: integer(j.Attempt),
-		LeaseEpoch: j.Epoch, Waiting: string(r.Waiting), Detail: r.Detail, NextAt: &r.NextAt,
-		Tries: integer(r.Tries), Deaths: integer(j.Deaths),
+		LeaseEpoch: j.Epoch, Waiting: string(r.Waiting), Detail: memo.Stored(r.Detail), NextAt: &r.NextAt,
+		Tries: integer(r.Tries), Refusals: integer(r.Refusals),
+		Deaths: integer(j.Deaths),
 	})
 
 	return oneMoved(changed, err)
@@ -432,7 +468,7 @@ func (db *DB) NoteCompletion(
 		}
 
 		err = db.queries.AttemptCompleted(ctx, tx, dbsqlc.AttemptCompletedParams{
-			TreasuryID: int32(treasury), SubmissionID: submission, Outcome: string(told), Error: cause,
+			TreasuryID: int32(treasury), SubmissionID: submission, Outcome: string(told), Error: memo.Stored(cause),
 		})
 
 		return wrap("note a completion", err)

@@ -82,7 +82,7 @@ const (
 	// firstPause and longestPause bound the pauses between executions of the same bytes, and between tries to prepare.
 	firstPause   = time.Second
 	longestPause = 30 * time.Second
-	// patience is how often in a row something may be refused before the withdrawal fails.
+	// patience is how often a transfer may be refused before the withdrawal fails.
 	patience = 3
 )
 
@@ -154,15 +154,19 @@ func Pause(n int) time.Duration {
 	return min(pause, longestPause)
 }
 
-// Judge says what becomes of a withdrawal whose payment could not be prepared, for the try-th time in a row: it fails
-// for good with a reason, or goes back and is tried again after a pause.
-func Judge(reason Reason, try int) (final Reason, pause time.Duration) {
+// IsRefusal reports whether a reason is a refusal of this very transfer, by the token or its registry.
+func IsRefusal(reason Reason) bool { return reason == RefusedByRegistry || reason == Refused }
+
+// Judge says what becomes of a withdrawal whose payment could not be prepared, for the try-th time in a row, refused so
+// often in all: it fails for good with a reason, or goes back and is tried again after a pause. Nothing that is wrong with
+// the node, the registry or ourselves makes it fail.
+func Judge(reason Reason, try, refusals int) (final Reason, pause time.Duration) {
 	switch {
 	case reason == NoPreapproval:
 		return NoPreapproval, 0
-	case reason == RefusedByRegistry && try >= patience:
+	case reason == RefusedByRegistry && refusals >= patience:
 		return RefusedByRegistry, 0
-	case reason == Refused && try >= patience:
+	case reason == Refused && refusals >= patience:
 		return RefusedByToken, 0
 	default:
 		return "", Pause(try)

@@ -58,6 +58,7 @@ const (
 	RefusedToSign       Reason = "refused_to_sign"
 	Refused             Reason = "prepare_refused"
 	BooksDisagree       Reason = "books_disagree"
+	Unexplained         Reason = "unexplained"
 )
 
 // Reasons for which a withdrawal has failed.
@@ -124,6 +125,7 @@ func Explanations() []Explanation {
 		{AwaitsRecordTime, Waits, "It is not known whether the attempt is on the ledger. That is certain once its record time has passed."},
 		{RefusedToSign, Waits, "The validator node prepared something else than was asked for. Nothing was signed; an operator must look."},
 		{Refused, Waits, "The payment was refused when it was prepared. It is tried again a few times."},
+		{Unexplained, Waits, "A payment that the ledger should have is not in the ingested history. The token is frozen until an operator has looked."},
 		{BooksDisagree, Waits, "The database and the ledger do not agree. Everything is frozen until an operator has looked."},
 
 		{Cancelled, Ends, "Cancelled before anything was reserved."},

@@ -120,23 +120,25 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 
 	for _, c := range []struct {
-		reason withdrawal.Reason
-		try    int
-		final  withdrawal.Reason
-		pause  time.Duration
+		reason        withdrawal.Reason
+		try, refusals int
+		final         withdrawal.Reason
+		pause         time.Duration
 	}{
-		{withdrawal.NoPreapproval, 1, withdrawal.NoPreapproval, 0},
-		{withdrawal.RefusedByRegistry, 1, "", time.Second},
-		{withdrawal.RefusedByRegistry, 2, "", 2 * time.Second},
-		{withdrawal.RefusedByRegistry, 3, withdrawal.RefusedByRegistry, 0},
-		{withdrawal.Refused, 2, "", 2 * time.Second},
-		{withdrawal.Refused, 3, withdrawal.RefusedByToken, 0},
-		{withdrawal.NodeUnavailable, 1000, "", 30 * time.Second},
-		{withdrawal.RegistryUnavailable, 4, "", 8 * time.Second},
-		{withdrawal.SignerUnavailable, 1, "", time.Second},
-		{withdrawal.RefusedToSign, 1, "", time.Second},
+		{withdrawal.NoPreapproval, 1, 0, withdrawal.NoPreapproval, 0},
+		{withdrawal.RefusedByRegistry, 1, 1, "", time.Second},
+		{withdrawal.RefusedByRegistry, 2, 2, "", 2 * time.Second},
+		{withdrawal.RefusedByRegistry, 9, 2, "", 30 * time.Second},
+		{withdrawal.RefusedByRegistry, 3, 3, withdrawal.RefusedByRegistry, 0},
+		{withdrawal.Refused, 2, 2, "", 2 * time.Second},
+		{withdrawal.Refused, 3, 3, withdrawal.RefusedByToken, 0},
+		{withdrawal.NodeUnavailable, 1000, 2, "", 30 * time.Second},
+		{withdrawal.NodeRefuses, 1000, 2, "", 30 * time.Second},
+		{withdrawal.RegistryUnavailable, 4, 3, "", 8 * time.Second},
+		{withdrawal.SignerUnavailable, 1, 0, "", time.Second},
+		{withdrawal.RefusedToSign, 1, 0, "", time.Second},
 	} {
-		final, pause := withdrawal.Judge(c.reason, c.try)
+		final, pause := withdrawal.Judge(c.reason, c.try, c.refusals)
 		require.Equal(t, c.final, final, "%s at try %d", c.reason, c.try)
 		require.Equal(t, c.pause, pause, "%s at try %d", c.reason, c.try)
 	}
@@ -148,7 +150,7 @@ func TestWhatIsFinalIsExplainedAsFinal(t *testing.T) {
 
 	for _, e := range withdrawal.Explanations() {
 		for try := range 5 {
-			final, _ := withdrawal.Judge(e.Reason, try)
+			final, _ := withdrawal.Judge(e.Reason, try, try)
 			if final == "" {
 				continue
 			}

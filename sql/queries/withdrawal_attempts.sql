@@ -12,7 +12,7 @@ FROM withdrawal_attempts WHERE treasury_id = @treasury_id AND withdrawal_id = AN
 SELECT a.withdrawal_id, a.attempt, a.hashing_scheme, a.transaction_hash, a.prepared, a.target_record_time
 FROM withdrawal_attempts a
 JOIN withdrawals w ON (w.treasury_id, w.withdrawal_id, w.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt)
-WHERE a.treasury_id = @treasury_id AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state = 'reserved'
+WHERE a.treasury_id = @treasury_id AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state IN ('reserved', 'offered')
 ORDER BY a.prepared_at LIMIT @most;
 
 -- name: AttemptPrepared :execrows
@@ -45,11 +45,23 @@ WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND attempt 
 
 -- name: AttemptBury :execrows
 -- AttemptBury ends an attempt that can never commit any more: all of history up to a record time after its target is
--- ingested, and it is not in there. This condition, and nothing else, makes an attempt dead.
+-- ingested, and it is not in there. This condition, and nothing else, makes an attempt dead. An input that was spent by this
+-- very attempt's command is a payment that was not understood: AttemptTraces finds it.
 UPDATE withdrawal_attempts a SET result = 'dead', ended_at = @ended_at, prepared = NULL, signature = NULL
 FROM synchronizer_clocks c
 WHERE a.treasury_id = @treasury_id AND a.withdrawal_id = @withdrawal_id AND a.attempt = @attempt AND a.result IS NULL
-  AND c.treasury_id = a.treasury_id AND c.synchronizer_id = a.synchronizer_id AND c.record_time > a.target_record_time;
+  AND c.treasury_id = a.treasury_id AND c.synchronizer_id = a.synchronizer_id AND c.record_time > a.target_record_time
+  AND NOT EXISTS (
+    SELECT FROM holdings h JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+    WHERE h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs) AND u.command_id = a.command_id AND a.command_id <> '');
+
+-- name: AttemptTraces :many
+-- AttemptTraces finds what an attempt's command did to its inputs.
+SELECT DISTINCT u.update_id
+FROM withdrawal_attempts a
+JOIN holdings h ON h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs)
+JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+WHERE a.treasury_id = @treasury_id AND a.withdrawal_id = @withdrawal_id AND a.attempt = @attempt AND u.command_id = a.command_id AND a.command_id <> '';
 
 -- name: ReservationDelete :exec
 DELETE FROM reservations WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND attempt = @attempt;

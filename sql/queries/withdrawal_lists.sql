@@ -31,4 +31,4 @@ WHERE a.treasury_id = @treasury_id AND a.withdrawal_id = @withdrawal_id ORDER BY
 -- name: WithdrawalSigned :execrows
 -- WithdrawalSigned has a worker take up at once what a person has signed.
 UPDATE withdrawals SET next_at = @now, waiting = '', detail = ''
-WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND attempt = @attempt AND state = 'reserved';
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND attempt = @attempt AND state IN ('reserved', 'offered');

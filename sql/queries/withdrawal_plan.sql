@@ -11,32 +11,37 @@ SELECT w.withdrawal_id, w.amount, w.requested_at, w.overtaken, w.attempt, w.wait
     (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
      WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
 FROM withdrawals w
-WHERE w.treasury_id = @treasury_id AND w.instrument_no = @instrument_no AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= @now)
+WHERE w.treasury_id = @treasury_id AND w.instrument_no = @instrument_no AND w.state = 'requested' AND w.next_at <= @now
 ORDER BY w.withdrawal_no LIMIT @most;
 
 -- name: WithdrawalListWaitingInstruments :many
-SELECT DISTINCT w.instrument_no FROM withdrawals w
-WHERE w.treasury_id = @treasury_id AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= @now);
+-- WithdrawalListWaitingInstruments finds those of some tokens of which a withdrawal is to be looked at.
+SELECT n.instrument_no::integer AS instrument_no FROM (SELECT unnest(@instrument_nos::integer[]) AS instrument_no) AS n
+WHERE EXISTS (
+    SELECT FROM withdrawals w
+    WHERE w.treasury_id = @treasury_id AND w.instrument_no = n.instrument_no AND w.state = 'requested' AND w.next_at <= @now);
 
 -- name: WithdrawalReserve :many
 -- WithdrawalReserve gives withdrawals to a worker together with their holdings.
 UPDATE withdrawals w
 SET state = 'reserved', attempt = w.attempt + 1, waiting = '', detail = '', next_at = @now, lease_until = @lease_until, lease_epoch = w.lease_epoch + 1
 WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = ANY(@withdrawal_ids::text[]) AND w.state = 'requested'
-RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch;
+RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch;
 
 -- name: WithdrawalInsertInternal :one
 -- WithdrawalInsertInternal adds a transfer of the treasury to itself, which has its holdings from the start.
 WITH n AS (SELECT nextval('withdrawal_numbers') AS no)
 INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, kind, state, reason, instrument_no, amount, receiver, requested_at, purpose, serves, next_at, lease_until, lease_epoch, attempt)
-SELECT @treasury_id, 'internal:' || n.no, n.no, 'requested', 'internal', 'reserved', '', @instrument_no, @amount, @receiver, @now, @purpose, sqlc.narg(serves), @now, @lease_until, 1, 1
+SELECT @treasury_id, @withdrawal_id, n.no, 'requested', 'internal', 'reserved', '', @instrument_no, @amount, @receiver, @now, @purpose, sqlc.narg(serves), @now, @lease_until, 1, 1
 FROM n
-RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, attempt, deaths, tries, lease_epoch;
+RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, serves, attempt, deaths, tries, refusals, lease_epoch;
 
 -- name: WithdrawalTellWaiting :exec
--- WithdrawalTellWaiting says why withdrawals wait, and how often they were passed.
+-- WithdrawalTellWaiting says why withdrawals wait, how often they were passed, and when they are looked at again. The detail
+-- is of the moment when the reason began: what it says of totals changes with every payment.
 UPDATE withdrawals w
-SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
+SET waiting = s.waiting, detail = CASE WHEN w.waiting = s.waiting THEN w.detail ELSE s.detail END, overtaken = s.overtaken,
+    next_at = greatest(w.next_at, s.next_at)
 FROM (SELECT
     unnest(@withdrawal_ids::text[]) AS withdrawal_id,
     unnest(@waiting::text[]) AS waiting,
@@ -45,7 +50,12 @@ FROM (SELECT
     unnest(@next_ats::timestamptz[]) AS next_at
 ) AS s
 WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
-  AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken);
+  AND (w.waiting <> s.waiting OR w.overtaken <> s.overtaken OR w.next_at < s.next_at);
+
+-- name: WithdrawalPutOff :exec
+-- WithdrawalPutOff has a withdrawal wait when the merge that it needs could not be made, longer each time.
+UPDATE withdrawals SET tries = tries + 1, waiting = @waiting, next_at = put_off(@now, tries)
+WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = 'requested';
 
 -- name: WithdrawalCountComing :one
 -- WithdrawalCountComing counts the internal transfers under way that will each make one more large holding.

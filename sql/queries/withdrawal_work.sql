@@ -11,7 +11,7 @@ FROM (
     ORDER BY d.next_at LIMIT @most FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = due.withdrawal_id
-RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch;
+RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch;
 
 -- name: WithdrawalHold :one
 -- WithdrawalHold locks a withdrawal that is as the worker knows it, until the transaction ends.
@@ -21,7 +21,7 @@ FOR UPDATE;
 
 -- name: WithdrawalSubmit :execrows
 -- WithdrawalSubmit is the step after which a payment may be under way. A freeze forbids it, however fresh.
-UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = @next_at, lease_until = NULL
+UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, refusals = 0, next_at = @next_at, lease_until = NULL
 WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id AND w.state IN ('reserved', 'submitted') AND w.attempt = @attempt AND w.lease_epoch = @lease_epoch
   AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no));
 
@@ -33,7 +33,7 @@ WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = 
 -- name: WithdrawalRetreat :execrows
 -- WithdrawalRetreat takes a withdrawal back to the queue. The caller has ended its attempt in the same transaction.
 UPDATE withdrawals SET state = 'requested', waiting = @waiting, detail = @detail, next_at = @next_at, lease_until = NULL, overtaken = 0,
-    tries = @tries, deaths = @deaths
+    tries = @tries, refusals = @refusals, deaths = @deaths
 WHERE treasury_id = @treasury_id AND withdrawal_id = @withdrawal_id AND state = @state AND attempt = @attempt AND lease_epoch = @lease_epoch;
 
 -- name: WithdrawalReclaim :execrows
@@ -61,8 +61,14 @@ SELECT contract_id, correlation_id, sender, receiver, instrument_no, amount, mem
 FROM transfer_instructions WHERE treasury_id = @treasury_id AND correlation_id = @correlation_id AND closed_no IS NULL LIMIT 2;
 
 -- name: WithdrawalCountByState :many
-SELECT w.kind, w.state, w.waiting, count(*) AS withdrawals, min(w.requested_at)::timestamptz AS oldest FROM withdrawals w
-WHERE w.treasury_id = @treasury_id AND w.state NOT IN ('completed', 'failed') GROUP BY w.kind, w.state, w.waiting ORDER BY 1, 2, 3;
+-- WithdrawalCountByState counts what has not ended. In two halves, each of which has an index of its own.
+SELECT o.kind, o.state, o.waiting, count(*) AS withdrawals, min(o.requested_at)::timestamptz AS oldest
+FROM (
+    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = @treasury_id AND w.state = 'requested'
+    UNION ALL
+    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = @treasury_id AND w.state IN ('reserved', 'submitted', 'offered')
+) AS o
+GROUP BY o.kind, o.state, o.waiting ORDER BY 1, 2, 3;
 
 -- name: WithdrawalFind :one
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.reason, w.waiting, w.detail, w.account, w.instrument_no, w.amount, w.receiver, w.memo,

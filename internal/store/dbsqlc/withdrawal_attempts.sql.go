@@ -18,6 +18,9 @@ UPDATE withdrawal_attempts a SET result = 'dead', ended_at = $1, prepared = NULL
 FROM synchronizer_clocks c
 WHERE a.treasury_id = $2 AND a.withdrawal_id = $3 AND a.attempt = $4 AND a.result IS NULL
   AND c.treasury_id = a.treasury_id AND c.synchronizer_id = a.synchronizer_id AND c.record_time > a.target_record_time
+  AND NOT EXISTS (
+    SELECT FROM holdings h JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+    WHERE h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs) AND u.command_id = a.command_id AND a.command_id <> '')
 `
 
 type AttemptBuryParams struct {
@@ -28,12 +31,16 @@ type AttemptBuryParams struct {
 }
 
 // AttemptBury ends an attempt that can never commit any more: all of history up to a record time after its target is
-// ingested, and it is not in there. This condition, and nothing else, makes an attempt dead.
+// ingested, and it is not in there. This condition, and nothing else, makes an attempt dead. An input that was spent by this
+// very attempt's command is a payment that was not understood: AttemptTraces finds it.
 //
 //	UPDATE withdrawal_attempts a SET result = 'dead', ended_at = $1, prepared = NULL, signature = NULL
 //	FROM synchronizer_clocks c
 //	WHERE a.treasury_id = $2 AND a.withdrawal_id = $3 AND a.attempt = $4 AND a.result IS NULL
 //	  AND c.treasury_id = a.treasury_id AND c.synchronizer_id = a.synchronizer_id AND c.record_time > a.target_record_time
+//	  AND NOT EXISTS (
+//	    SELECT FROM holdings h JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+//	    WHERE h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs) AND u.command_id = a.command_id AND a.command_id <> '')
 func (q *Queries) AttemptBury(ctx context.Context, db DBTX, arg AttemptBuryParams) (int64, error) {
 	result, err := db.Exec(ctx, attemptBury,
 		arg.EndedAt,
@@ -120,7 +127,7 @@ const attemptListAwaiting = `-- name: AttemptListAwaiting :many
 SELECT a.withdrawal_id, a.attempt, a.hashing_scheme, a.transaction_hash, a.prepared, a.target_record_time
 FROM withdrawal_attempts a
 JOIN withdrawals w ON (w.treasury_id, w.withdrawal_id, w.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt)
-WHERE a.treasury_id = $1 AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state = 'reserved'
+WHERE a.treasury_id = $1 AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state IN ('reserved', 'offered')
 ORDER BY a.prepared_at LIMIT $2
 `
 
@@ -143,7 +150,7 @@ type AttemptListAwaitingRow struct {
 //	SELECT a.withdrawal_id, a.attempt, a.hashing_scheme, a.transaction_hash, a.prepared, a.target_record_time
 //	FROM withdrawal_attempts a
 //	JOIN withdrawals w ON (w.treasury_id, w.withdrawal_id, w.attempt) = (a.treasury_id, a.withdrawal_id, a.attempt)
-//	WHERE a.treasury_id = $1 AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state = 'reserved'
+//	WHERE a.treasury_id = $1 AND a.result IS NULL AND a.prepared IS NOT NULL AND a.signature IS NULL AND w.state IN ('reserved', 'offered')
 //	ORDER BY a.prepared_at LIMIT $2
 func (q *Queries) AttemptListAwaiting(ctx context.Context, db DBTX, arg AttemptListAwaitingParams) ([]AttemptListAwaitingRow, error) {
 	rows, err := db.Query(ctx, attemptListAwaiting, arg.TreasuryID, arg.Most)
@@ -359,6 +366,47 @@ func (q *Queries) AttemptTold(ctx context.Context, db DBTX, arg AttemptToldParam
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const attemptTraces = `-- name: AttemptTraces :many
+SELECT DISTINCT u.update_id
+FROM withdrawal_attempts a
+JOIN holdings h ON h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs)
+JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+WHERE a.treasury_id = $1 AND a.withdrawal_id = $2 AND a.attempt = $3 AND u.command_id = a.command_id AND a.command_id <> ''
+`
+
+type AttemptTracesParams struct {
+	TreasuryID   int32
+	WithdrawalID string
+	Attempt      int32
+}
+
+// AttemptTraces finds what an attempt's command did to its inputs.
+//
+//	SELECT DISTINCT u.update_id
+//	FROM withdrawal_attempts a
+//	JOIN holdings h ON h.treasury_id = a.treasury_id AND h.contract_id = ANY(a.inputs)
+//	JOIN ledger_updates u ON u.treasury_id = h.treasury_id AND u.update_no = h.archived_no
+//	WHERE a.treasury_id = $1 AND a.withdrawal_id = $2 AND a.attempt = $3 AND u.command_id = a.command_id AND a.command_id <> ''
+func (q *Queries) AttemptTraces(ctx context.Context, db DBTX, arg AttemptTracesParams) ([]ident.UpdateID, error) {
+	rows, err := db.Query(ctx, attemptTraces, arg.TreasuryID, arg.WithdrawalID, arg.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ident.UpdateID
+	for rows.Next() {
+		var update_id ident.UpdateID
+		if err := rows.Scan(&update_id); err != nil {
+			return nil, err
+		}
+		items = append(items, update_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const reservationDelete = `-- name: ReservationDelete :exec

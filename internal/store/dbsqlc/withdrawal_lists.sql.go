@@ -228,7 +228,7 @@ func (q *Queries) WithdrawalList(ctx context.Context, db DBTX, arg WithdrawalLis
 
 const withdrawalSigned = `-- name: WithdrawalSigned :execrows
 UPDATE withdrawals SET next_at = $1, waiting = '', detail = ''
-WHERE treasury_id = $2 AND withdrawal_id = $3 AND attempt = $4 AND state = 'reserved'
+WHERE treasury_id = $2 AND withdrawal_id = $3 AND attempt = $4 AND state IN ('reserved', 'offered')
 `
 
 type WithdrawalSignedParams struct {
@@ -241,7 +241,7 @@ type WithdrawalSignedParams struct {
 // WithdrawalSigned has a worker take up at once what a person has signed.
 //
 //	UPDATE withdrawals SET next_at = $1, waiting = '', detail = ''
-//	WHERE treasury_id = $2 AND withdrawal_id = $3 AND attempt = $4 AND state = 'reserved'
+//	WHERE treasury_id = $2 AND withdrawal_id = $3 AND attempt = $4 AND state IN ('reserved', 'offered')
 func (q *Queries) WithdrawalSigned(ctx context.Context, db DBTX, arg WithdrawalSignedParams) (int64, error) {
 	result, err := db.Exec(ctx, withdrawalSigned,
 		arg.Now,

@@ -187,13 +187,14 @@ func (q *Queries) WithdrawalCountComing(ctx context.Context, db DBTX, arg Withdr
 const withdrawalInsertInternal = `-- name: WithdrawalInsertInternal :one
 WITH n AS (SELECT nextval('withdrawal_numbers') AS no)
 INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, kind, state, reason, instrument_no, amount, receiver, requested_at, purpose, serves, next_at, lease_until, lease_epoch, attempt)
-SELECT $1, 'internal:' || n.no, n.no, 'requested', 'internal', 'reserved', '', $2, $3, $4, $5, $6, $7, $5, $8, 1, 1
+SELECT $1, $2, n.no, 'requested', 'internal', 'reserved', '', $3, $4, $5, $6, $7, $8, $6, $9, 1, 1
 FROM n
-RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, attempt, deaths, tries, lease_epoch
+RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, serves, attempt, deaths, tries, refusals, lease_epoch
 `
 
 type WithdrawalInsertInternalParams struct {
 	TreasuryID   int32
+	WithdrawalID string
 	InstrumentNo int32
 	Amount       amount.Amount
 	Receiver     ident.Party
@@ -212,9 +213,11 @@ type WithdrawalInsertInternalRow struct {
 	Receiver      ident.Party
 	Memo          *string
 	CorrelationID *string
+	Serves        *string
 	Attempt       int32
 	Deaths        int32
 	Tries         int32
+	Refusals      int32
 	LeaseEpoch    int64
 }
 
@@ -222,12 +225,13 @@ type WithdrawalInsertInternalRow struct {
 //
 //	WITH n AS (SELECT nextval('withdrawal_numbers') AS no)
 //	INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, kind, state, reason, instrument_no, amount, receiver, requested_at, purpose, serves, next_at, lease_until, lease_epoch, attempt)
-//	SELECT $1, 'internal:' || n.no, n.no, 'requested', 'internal', 'reserved', '', $2, $3, $4, $5, $6, $7, $5, $8, 1, 1
+//	SELECT $1, $2, n.no, 'requested', 'internal', 'reserved', '', $3, $4, $5, $6, $7, $8, $6, $9, 1, 1
 //	FROM n
-//	RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, attempt, deaths, tries, lease_epoch
+//	RETURNING withdrawal_id, kind, state, instrument_no, amount, receiver, memo, correlation_id, serves, attempt, deaths, tries, refusals, lease_epoch
 func (q *Queries) WithdrawalInsertInternal(ctx context.Context, db DBTX, arg WithdrawalInsertInternalParams) (WithdrawalInsertInternalRow, error) {
 	row := db.QueryRow(ctx, withdrawalInsertInternal,
 		arg.TreasuryID,
+		arg.WithdrawalID,
 		arg.InstrumentNo,
 		arg.Amount,
 		arg.Receiver,
@@ -246,9 +250,11 @@ func (q *Queries) WithdrawalInsertInternal(ctx context.Context, db DBTX, arg Wit
 		&i.Receiver,
 		&i.Memo,
 		&i.CorrelationID,
+		&i.Serves,
 		&i.Attempt,
 		&i.Deaths,
 		&i.Tries,
+		&i.Refusals,
 		&i.LeaseEpoch,
 	)
 	return i, err
@@ -259,7 +265,7 @@ SELECT w.withdrawal_id, w.amount, w.requested_at, w.overtaken, w.attempt, w.wait
     (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
      WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
 FROM withdrawals w
-WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= $3)
+WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND w.next_at <= $3
 ORDER BY w.withdrawal_no LIMIT $4
 `
 
@@ -287,7 +293,7 @@ type WithdrawalListWaitingRow struct {
 //	    (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
 //	     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
 //	FROM withdrawals w
-//	WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= $3)
+//	WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND w.next_at <= $3
 //	ORDER BY w.withdrawal_no LIMIT $4
 func (q *Queries) WithdrawalListWaiting(ctx context.Context, db DBTX, arg WithdrawalListWaitingParams) ([]WithdrawalListWaitingRow, error) {
 	rows, err := db.Query(ctx, withdrawalListWaiting,
@@ -323,21 +329,26 @@ func (q *Queries) WithdrawalListWaiting(ctx context.Context, db DBTX, arg Withdr
 }
 
 const withdrawalListWaitingInstruments = `-- name: WithdrawalListWaitingInstruments :many
-SELECT DISTINCT w.instrument_no FROM withdrawals w
-WHERE w.treasury_id = $1 AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= $2)
+SELECT n.instrument_no::integer AS instrument_no FROM (SELECT unnest($1::integer[]) AS instrument_no) AS n
+WHERE EXISTS (
+    SELECT FROM withdrawals w
+    WHERE w.treasury_id = $2 AND w.instrument_no = n.instrument_no AND w.state = 'requested' AND w.next_at <= $3)
 `
 
 type WithdrawalListWaitingInstrumentsParams struct {
-	TreasuryID int32
-	Now        *time.Time
+	InstrumentNos []int32
+	TreasuryID    int32
+	Now           *time.Time
 }
 
-// WithdrawalListWaitingInstruments
+// WithdrawalListWaitingInstruments finds those of some tokens of which a withdrawal is to be looked at.
 //
-//	SELECT DISTINCT w.instrument_no FROM withdrawals w
-//	WHERE w.treasury_id = $1 AND w.state = 'requested' AND (w.next_at IS NULL OR w.next_at <= $2)
+//	SELECT n.instrument_no::integer AS instrument_no FROM (SELECT unnest($1::integer[]) AS instrument_no) AS n
+//	WHERE EXISTS (
+//	    SELECT FROM withdrawals w
+//	    WHERE w.treasury_id = $2 AND w.instrument_no = n.instrument_no AND w.state = 'requested' AND w.next_at <= $3)
 func (q *Queries) WithdrawalListWaitingInstruments(ctx context.Context, db DBTX, arg WithdrawalListWaitingInstrumentsParams) ([]int32, error) {
-	rows, err := db.Query(ctx, withdrawalListWaitingInstruments, arg.TreasuryID, arg.Now)
+	rows, err := db.Query(ctx, withdrawalListWaitingInstruments, arg.InstrumentNos, arg.TreasuryID, arg.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -356,11 +367,37 @@ func (q *Queries) WithdrawalListWaitingInstruments(ctx context.Context, db DBTX,
 	return items, nil
 }
 
+const withdrawalPutOff = `-- name: WithdrawalPutOff :exec
+UPDATE withdrawals SET tries = tries + 1, waiting = $1, next_at = put_off($2, tries)
+WHERE treasury_id = $3 AND withdrawal_id = $4 AND state = 'requested'
+`
+
+type WithdrawalPutOffParams struct {
+	Waiting      string
+	Now          time.Time
+	TreasuryID   int32
+	WithdrawalID string
+}
+
+// WithdrawalPutOff has a withdrawal wait when the merge that it needs could not be made, longer each time.
+//
+//	UPDATE withdrawals SET tries = tries + 1, waiting = $1, next_at = put_off($2, tries)
+//	WHERE treasury_id = $3 AND withdrawal_id = $4 AND state = 'requested'
+func (q *Queries) WithdrawalPutOff(ctx context.Context, db DBTX, arg WithdrawalPutOffParams) error {
+	_, err := db.Exec(ctx, withdrawalPutOff,
+		arg.Waiting,
+		arg.Now,
+		arg.TreasuryID,
+		arg.WithdrawalID,
+	)
+	return err
+}
+
 const withdrawalReserve = `-- name: WithdrawalReserve :many
 UPDATE withdrawals w
 SET state = 'reserved', attempt = w.attempt + 1, waiting = '', detail = '', next_at = $1, lease_until = $2, lease_epoch = w.lease_epoch + 1
 WHERE w.treasury_id = $3 AND w.withdrawal_id = ANY($4::text[]) AND w.state = 'requested'
-RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch
+RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch
 `
 
 type WithdrawalReserveParams struct {
@@ -379,9 +416,11 @@ type WithdrawalReserveRow struct {
 	Receiver      ident.Party
 	Memo          *string
 	CorrelationID *string
+	Serves        *string
 	Attempt       int32
 	Deaths        int32
 	Tries         int32
+	Refusals      int32
 	LeaseEpoch    int64
 }
 
@@ -390,7 +429,7 @@ type WithdrawalReserveRow struct {
 //	UPDATE withdrawals w
 //	SET state = 'reserved', attempt = w.attempt + 1, waiting = '', detail = '', next_at = $1, lease_until = $2, lease_epoch = w.lease_epoch + 1
 //	WHERE w.treasury_id = $3 AND w.withdrawal_id = ANY($4::text[]) AND w.state = 'requested'
-//	RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch
+//	RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch
 func (q *Queries) WithdrawalReserve(ctx context.Context, db DBTX, arg WithdrawalReserveParams) ([]WithdrawalReserveRow, error) {
 	rows, err := db.Query(ctx, withdrawalReserve,
 		arg.Now,
@@ -414,9 +453,11 @@ func (q *Queries) WithdrawalReserve(ctx context.Context, db DBTX, arg Withdrawal
 			&i.Receiver,
 			&i.Memo,
 			&i.CorrelationID,
+			&i.Serves,
 			&i.Attempt,
 			&i.Deaths,
 			&i.Tries,
+			&i.Refusals,
 			&i.LeaseEpoch,
 		); err != nil {
 			return nil, err
@@ -431,7 +472,8 @@ func (q *Queries) WithdrawalReserve(ctx context.Context, db DBTX, arg Withdrawal
 
 const withdrawalTellWaiting = `-- name: WithdrawalTellWaiting :exec
 UPDATE withdrawals w
-SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
+SET waiting = s.waiting, detail = CASE WHEN w.waiting = s.waiting THEN w.detail ELSE s.detail END, overtaken = s.overtaken,
+    next_at = greatest(w.next_at, s.next_at)
 FROM (SELECT
     unnest($2::text[]) AS withdrawal_id,
     unnest($3::text[]) AS waiting,
@@ -440,7 +482,7 @@ FROM (SELECT
     unnest($6::timestamptz[]) AS next_at
 ) AS s
 WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
-  AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken)
+  AND (w.waiting <> s.waiting OR w.overtaken <> s.overtaken OR w.next_at < s.next_at)
 `
 
 type WithdrawalTellWaitingParams struct {
@@ -452,10 +494,12 @@ type WithdrawalTellWaitingParams struct {
 	NextAts       []time.Time
 }
 
-// WithdrawalTellWaiting says why withdrawals wait, and how often they were passed.
+// WithdrawalTellWaiting says why withdrawals wait, how often they were passed, and when they are looked at again. The detail
+// is of the moment when the reason began: what it says of totals changes with every payment.
 //
 //	UPDATE withdrawals w
-//	SET waiting = s.waiting, detail = s.detail, overtaken = s.overtaken, next_at = s.next_at
+//	SET waiting = s.waiting, detail = CASE WHEN w.waiting = s.waiting THEN w.detail ELSE s.detail END, overtaken = s.overtaken,
+//	    next_at = greatest(w.next_at, s.next_at)
 //	FROM (SELECT
 //	    unnest($2::text[]) AS withdrawal_id,
 //	    unnest($3::text[]) AS waiting,
@@ -464,7 +508,7 @@ type WithdrawalTellWaitingParams struct {
 //	    unnest($6::timestamptz[]) AS next_at
 //	) AS s
 //	WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state = 'requested'
-//	  AND (w.waiting, w.detail, w.overtaken) IS DISTINCT FROM (s.waiting, s.detail, s.overtaken)
+//	  AND (w.waiting <> s.waiting OR w.overtaken <> s.overtaken OR w.next_at < s.next_at)
 func (q *Queries) WithdrawalTellWaiting(ctx context.Context, db DBTX, arg WithdrawalTellWaitingParams) error {
 	_, err := db.Exec(ctx, withdrawalTellWaiting,
 		arg.TreasuryID,

@@ -87,7 +87,7 @@ FROM (
     ORDER BY d.next_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE w.treasury_id = $2 AND w.withdrawal_id = due.withdrawal_id
-RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch
+RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch
 `
 
 type WithdrawalClaimParams struct {
@@ -106,9 +106,11 @@ type WithdrawalClaimRow struct {
 	Receiver      ident.Party
 	Memo          *string
 	CorrelationID *string
+	Serves        *string
 	Attempt       int32
 	Deaths        int32
 	Tries         int32
+	Refusals      int32
 	LeaseEpoch    int64
 }
 
@@ -124,7 +126,7 @@ type WithdrawalClaimRow struct {
 //	    ORDER BY d.next_at LIMIT $4 FOR UPDATE SKIP LOCKED
 //	) AS due
 //	WHERE w.treasury_id = $2 AND w.withdrawal_id = due.withdrawal_id
-//	RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.attempt, w.deaths, w.tries, w.lease_epoch
+//	RETURNING w.withdrawal_id, w.kind, w.state, w.instrument_no, w.amount, w.receiver, w.memo, w.correlation_id, w.serves, w.attempt, w.deaths, w.tries, w.refusals, w.lease_epoch
 func (q *Queries) WithdrawalClaim(ctx context.Context, db DBTX, arg WithdrawalClaimParams) ([]WithdrawalClaimRow, error) {
 	rows, err := db.Query(ctx, withdrawalClaim,
 		arg.LeaseUntil,
@@ -148,9 +150,11 @@ func (q *Queries) WithdrawalClaim(ctx context.Context, db DBTX, arg WithdrawalCl
 			&i.Receiver,
 			&i.Memo,
 			&i.CorrelationID,
+			&i.Serves,
 			&i.Attempt,
 			&i.Deaths,
 			&i.Tries,
+			&i.Refusals,
 			&i.LeaseEpoch,
 		); err != nil {
 			return nil, err
@@ -164,8 +168,13 @@ func (q *Queries) WithdrawalClaim(ctx context.Context, db DBTX, arg WithdrawalCl
 }
 
 const withdrawalCountByState = `-- name: WithdrawalCountByState :many
-SELECT w.kind, w.state, w.waiting, count(*) AS withdrawals, min(w.requested_at)::timestamptz AS oldest FROM withdrawals w
-WHERE w.treasury_id = $1 AND w.state NOT IN ('completed', 'failed') GROUP BY w.kind, w.state, w.waiting ORDER BY 1, 2, 3
+SELECT o.kind, o.state, o.waiting, count(*) AS withdrawals, min(o.requested_at)::timestamptz AS oldest
+FROM (
+    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = $1 AND w.state = 'requested'
+    UNION ALL
+    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = $1 AND w.state IN ('reserved', 'submitted', 'offered')
+) AS o
+GROUP BY o.kind, o.state, o.waiting ORDER BY 1, 2, 3
 `
 
 type WithdrawalCountByStateRow struct {
@@ -176,10 +185,15 @@ type WithdrawalCountByStateRow struct {
 	Oldest      time.Time
 }
 
-// WithdrawalCountByState
+// WithdrawalCountByState counts what has not ended. In two halves, each of which has an index of its own.
 //
-//	SELECT w.kind, w.state, w.waiting, count(*) AS withdrawals, min(w.requested_at)::timestamptz AS oldest FROM withdrawals w
-//	WHERE w.treasury_id = $1 AND w.state NOT IN ('completed', 'failed') GROUP BY w.kind, w.state, w.waiting ORDER BY 1, 2, 3
+//	SELECT o.kind, o.state, o.waiting, count(*) AS withdrawals, min(o.requested_at)::timestamptz AS oldest
+//	FROM (
+//	    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = $1 AND w.state = 'requested'
+//	    UNION ALL
+//	    SELECT w.kind, w.state, w.waiting, w.requested_at FROM withdrawals w WHERE w.treasury_id = $1 AND w.state IN ('reserved', 'submitted', 'offered')
+//	) AS o
+//	GROUP BY o.kind, o.state, o.waiting ORDER BY 1, 2, 3
 func (q *Queries) WithdrawalCountByState(ctx context.Context, db DBTX, treasuryID int32) ([]WithdrawalCountByStateRow, error) {
 	rows, err := db.Query(ctx, withdrawalCountByState, treasuryID)
 	if err != nil {
@@ -433,8 +447,8 @@ func (q *Queries) WithdrawalReclaim(ctx context.Context, db DBTX, arg Withdrawal
 
 const withdrawalRetreat = `-- name: WithdrawalRetreat :execrows
 UPDATE withdrawals SET state = 'requested', waiting = $1, detail = $2, next_at = $3, lease_until = NULL, overtaken = 0,
-    tries = $4, deaths = $5
-WHERE treasury_id = $6 AND withdrawal_id = $7 AND state = $8 AND attempt = $9 AND lease_epoch = $10
+    tries = $4, refusals = $5, deaths = $6
+WHERE treasury_id = $7 AND withdrawal_id = $8 AND state = $9 AND attempt = $10 AND lease_epoch = $11
 `
 
 type WithdrawalRetreatParams struct {
@@ -442,6 +456,7 @@ type WithdrawalRetreatParams struct {
 	Detail       string
 	NextAt       *time.Time
 	Tries        int32
+	Refusals     int32
 	Deaths       int32
 	TreasuryID   int32
 	WithdrawalID string
@@ -453,14 +468,15 @@ type WithdrawalRetreatParams struct {
 // WithdrawalRetreat takes a withdrawal back to the queue. The caller has ended its attempt in the same transaction.
 //
 //	UPDATE withdrawals SET state = 'requested', waiting = $1, detail = $2, next_at = $3, lease_until = NULL, overtaken = 0,
-//	    tries = $4, deaths = $5
-//	WHERE treasury_id = $6 AND withdrawal_id = $7 AND state = $8 AND attempt = $9 AND lease_epoch = $10
+//	    tries = $4, refusals = $5, deaths = $6
+//	WHERE treasury_id = $7 AND withdrawal_id = $8 AND state = $9 AND attempt = $10 AND lease_epoch = $11
 func (q *Queries) WithdrawalRetreat(ctx context.Context, db DBTX, arg WithdrawalRetreatParams) (int64, error) {
 	result, err := db.Exec(ctx, withdrawalRetreat,
 		arg.Waiting,
 		arg.Detail,
 		arg.NextAt,
 		arg.Tries,
+		arg.Refusals,
 		arg.Deaths,
 		arg.TreasuryID,
 		arg.WithdrawalID,
@@ -475,7 +491,7 @@ func (q *Queries) WithdrawalRetreat(ctx context.Context, db DBTX, arg Withdrawal
 }
 
 const withdrawalSubmit = `-- name: WithdrawalSubmit :execrows
-UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
+UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, refusals = 0, next_at = $1, lease_until = NULL
 WHERE w.treasury_id = $2 AND w.withdrawal_id = $3 AND w.state IN ('reserved', 'submitted') AND w.attempt = $4 AND w.lease_epoch = $5
   AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no))
 `
@@ -490,7 +506,7 @@ type WithdrawalSubmitParams struct {
 
 // WithdrawalSubmit is the step after which a payment may be under way. A freeze forbids it, however fresh.
 //
-//	UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, next_at = $1, lease_until = NULL
+//	UPDATE withdrawals w SET state = 'submitted', waiting = '', detail = '', tries = 0, refusals = 0, next_at = $1, lease_until = NULL
 //	WHERE w.treasury_id = $2 AND w.withdrawal_id = $3 AND w.state IN ('reserved', 'submitted') AND w.attempt = $4 AND w.lease_epoch = $5
 //	  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = w.treasury_id AND f.instrument_no IN (0, w.instrument_no))
 func (q *Queries) WithdrawalSubmit(ctx context.Context, db DBTX, arg WithdrawalSubmitParams) (int64, error) {
