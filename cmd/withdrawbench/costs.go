@@ -158,7 +158,7 @@ func (c *counter) count(name string) {
 	c.calls[name]++
 }
 
-// per tells the calls for each of n, the most frequent first.
+// per tells the calls for each of n, the most frequent first, and leaves out what is rare.
 func (c *counter) per(n int) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,6 +169,10 @@ func (c *counter) per(n int) string {
 
 	parts := make([]string, 0, len(names))
 	for _, name := range names {
+		if c.calls[name]*percent < int64(n) {
+			continue // once at the start, and the like
+		}
+
 		parts = append(parts, fmt.Sprintf("%.2f %s", float64(c.calls[name])/float64(n), name))
 	}
 
