@@ -46,11 +46,8 @@ func (s *Service) step(ctx context.Context, j store.Job) error {
 		return s.offered(ctx, v, j, now)
 	}
 
-	if j.Live == nil { // cannot be: reserved and submitted withdrawals have an attempt
-		s.Logger.ErrorContext(ctx, "a withdrawal has no attempt; an operator must look", slog.String("withdrawal_id", j.ID))
-		s.Metrics.alarm("no_attempt")
-
-		return s.postpone(ctx, j, store.Postponement{NextAt: now.Add(s.config.Lease), Detail: "no attempt"})
+	if j.Live == nil {
+		return s.withoutAttempt(ctx, j, now)
 	}
 
 	next, until := withdrawal.Next(j.State, attempt(j), withdrawal.Moment{
@@ -71,6 +68,20 @@ func (s *Service) step(ctx context.Context, j store.Job) error {
 	default:
 		return s.await(ctx, j, until)
 	}
+}
+
+// withoutAttempt is for what should not be: a reserved or submitted withdrawal has an attempt. But history may have
+// ended it since the job was claimed, and with it the withdrawal's state; then there is nothing to alarm anybody about.
+func (s *Service) withoutAttempt(ctx context.Context, j store.Job, now time.Time) error {
+	err := s.postpone(ctx, j, store.Postponement{NextAt: now.Add(s.config.Lease), Detail: "no attempt"})
+	if err != nil {
+		return err
+	}
+
+	s.Metrics.alarm("no_attempt")
+	s.Logger.ErrorContext(ctx, "a withdrawal has no attempt; an operator must look", slog.String("withdrawal_id", j.ID))
+
+	return nil
 }
 
 func attempt(j store.Job) withdrawal.Attempt {
@@ -100,12 +111,8 @@ func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time)
 
 	if j.Live.Answer == withdrawal.Committed {
 		// The node says that it has succeeded, now or before, and history does not have it. Nothing is given back or paid
-		// again before a person knows why.
-		r.Final = ""
-
-		if err := s.unexplained(ctx, j, "the node says that it is on the ledger already", now); err != nil {
-			return err
-		}
+		// again before a person knows why. Whether history has it now is known where the attempt is buried, and not before.
+		r.Final, r.Freeze = "", s.unexplained(j, "the node says that it is on the ledger already", now)
 	}
 
 	err := s.DB.BuryAttempt(ctx, s.treasury, j, r, now)
@@ -114,7 +121,15 @@ func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time)
 	case errors.Is(err, store.ErrNotDead): // the view was ahead of nothing; look again
 		return s.await(ctx, j, now.Add(s.config.Poll))
 	case errors.Is(err, store.ErrTrace):
-		return errors.Join(s.unexplained(ctx, j, err.Error(), now), s.await(ctx, j, now.Add(time.Minute)))
+		f := s.unexplained(j, err.Error(), now)
+		_, frozen := s.DB.FreezeWithdrawals(ctx, s.treasury, *f)
+		s.alarm(ctx, j, *f)
+
+		return errors.Join(frozen, s.await(ctx, j, now.Add(time.Minute)))
+	}
+
+	if err == nil && r.Freeze != nil {
+		s.alarm(ctx, j, *r.Freeze)
 	}
 
 	if err == nil {
@@ -127,19 +142,18 @@ func (s *Service) bury(ctx context.Context, v *view, j store.Job, now time.Time)
 	return err
 }
 
-// unexplained is the alarm for what cannot be: a payment that history should have and does not. The token is frozen.
-func (s *Service) unexplained(ctx context.Context, j store.Job, what string, now time.Time) error {
+// unexplained is for what cannot be: a payment that history should have and does not. The token is frozen.
+func (s *Service) unexplained(j store.Job, what string, now time.Time) *store.Freeze {
+	return &store.Freeze{Instrument: j.Instrument, Reason: withdrawal.Unexplained, Detail: j.ID + ": " + what, At: now}
+}
+
+// alarm tells of a freeze that unexplained asked for.
+func (s *Service) alarm(ctx context.Context, j store.Job, f store.Freeze) {
 	s.Metrics.alarm("unexplained")
 	s.Logger.ErrorContext(ctx, "ALARM: a payment that history should have is not in there. Its money stays set aside; "+
 		"withdrawals of this token are frozen until `treasury unfreeze`",
-		slog.String("withdrawal_id", j.ID), slog.Int("attempt", j.Attempt), slog.String("what", what))
-
-	_, err := s.DB.FreezeWithdrawals(ctx, s.treasury, store.Freeze{
-		Instrument: j.Instrument, Reason: withdrawal.Unexplained, Detail: j.ID + ": " + what, At: now,
-	})
+		slog.String("withdrawal_id", j.ID), slog.Int("attempt", j.Attempt), slog.String("what", f.Detail))
 	s.forgetSettings()
-
-	return err
 }
 
 // drop ends an attempt that was not submitted because there is no time left, or because it may not be.

@@ -96,30 +96,38 @@ const wholeTreasury = 0
 // FreezeWithdrawals keeps anything new from being signed until UnfreezeWithdrawals, and writes the event of the alarm.
 // It reports whether that is new.
 func (db *DB) FreezeWithdrawals(ctx context.Context, treasury TreasuryID, f Freeze) (bool, error) {
+	fresh := false
+
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var err error
+		fresh, err = db.freeze(ctx, tx, treasury, f)
+
+		return err
+	})
+
+	return fresh, wrap("freeze withdrawals", err)
+}
+
+// freeze is FreezeWithdrawals as a part of something else.
+func (db *DB) freeze(ctx context.Context, tx pgx.Tx, treasury TreasuryID, f Freeze) (bool, error) {
 	number, err := db.frozenNumber(ctx, f.Instrument)
 	if err != nil {
 		return false, err
 	}
 
-	fresh := false
+	changed, err := db.queries.FreezeSet(ctx, tx, dbsqlc.FreezeSetParams{
+		TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: memo.Stored(f.Detail),
+		FrozenAt: f.At,
+	})
+	if err != nil || changed == 0 {
+		return false, wrap("freeze", err)
+	}
 
-	err = db.inTx(ctx, func(tx pgx.Tx) error {
-		changed, err := db.queries.FreezeSet(ctx, tx, dbsqlc.FreezeSetParams{
-			TreasuryID: int32(treasury), InstrumentNo: number, Reason: string(f.Reason), Detail: memo.Stored(f.Detail),
-			FrozenAt: f.At,
-		})
-		if err != nil || changed == 0 {
-			return err
-		}
-
-		fresh = true
-
-		return db.queries.EventTellFreeze(ctx, tx, dbsqlc.EventTellFreezeParams{
-			TreasuryID: int32(treasury), InstrumentNo: number,
-		})
+	err = db.queries.EventTellFreeze(ctx, tx, dbsqlc.EventTellFreezeParams{
+		TreasuryID: int32(treasury), InstrumentNo: number,
 	})
 
-	return fresh, wrap("freeze withdrawals", err)
+	return true, wrap("tell a freeze", err)
 }
 
 // UnfreezeWithdrawals lifts a freeze. It reports whether there was one.

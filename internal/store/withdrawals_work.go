@@ -322,6 +322,8 @@ type Retreat struct {
 	Tries   int
 	// Refusals is how often the token or its registry has refused it.
 	Refusals int
+	// Freeze, if there is one, comes with it: both happen or none. Only BuryAttempt has any.
+	Freeze *Freeze
 }
 
 // DropAttempt ends an attempt of which nothing was submitted, and frees its holdings.
@@ -358,6 +360,12 @@ func (db *DB) BuryAttempt(ctx context.Context, treasury TreasuryID, j Job, r Ret
 
 		if changed != 1 {
 			return db.notDead(ctx, tx, treasury, j)
+		}
+
+		if r.Freeze != nil {
+			if _, err := db.freeze(ctx, tx, treasury, *r.Freeze); err != nil {
+				return err
+			}
 		}
 
 		if j.State == withdrawal.Offered { // the offer stands; taking it back is tried anew
