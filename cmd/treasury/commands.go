@@ -93,6 +93,31 @@ func runReconcile(ctx context.Context, t *tool, _ []string) error {
 	return nil
 }
 
+// restored is for a database that came back from a copy of its disk: it goes on as if nothing had been.
+func restored(ctx context.Context, t *tool, _ []string) error {
+	treasury, err := t.db.FindTreasury(ctx, t.party)
+	if err != nil {
+		return err
+	}
+
+	now := time.Now()
+	if err := t.db.NoteRestore(ctx, now); err != nil {
+		return err
+	}
+
+	barrier, err := t.db.PaymentBarrier(ctx, treasury, now)
+	if err != nil {
+		return err
+	}
+
+	if barrier != nil {
+		t.printf("nothing is paid, failed or cancelled until ingested history is past %s\n",
+			barrier.UTC().Format(time.RFC3339))
+	}
+
+	return nil
+}
+
 // brake keeps money from leaving while it is not known how much there is, or whose it is.
 func (t *tool) brake(ctx context.Context, treasury store.TreasuryID, report reconcile.Report) error {
 	first := report.Differences[0]

@@ -115,6 +115,9 @@ func withdrawalCommands() []command {
 			"once: to repeat it does no harm", 6, 7, treasury, requestWithdrawal},
 		{"cancel-withdrawal", "ID", "cancel a withdrawal for which nothing is reserved yet", 1, 1, treasury,
 			cancelWithdrawal},
+		{"restored", "", "say that the database came back from a copy of its disk, which it cannot notice by itself: " +
+			"nothing is paid or cancelled until ingestion is past this moment and the longest attempt",
+			0, 0, treasury, restored},
 		{"freeze", "[ADMIN ID] REASON", "sign nothing new for a token, or at all, until it is lifted", 1, 3, treasury,
 			freeze},
 		{"unfreeze", "[ADMIN ID]", "lift a freeze, after somebody has looked", 0, 2, treasury, unfreeze},

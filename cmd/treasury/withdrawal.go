@@ -37,6 +37,11 @@ func allAdvice() []advised {
 			"never pay it by other means before that"},
 		{withdrawal.RefusedToSign, "treat it as an alarm: \"Refused to sign\" in docs/runbooks.md"},
 		{withdrawal.BooksDisagree, "treat it as an alarm: \"Reconciliation finds differences\" in docs/runbooks.md"},
+		{withdrawal.Unexplained, "treat it as an alarm: \"A payment without a trace\" in docs/runbooks.md"},
+		{withdrawal.DatabaseRestored, "nothing, if the database was meant to be put back: " +
+			"it goes on when ingestion is past the moment"},
+		{withdrawal.ClockDiffers, "set the clocks of this machine and of the database's right"},
+		{withdrawal.NodeRefuses, "read the detail: usually a right of the ledger user or a package of the token is missing"},
 		{withdrawal.Refused, "read the detail; if it does not go away, cancel and pay after the cause is found"},
 	}
 }

@@ -527,6 +527,15 @@ func TestAdviceForEveryReasonToWait(t *testing.T) {
 	}
 }
 
+func TestAfterARestoreNothingIsCancelled(t *testing.T) {
+	t.Parallel()
+
+	e := newExchange(t)
+	e.ok(e.request("w-1", "30")...)
+	require.Contains(t, e.ok("restored"), "nothing is paid, failed or cancelled until")
+	require.Contains(t, e.refuses(service.ExitFailure, "cancel-withdrawal", "w-1"), "not_certain_yet: ")
+}
+
 // TestADifferenceOfMoneyFreezesWithdrawals: while it is not known how much there is, nothing leaves.
 func TestADifferenceOfMoneyFreezesWithdrawals(t *testing.T) {
 	t.Parallel()

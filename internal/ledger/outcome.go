@@ -270,8 +270,8 @@ func IsOverloaded(err error) bool {
 		e.HTTPStatus == http.StatusServiceUnavailable && e.Category == CategoryNone)
 }
 
-// ofTheToken are the codes by which a token's own rules refuse a transaction. Others of the same category are of the node,
-// its packages or the caller's rights.
+// ofTheToken are the codes by which a token's own rules refuse a transaction. Others of the same category are of the
+// node, its packages or the caller's rights.
 //
 //nolint:gochecknoglobals // a table that nothing changes
 var ofTheToken = map[string]bool{

@@ -8,8 +8,8 @@ import (
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
 
-// breaker keeps what does not answer from holding up everything else: after some failures in a row it is left alone for a
-// while, longer each time, and then tried with one job. Its zero value is ready.
+// breaker keeps what does not answer from holding up everything else: after some failures in a row it is left alone for
+// a while, longer each time, and then tried with one job. Its zero value is ready.
 type breaker struct {
 	mu       sync.Mutex
 	circuits map[string]circuit
@@ -62,7 +62,8 @@ func (b *breaker) failed(about string, now time.Time) {
 		return
 	}
 
-	if c.failures++; c.failures >= enough {
+	c.failures++
+	if c.failures >= enough {
 		c.until = now.Add(withdrawal.Pause(c.failures - enough + 1))
 	}
 

@@ -45,9 +45,13 @@ func (s *Service) dispatcher(ctx context.Context) {
 			continue
 		}
 
-		s.health.set(d.wrongClock())
+		wrong := d.wrongClock()
+		s.health.set(wrong)
 
-		if !found {
+		switch {
+		case wrong != nil: // others may do the work; this one is not to be in their way
+			sleep(ctx, standstillPause)
+		case !found:
 			sleep(ctx, s.config.Poll)
 		}
 	}
@@ -166,7 +170,7 @@ func (d *dispatcher) turn(
 	now := d.Clock.Now()
 
 	if reason := d.standstill(v, instrument, now); reason != "" {
-		return false, d.explain(ctx, instrument, reason)
+		return false, d.explain(ctx, instrument, reason, now)
 	}
 
 	room := d.room()
@@ -244,14 +248,14 @@ func (d *dispatcher) standstill(v *view, instrument ident.Instrument, now time.T
 	}
 }
 
-// clockDiffers says how our clock is wrong; empty if it is not. With a wrong one an instance takes jobs out of the hands of
-// others, lets attempts end before their time, and takes an honest node for a liar.
+// clockDiffers says how our clock is wrong; empty if it is not. With a wrong one an instance takes jobs out of the
+// hands of others, lets attempts end before their time, and takes an honest node for a liar.
 func (d *dispatcher) clockDiffers(v *view) string {
 	ahead := v.latest().Sub(d.Clock.Now())
 
 	switch {
-	case v.skew > d.config.MaxSkew:
-		return fmt.Sprintf("this machine's clock and the database's differ by %s", v.skew.Round(time.Millisecond))
+	case v.skew.Abs() > d.config.MaxSkew:
+		return fmt.Sprintf("this machine's clock and the database's differ by %s", v.skew.Abs().Round(time.Millisecond))
 	case ahead > d.config.Tolerance/2:
 		return fmt.Sprintf("the ledger's time is %s ahead of this machine's clock", ahead.Round(time.Millisecond))
 	default:
@@ -260,17 +264,23 @@ func (d *dispatcher) clockDiffers(v *view) string {
 }
 
 // explain says of what waits why it waits, and has it left alone for a moment.
-func (d *dispatcher) explain(ctx context.Context, instrument ident.Instrument, reason withdrawal.Reason) error {
-	now := d.Clock.Now()
+func (d *dispatcher) explain(
+	ctx context.Context, instrument ident.Instrument, reason withdrawal.Reason, now time.Time,
+) error {
 	limits := store.TurnLimits{Waiting: waitingRead, Holdings: 1, LeaseUntil: now}
 
 	_, err := d.DB.PlanTurn(ctx, d.treasury, d.config.Party, instrument, now, now, limits,
 		func(t store.Turn) (store.Plan, error) {
 			var plan store.Plan
 
+			again := now.Add(standstillPause)
+			if reason == withdrawal.ClockDiffers {
+				again = time.Time{} // an instance whose clock is right may pay them at once
+			}
+
 			for _, w := range t.Waiting {
 				plan.Notes = append(plan.Notes, store.WaitingNote{
-					ID: w.ID, Reason: reason, Overtaken: w.Overtaken, NextAt: now.Add(standstillPause),
+					ID: w.ID, Reason: reason, Overtaken: w.Overtaken, NextAt: again,
 				})
 			}
 

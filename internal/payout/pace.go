@@ -113,7 +113,8 @@ func (p *pace) standstill() withdrawal.Reason {
 	return ""
 }
 
-// allowance is how many submissions may be made now, or very soon. Whoever prepares more than that lets attempts grow old.
+// allowance is how many submissions may be made now, or very soon. Whoever prepares more than that lets attempts grow
+// old.
 func (p *pace) allowance() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

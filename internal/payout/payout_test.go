@@ -177,8 +177,8 @@ func TestOffers(t *testing.T) {
 	w.reconciled()
 }
 
-// TestAnExpiredLockIsSpent: the money behind an offer that ran out pays another withdrawal, and the offer that is closed
-// later, without any holding changing, returns its amount to the customer all the same.
+// TestAnExpiredLockIsSpent: the money behind an offer that ran out pays another withdrawal, and the offer that is
+// closed later, without any holding changing, returns its amount to the customer all the same.
 func TestAnExpiredLockIsSpent(t *testing.T) {
 	t.Parallel()
 

@@ -253,8 +253,8 @@ func (p *planning) held(reason withdrawal.Reason, detail string) store.Plan {
 	return plan
 }
 
-// again is when a withdrawal that cannot be paid is looked at again. What only a part of the pool could not pay is looked
-// at with the whole, at once.
+// again is when a withdrawal that cannot be paid is looked at again. What only a part of the pool could not pay is
+// looked at with the whole, at once.
 func (p *planning) again(reason withdrawal.Reason) time.Time {
 	pause := busyPause
 

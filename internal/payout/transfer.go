@@ -133,32 +133,43 @@ func (s *Service) offered(ctx context.Context, v *view, j store.Job, now time.Ti
 		return err
 	}
 
-	deadline := offer.Instruction.Transfer.ExecuteBefore
 	clock := v.clocks[offer.Synchronizer]
 
 	switch {
-	case !clock.After(deadline):
-		return s.postpone(ctx, j, store.Postponement{NextAt: later(deadline, now.Add(s.config.Poll))})
+	case !clock.After(offer.Instruction.Transfer.ExecuteBefore):
+		return s.postpone(ctx, j, store.Postponement{
+			NextAt: later(offer.Instruction.Transfer.ExecuteBefore, now.Add(s.config.Poll)),
+		})
 	case !policy.Reclaim || v.isFrozen(j.Instrument) || !offer.Instruction.AwaitsReceiver:
 		// An offer that was accepted is in the registry's hands.
 		return s.postpone(ctx, j, store.Postponement{NextAt: now.Add(lookAgain)})
-	case j.Live != nil && clock.After(j.Live.Target):
-		return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{NextAt: now}, now)
-	case j.Live != nil && j.Live.Signature != nil && j.Live.Answer != withdrawal.PrepareAgain:
-		return s.submit(ctx, j)
-	case j.Live != nil && len(j.Live.Transaction) > 0 && j.Live.Signature == nil: // a person signs
-		return s.postpone(ctx, j, store.Postponement{NextAt: j.Live.Target, Waiting: withdrawal.AwaitsSignature})
-	case j.Live == nil:
-		j, err = s.DB.BeginReclaim(ctx, s.treasury, j, store.Attempt{
-			Kind: store.Reclaim, Inputs: []ident.ContractID{offer.Contract}, Total: j.Amount, Synchronizer: offer.Synchronizer,
-			Target: later(now, clock).Add(policy.Window).Truncate(time.Microsecond).UTC(),
-		}, now)
-		if err != nil {
-			return err
-		}
+	case j.Live != nil:
+		return s.takeBack(ctx, j, offer, clock, now)
+	}
+
+	j, err = s.DB.BeginReclaim(ctx, s.treasury, j, store.Attempt{
+		Kind: store.Reclaim, Inputs: []ident.ContractID{offer.Contract}, Total: j.Amount, Synchronizer: offer.Synchronizer,
+		Target: later(now, clock).Add(policy.Window).Truncate(time.Microsecond).UTC(),
+	}, now)
+	if err != nil {
+		return err
 	}
 
 	return s.reclaim(ctx, j, offer)
+}
+
+// takeBack goes on with an attempt to take an offer back.
+func (s *Service) takeBack(ctx context.Context, j store.Job, offer store.Offer, clock, now time.Time) error {
+	switch a := attempt(j); {
+	case clock.After(a.Target):
+		return s.DB.BuryAttempt(ctx, s.treasury, j, store.Retreat{NextAt: now}, now)
+	case a.Prepared && !a.Signed: // a person signs
+		return s.postpone(ctx, j, store.Postponement{NextAt: a.Target, Waiting: withdrawal.AwaitsSignature})
+	case a.Signed && a.Answer != withdrawal.PrepareAgain:
+		return s.submit(ctx, j)
+	default:
+		return s.reclaim(ctx, j, offer)
+	}
 }
 
 // reclaim withdraws our own offer. It gives nothing away, and consumes the offer: however often it is tried, it happens
@@ -187,8 +198,8 @@ func (s *Service) reclaim(ctx context.Context, j store.Job, offer store.Offer) e
 }
 
 // commandID names a payment to the node, always the same whichever attempt it is: a node refuses what has succeeded
-// before under this name, for days, and remembers nothing that has failed. So not even a database that has lost its last
-// minutes can make it pay again. What takes an offer back has a name of its own.
+// before under this name, for days, and remembers nothing that has failed. So not even a database that has lost its
+// last minutes can make it pay again. What takes an offer back has a name of its own.
 func (s *Service) commandID(j store.Job) string {
 	space := uuid.UUID{0x1f, 0x4c, 0x9d, 0x70, 0x5e, 0x2b, 0x4f, 0x66, 0xb1, 0x0e, 0xd7, 0x8a, 0x93, 0x45, 0x21, 0xc8}
 

@@ -12,7 +12,7 @@ import (
 // What must not be wrong is asked again by the statement that depends on it.
 type view struct {
 	clocks map[ident.SynchronizerID]time.Time
-	// skew is how far our clock is from the database's.
+	// skew is how far the database's clock is ahead of ours.
 	skew     time.Duration
 	policies map[ident.Instrument]withdrawal.Policy
 	frozen   map[ident.Instrument]bool
@@ -39,7 +39,7 @@ func (s *Service) look(ctx context.Context) (*view, error) {
 		return nil, err
 	}
 
-	next.skew = theirs.Sub(s.Clock.Now()).Abs()
+	next.skew = theirs.Sub(s.Clock.Now())
 
 	clocks, err := s.DB.Clocks(ctx, s.treasury)
 	if err != nil {

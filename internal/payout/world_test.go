@@ -57,6 +57,7 @@ type world struct {
 	treasury   store.TreasuryID
 	party      ident.Party
 	signer     *memorySigner
+	stopIngest func()
 	shop       ident.Party // takes Canton Coin in one step
 	friend     ident.Party // must accept
 }
@@ -291,11 +292,27 @@ func (w *world) ingest() {
 	s, err := ingest.New(ingest.Config{Party: w.party}, w.node, w.db, clock.System{}, w.log(),
 		ingest.NewMetrics(prometheus.NewRegistry()))
 	require.NoError(w.t, err)
-	w.run(s.Run)
+	w.stopIngest = w.run(s.Run)
 }
 
 // pay runs an instance of payments.
 func (w *world) pay(change ...func(*payout.Config, *payout.Parts)) (stop func()) {
+	w.t.Helper()
+
+	return w.run(w.instance(change...).Run)
+}
+
+// payWith runs an instance and gives what it says of its health.
+func (w *world) payWith(change ...func(*payout.Config, *payout.Parts)) (ready func() error) {
+	w.t.Helper()
+
+	s := w.instance(change...)
+	w.run(s.Run)
+
+	return s.Ready
+}
+
+func (w *world) instance(change ...func(*payout.Config, *payout.Parts)) *payout.Service {
 	w.t.Helper()
 
 	config := payout.Config{
@@ -314,7 +331,7 @@ func (w *world) pay(change ...func(*payout.Config, *payout.Parts)) (stop func())
 	s, err := payout.New(config, parts)
 	require.NoError(w.t, err)
 
-	return w.run(s.Run)
+	return s
 }
 
 func (w *world) request(id, value string, token ident.Instrument, to ident.Party, note *string) {

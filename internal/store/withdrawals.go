@@ -95,8 +95,8 @@ func (db *DB) paymentBarrier(
 	return barrier, wrap("ask for the barrier of payments", err)
 }
 
-// NoteRestore says that the database was put back to an earlier state, where it cannot notice that by itself: from a copy
-// of its disk for instance.
+// NoteRestore says that the database was put back to an earlier state, where it cannot notice that by itself: from a
+// copy of its disk for instance.
 func (db *DB) NoteRestore(ctx context.Context, now time.Time) error {
 	const note = "UPDATE database_lives SET identity = database_identity(), began_at = $1"
 

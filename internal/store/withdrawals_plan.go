@@ -58,7 +58,7 @@ type WaitingNote struct {
 	Reason    withdrawal.Reason
 	Detail    string
 	Overtaken int
-	// NextAt is when it is looked at again; at once if zero.
+	// NextAt is when it is looked at again; as before if it is earlier than that.
 	NextAt time.Time
 }
 
@@ -325,10 +325,6 @@ func (p *planner) tell(ctx context.Context, notes []WaitingNote) error {
 		params.Waiting = append(params.Waiting, string(n.Reason))
 		params.Details = append(params.Details, n.Detail)
 		params.Overtaken = append(params.Overtaken, integer(n.Overtaken))
-
-		if n.NextAt.IsZero() {
-			n.NextAt = p.now
-		}
 
 		params.NextAts = append(params.NextAts, n.NextAt)
 	}

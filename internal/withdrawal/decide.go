@@ -158,8 +158,8 @@ func Pause(n int) time.Duration {
 func IsRefusal(reason Reason) bool { return reason == RefusedByRegistry || reason == Refused }
 
 // Judge says what becomes of a withdrawal whose payment could not be prepared, for the try-th time in a row, refused so
-// often in all: it fails for good with a reason, or goes back and is tried again after a pause. Nothing that is wrong with
-// the node, the registry or ourselves makes it fail.
+// often in all: it fails for good with a reason, or goes back and is tried again after a pause. Nothing that is wrong
+// with the node, the registry or ourselves makes it fail.
 func Judge(reason Reason, try, refusals int) (final Reason, pause time.Duration) {
 	switch {
 	case reason == NoPreapproval:
