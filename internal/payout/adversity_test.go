@@ -93,6 +93,7 @@ func TestNodeTroubleEndsNoWithdrawal(t *testing.T) {
 				}
 			}}
 			w.pay(func(_ *payout.Config, p *payout.Parts) { p.Node = node })
+			w.hurried = true
 			w.request("w-1", "10", w.Amulet(), w.shop, nil)
 			w.until("it says why it waits", func() bool { return w.find("w-1").Waiting == withdrawal.NodeRefuses })
 			w.untilState("w-1", withdrawal.Completed)
@@ -117,6 +118,7 @@ func TestARefusalOfTheTokenIsFinal(t *testing.T) {
 		return &ledger.Error{Op: "prepare", Code: ledger.CodeTimeout}
 	}}
 	w.pay(func(_ *payout.Config, p *payout.Parts) { p.Node = node })
+	w.hurried = true
 	w.request("w-1", "10", w.Amulet(), w.shop, nil)
 	require.Equal(t, withdrawal.RefusedByToken, w.untilState("w-1", withdrawal.Failed).Reason)
 	require.Equal(t, int64(6), node.prepared.Load())
@@ -186,6 +188,7 @@ func TestMergesAreNotMadeWithoutAPause(t *testing.T) {
 		return &registry.Error{Op: "get transfer factory", Kind: registry.Refused, Cause: "not now"}
 	}}
 	w.pay(func(_ *payout.Config, p *payout.Parts) { p.Registries = r })
+	w.hurried = true
 	w.request("w-1", "3", w.Amulet(), w.shop, nil)
 
 	w.until("a few merges have failed", func() bool {

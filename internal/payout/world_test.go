@@ -58,6 +58,8 @@ type world struct {
 	party      ident.Party
 	signer     *memorySigner
 	stopIngest func()
+	// hurried makes time pass a hundred times as fast while the test waits, for what is put off again and again.
+	hurried bool
 	shop       ident.Party // takes Canton Coin in one step
 	friend     ident.Party // must accept
 }
@@ -380,6 +382,9 @@ func (w *world) until(what string, so func() bool) {
 		case <-ctx.Done():
 			require.Fail(w.t, "never came to be: "+what)
 		case <-ticker.C:
+			if w.hurried {
+				w.clock.advance(200 * time.Millisecond)
+			}
 		}
 	}
 }
