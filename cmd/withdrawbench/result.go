@@ -82,6 +82,12 @@ func (r *result) print(b *bench) {
 			rounded(r.p50), rounded(r.p95), rounded(r.p99), rounded(r.most))
 	}
 
+	// What was requested before is among the costs, and not in the time that payments took.
+	length := r.took
+	if r.scenario.first {
+		length += r.requesting
+	}
+
 	c := r.costs
 	b.printf("%11seach: %.2f database transactions, %.1f kB of log, %.2f syncs of it\n", "",
 		per(c.transactions), per(c.written)/kilobyte, per(c.flushed))
@@ -95,7 +101,7 @@ func (r *result) print(b *bench) {
 
 	b.printf("%11s      node: %s; registry: %s\n", "", r.calls.per(n), r.registries.per(n))
 	b.printf("%11s      processor time: payments, ingestion and requests %s, PostgreSQL %s, sandbox %s; cores used %.2f\n",
-		"", cpu(c.own), cpu(c.database), cpu(c.node), (c.own+c.database+c.node).Seconds()/r.took.Seconds())
+		"", cpu(c.own), cpu(c.database), cpu(c.node), (c.own+c.database+c.node).Seconds()/length.Seconds())
 }
 
 func rounded(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
