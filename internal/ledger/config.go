@@ -82,7 +82,7 @@ const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	keepAlive        = 15 * time.Second
-	maxIdleConns     = 8
+	maxIdleConns     = 32 // as many workers may ask at once, each of which would else open a connection anew
 	// idleConnTimeout is below the 60 s after which a node is believed to close idle connections.
 	idleConnTimeout = 45 * time.Second
 	maxHeaderBytes  = 64 << 10
