@@ -34,9 +34,10 @@ CREATE TABLE offer_verdicts (
     instrument_no      integer     NOT NULL,
     sender             text        NOT NULL,
     memo_key           text        NOT NULL,
-    verdict            text        NOT NULL CHECK (verdict IN ('accept', 'hold', 'ignore', 'reject')),
-    reason             text        NOT NULL,
-    stale              boolean     NOT NULL DEFAULT false,
+    verdict            text        NOT NULL DEFAULT 'ignore' CHECK (verdict IN ('accept', 'hold', 'ignore', 'reject')),
+    reason             text        NOT NULL DEFAULT 'undecided',
+    open               boolean     NOT NULL DEFAULT true,
+    stale              boolean     NOT NULL DEFAULT true,
     decided_at         timestamptz NOT NULL,
     decide_at          timestamptz,
     operator_verdict   text        CHECK (operator_verdict IN ('accept', 'hold', 'ignore', 'reject')),
@@ -61,14 +62,13 @@ CREATE TABLE offer_verdicts (
     outcome            text        NOT NULL DEFAULT '',
     PRIMARY KEY (treasury_id, deposit_id)
 );
-CREATE INDEX offer_verdicts_due ON offer_verdicts (treasury_id, next_at) WHERE work IN ('due', 'submitted');
-CREATE INDEX offer_verdicts_stale ON offer_verdicts (treasury_id, deposit_id) WHERE stale;
-CREATE INDEX offer_verdicts_expiring ON offer_verdicts (treasury_id, decide_at) WHERE decide_at IS NOT NULL;
-CREATE INDEX offer_verdicts_memo ON offer_verdicts (treasury_id, memo_key);
-CREATE INDEX offer_verdicts_sender ON offer_verdicts (treasury_id, sender);
-CREATE INDEX offer_verdicts_instrument ON offer_verdicts (instrument_no);
-CREATE INDEX deposits_offered ON deposits (treasury_id, deposit_id) WHERE state = 'offered';
-COMMENT ON TABLE offer_verdicts IS 'What is to become of an offer, why, and how far that is. The offer itself is in deposits; it is over when its state there is no longer offered.';
+CREATE INDEX offer_verdicts_due ON offer_verdicts (treasury_id, next_at) WHERE open AND work IN ('due', 'submitted');
+CREATE INDEX offer_verdicts_stale ON offer_verdicts (treasury_id, deposit_id) WHERE open AND stale;
+CREATE INDEX offer_verdicts_expiring ON offer_verdicts (treasury_id, decide_at) WHERE open AND decide_at IS NOT NULL;
+CREATE INDEX offer_verdicts_memo ON offer_verdicts (treasury_id, memo_key) WHERE open;
+CREATE INDEX offer_verdicts_sender ON offer_verdicts (treasury_id, sender) WHERE open;
+CREATE INDEX offer_verdicts_instrument ON offer_verdicts (instrument_no) WHERE open;
+COMMENT ON TABLE offer_verdicts IS 'What is to become of an offer, why, and how far that is. The offer itself is in deposits. Ingestion opens and closes the row with it.';
 COMMENT ON COLUMN offer_verdicts.stale IS 'Something that the verdict rests on has changed since: it is decided again.';
 COMMENT ON COLUMN offer_verdicts.memo_key IS 'The memo as it is compared; empty for one that can belong to nobody.';
 COMMENT ON COLUMN offer_verdicts.decide_at IS 'When time itself may change the verdict: the offer''s deadline.';
@@ -79,7 +79,7 @@ COMMENT ON COLUMN offer_verdicts.work IS 'due: to be done on the ledger. submitt
 -- matters; those of others are looked at by nobody.
 CREATE FUNCTION token_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE offer_verdicts SET stale = true WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND NOT stale;
+    UPDATE offer_verdicts SET stale = true WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open AND NOT stale;
     RETURN NULL;
 END $$;
 CREATE TRIGGER listings_change_verdicts AFTER UPDATE OF listed, minimum_deposit ON instruments
@@ -89,7 +89,7 @@ CREATE TRIGGER policies_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON depo
 CREATE FUNCTION memo_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE offer_verdicts SET stale = true
-    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND NOT stale;
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open AND NOT stale;
     RETURN NULL;
 END $$;
 CREATE TRIGGER memos_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON deposit_accounts FOR EACH ROW EXECUTE FUNCTION memo_changed();
@@ -97,7 +97,7 @@ CREATE TRIGGER memos_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON deposit
 CREATE FUNCTION sender_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE offer_verdicts SET stale = true
-    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND NOT stale;
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open AND NOT stale;
     RETURN NULL;
 END $$;
 CREATE TRIGGER blocks_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON blocked_senders FOR EACH ROW EXECUTE FUNCTION sender_changed();

@@ -10,6 +10,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/update"
@@ -246,8 +247,47 @@ func (db *DB) writeDeposits(ctx context.Context, tx pgx.Tx, r *rows) error {
 
 	if n := len(r.settlements.CorrelationIds); n > 0 {
 		changed, err := db.queries.DepositSettle(ctx, tx, r.settlements)
+		if err := allChanged("settle deposits", changed, n, err); err != nil {
+			return err
+		}
+	}
 
-		return allChanged("settle deposits", changed, n, err)
+	if r.again { // verdicts are no part of what history says
+		return nil
+	}
+
+	return db.writeVerdicts(ctx, tx, r)
+}
+
+// writeVerdicts opens a verdict, undecided, with every offer that is open after the batch, and closes those of offers that
+// were open before it.
+func (db *DB) writeVerdicts(ctx context.Context, tx pgx.Tx, r *rows) error {
+	var opened []dbsqlc.VerdictOpenParams
+
+	for _, d := range r.deposits {
+		if d.State == string(books.Offered) {
+			opened = append(opened, dbsqlc.VerdictOpenParams{
+				TreasuryID: r.treasury, DepositID: d.DepositID, InstrumentNo: d.InstrumentNo, Sender: d.Sender,
+				MemoKey: memo.Key(orEmpty(d.Memo)), DecidedAt: r.now,
+			})
+		}
+	}
+
+	if len(opened) > 0 {
+		if _, err := db.queries.VerdictOpen(ctx, tx, opened); err != nil {
+			return fmt.Errorf("open verdicts: %w", err)
+		}
+	}
+
+	if len(r.settlements.CorrelationIds) == 0 {
+		return nil
+	}
+
+	err := db.queries.VerdictClose(ctx, tx, dbsqlc.VerdictCloseParams{
+		TreasuryID: r.treasury, CorrelationIds: r.settlements.CorrelationIds,
+	})
+	if err != nil {
+		return fmt.Errorf("close verdicts: %w", err)
 	}
 
 	return nil

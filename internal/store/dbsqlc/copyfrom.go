@@ -510,6 +510,48 @@ func (q *Queries) UpdateInsert(ctx context.Context, db DBTX, arg []UpdateInsertP
 	return db.CopyFrom(ctx, []string{"ledger_updates"}, []string{"treasury_id", "update_no", "update_id", "kind", "ledger_offset", "record_time", "synchronizer_id", "command_id", "transaction_hash", "traffic_cost", "ingested_at"}, &iteratorForUpdateInsert{rows: arg})
 }
 
+// iteratorForVerdictOpen implements pgx.CopyFromSource.
+type iteratorForVerdictOpen struct {
+	rows                 []VerdictOpenParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForVerdictOpen) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForVerdictOpen) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].TreasuryID,
+		r.rows[0].DepositID,
+		r.rows[0].InstrumentNo,
+		r.rows[0].Sender,
+		r.rows[0].MemoKey,
+		r.rows[0].DecidedAt,
+	}, nil
+}
+
+func (r iteratorForVerdictOpen) Err() error {
+	return nil
+}
+
+// Which offers are accepted. Ingestion opens and closes verdicts with their offers; Multi-Step Deposit Automation decides
+// and does them.
+//
+//	INSERT INTO offer_verdicts (treasury_id, deposit_id, instrument_no, sender, memo_key, decided_at)
+//	VALUES ($1, $2, $3, $4, $5, $6)
+func (q *Queries) VerdictOpen(ctx context.Context, db DBTX, arg []VerdictOpenParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"offer_verdicts"}, []string{"treasury_id", "deposit_id", "instrument_no", "sender", "memo_key", "decided_at"}, &iteratorForVerdictOpen{rows: arg})
+}
+
 // iteratorForWithdrawalInsertRecovered implements pgx.CopyFromSource.
 type iteratorForWithdrawalInsertRecovered struct {
 	rows                 []WithdrawalInsertRecoveredParams
