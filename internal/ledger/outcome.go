@@ -277,9 +277,10 @@ func IsOverloaded(err error) bool {
 var ofTheToken = map[string]bool{
 	"DAML_FAILURE":              true,
 	"DAML_INTERPRETATION_ERROR": true,
+	"UNKNOWN_INFORMEES":         true,
 }
 
-// IsTokensRefusal reports whether a token's own rules refuse what was asked for.
+// IsTokensRefusal reports whether a token's own rules, or the lack of a receiver, refuse what was asked for.
 func IsTokensRefusal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 
