@@ -40,7 +40,9 @@ type checker struct {
 	paid     map[string][]sandbox.Transfer
 	deposits []sandbox.Transfer
 	restored bool
-	rows     map[string]row
+	// claims is how often the meddler said that something is on the ledger which is not.
+	claims int
+	rows   map[string]row
 }
 
 // row is a withdrawal in the database.
@@ -90,6 +92,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 	k := &checker{
 		History:  verdict.History{Checker: verdict.Checker{Tx: tx, Treasury: int32(c.treasury)}, Truth: happened},
 		requests: c.exchange.all(), paid: map[string][]sandbox.Transfer{}, restored: c.report.Restores > 0,
+		claims: c.meddler.counts()["claims"],
 	}
 
 	for _, t := range c.ledger.Transfers() {
@@ -167,9 +170,12 @@ func (k *checker) asAsked(r *request, have row) {
 		Admin: string(r.token.Admin), Instrument: r.token.ID, Amount: r.amount.String(), Receiver: string(r.receiver.party), Memo: verdict.MemoLine(r.memo),
 	}
 
-	// What a restore took away and history found again is known by its payment alone.
-	if have.Origin == "recovered" && r.lost {
+	// What a restore took away and history found again is known by its payment alone, until it is asked for again.
+	switch {
+	case have.Origin == "recovered" && r.lost:
 		want.Origin, want.Account, want.Memo = have.Origin, have.Account, have.Memo
+	case have.Origin == "adopted" && r.lost:
+		want.Origin = have.Origin
 	}
 
 	if want != have {

@@ -43,8 +43,8 @@ func (f *fleet) killAll() {
 // never are what the programs say of a database that they should never have left behind.
 func never() []string {
 	return []string{
-		"contradicts the database", "ingested already", "in the database already", "panic", "does not sum", "ALARM", "has no attempt",
-		"a holding is reserved already",
+		"contradicts the database", "ingested already", "in the database already", "panic", "does not sum", "has no attempt",
+		"ALARM: the node prepared something else", "a holding is reserved already",
 	}
 }
 

@@ -44,12 +44,19 @@ const (
 	prepareGo   = "internal/payout/prepare.go"
 	dispatchGo  = "internal/payout/dispatch.go"
 	planGo      = "internal/payout/plan.go"
+	transferGo  = "internal/payout/transfer.go"
 	decideGo    = "internal/withdrawal/decide.go"
 	booksGo     = "internal/books/withdrawals.go"
 )
 
 // bury is the end of an attempt whenever a worker wants it.
 func bury() edit { return edit{attemptsSQL, " AND c.record_time > a.target_record_time", ""} }
+
+// anew names each attempt to the node, which otherwise would not do the same thing twice: what is wrong must be found also
+// where a treasury has two nodes, or its node forgets.
+func anew() edit {
+	return edit{transferGo, `"%s\n%s\n%s", s.config.Party, j.Live.Kind, j.ID)`, `"%s\n%s\n%s\n%d", s.config.Party, j.Live.Kind, j.ID, j.Attempt)`}
+}
 
 // heard has a worker bury an attempt on hearing an answer, with a reason or for another try.
 func heard(from, reason string) edit {
@@ -67,17 +74,18 @@ func mutations() []mutation {
 			edits: []edit{
 				{attemptsSQL, "c.record_time > a.target_record_time", "$1 > a.target_record_time"},
 				{decideGo, "if m.RecordTime.After(a.Target) {", "if m.Now.After(a.Target) {"},
+				anew(),
 			},
 			breaks: []string{paidOnce, buriedAlive},
 		},
 		{
 			name:   "an unknown outcome is retried with new holdings",
-			edits:  []edit{bury(), heard("case withdrawal.Unanswered, withdrawal.Unknown, withdrawal.RetrySame:", "")},
+			edits:  []edit{anew(), bury(), heard("case withdrawal.Unanswered, withdrawal.Unknown, withdrawal.RetrySame:", "")},
 			breaks: []string{paidOnce},
 		},
 		{
 			name: "a completion decides",
-			edits: []edit{{
+			edits: []edit{anew(), {
 				attemptsSQL, `UPDATE withdrawal_attempts SET outcome = $1, error = $2
 WHERE treasury_id = $3 AND submission_id = $4 AND result IS NULL
 `,
@@ -92,12 +100,12 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		},
 		{
 			name:   "what the node refuses has failed",
-			edits:  []edit{bury(), heard("case withdrawal.Rejected:", "refused_by_token")},
+			edits:  []edit{anew(), bury(), heard("case withdrawal.Rejected:", "refused_by_token")},
 			breaks: []string{endsAsLedger, paidOnce},
 		},
 		{
 			name:   "what must be prepared again is a new attempt",
-			edits:  []edit{bury(), heard("case withdrawal.PrepareAgain:", "")},
+			edits:  []edit{anew(), bury(), heard("case withdrawal.PrepareAgain:", "")},
 			breaks: []string{paidOnce},
 		},
 		{
@@ -113,6 +121,7 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		{
 			name: "two planners and two workers at once",
 			edits: []edit{
+				anew(),
 				{planSQL, "SELECT treasury_id FROM treasuries WHERE treasury_id = $1 FOR NO KEY UPDATE\n`", "SELECT treasury_id FROM treasuries WHERE treasury_id = $1\n`"},
 				{schemaSQL, "CONSTRAINT a_holding_is_reserved_once PRIMARY KEY (treasury_id, contract_id)", "CHECK (attempt > 0)"},
 				{schemaSQL, "CREATE UNIQUE INDEX withdrawal_attempts_live ON", "CREATE INDEX withdrawal_attempts_live ON"},
@@ -135,7 +144,7 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		},
 		{
 			name: "submitted first, written down later",
-			edits: []edit{{prepareGo, `	now := s.Clock.Now()
+			edits: []edit{anew(), {prepareGo, `	now := s.Clock.Now()
 	if err := s.DB.SubmitWithdrawal(`, `	j.Live.Prepared = p
 	if err := s.execute(ctx, j); err != nil {
 		return err
@@ -155,8 +164,10 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		{
 			name: "paid before a restored database has caught up",
 			edits: []edit{
-				{dispatchGo, "now.Sub(v.latest()) > d.config.MaxLag:", "now.IsZero():"},
-				{planGo, "p.maxLag", "(p.maxLag + time.Hour)"},
+				{planGo, "if t.Barrier != nil {", "if t.Barrier != nil && p.now.IsZero() {"},
+				{dispatchGo, "case now.Sub(v.latest()) > d.maxLag:", "case now.IsZero():"},
+				{planGo, "p.now.Sub(at) <= p.maxLag {", "p.now.Sub(at) <= p.maxLag+time.Hour {"},
+				anew(),
 			},
 			breaks: []string{paidOnce},
 			scenes: []string{"database put back to an earlier state", "payments killed at a random moment", "history stands still"},

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
@@ -24,7 +27,21 @@ func (c *Campaign) restore(ctx context.Context) error {
 
 	c.report.Restores++
 
-	return c.askAgain(ctx)
+	return errors.Join(c.askAgain(ctx), c.hastenCertainty(ctx))
+}
+
+// hastenCertainty makes less of the five minutes for which nothing is certain after a restore: no attempt of a campaign
+// takes longer than its policies' few seconds.
+func (c *Campaign) hastenCertainty(ctx context.Context) error {
+	noticed := c.until(ctx, settling, func() bool {
+		return c.count(ctx, "SELECT notice_database_life(clock_timestamp())::int") >= 0 &&
+			c.count(ctx, "SELECT count(*) FROM database_lives WHERE began_at > 'epoch'") == 1
+	})
+	if !noticed {
+		return errors.New("nobody notices that the database was restored")
+	}
+
+	return c.insist(ctx, `UPDATE database_lives SET began_at = began_at - make_interval(secs => 300 - (SELECT max(attempt_seconds) FROM withdrawal_policies))`)
 }
 
 // copyDatabase makes the copy. PostgreSQL copies a database to which nobody is connected.
@@ -85,12 +102,15 @@ func (c *Campaign) adminExec(ctx context.Context, statement string) error {
 	return nil
 }
 
-// swapDatabase puts the copy in the database's place.
+// swapDatabase puts the copy in the database's place: as a copy of a disk comes back, which nothing can notice but who put
+// it there; or as a standby takes over, under the hands of payments that run on.
 func (c *Campaign) swapDatabase(ctx context.Context) error {
 	c.swap.Lock()
 	defer c.swap.Unlock()
 
-	if c.rng.IntN(2) == 0 {
+	byHand, stop := c.rng.IntN(3) == 0, c.rng.IntN(2) == 0
+
+	if byHand || stop {
 		if err := c.stopAll(ctx); err != nil {
 			return err
 		}
@@ -108,8 +128,9 @@ func (c *Campaign) swapDatabase(ctx context.Context) error {
 		}
 	}
 
-	c.db.Pool().Reset()
-	c.exchange.pool.Reset()
+	if err := c.tellRestored(ctx, byHand); err != nil {
+		return err
+	}
 
 	if err := c.endLeases(ctx); err != nil {
 		return err
@@ -118,6 +139,48 @@ func (c *Campaign) swapDatabase(ctx context.Context) error {
 	c.forget()
 
 	return c.startAll(ctx)
+}
+
+func (c *Campaign) tellRestored(ctx context.Context, byHand bool) error {
+	if !byHand {
+		return c.beginAnotherLife(ctx)
+	}
+
+	c.db.Pool().Reset()
+	c.exchange.pool.Reset()
+
+	_, err := c.operate(ctx, "restored")
+
+	return err
+}
+
+// beginAnotherLife has the server recover as one does that was restored from an archive: it goes on under another timeline.
+func (c *Campaign) beginAnotherLife(ctx context.Context) error {
+	if err := c.adminExec(ctx, "ALTER SYSTEM SET restore_command = 'false'"); err != nil { // there is no archive
+		return err
+	}
+
+	where, err := url.Parse(c.postgres.DSN(database))
+	if err != nil {
+		return fmt.Errorf("find the server's directory: %w", err)
+	}
+
+	if err := c.postgres.Crash(ctx); err != nil {
+		return err
+	}
+
+	signal := filepath.Join(where.Query().Get("host"), "data", "recovery.signal")
+	if err := os.WriteFile(signal, nil, 0o644); err != nil { //nolint:gosec // for the server's user to read
+		return fmt.Errorf("ask the server to recover: %w", err)
+	}
+
+	if err := c.postgres.Resume(ctx); err != nil {
+		return err
+	}
+
+	c.resetPools()
+
+	return nil
 }
 
 // forget notes which answers the restored database knows nothing of.

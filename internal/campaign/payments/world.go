@@ -142,6 +142,7 @@ func (c *Campaign) startPeople(ctx context.Context) {
 		{"registries' automation", 900 * time.Millisecond, c.expireOffers},
 		{"waverers", 700 * time.Millisecond, c.waver},
 		{"movers", 500 * time.Millisecond, c.moveHolding},
+		{"the operator", 300 * time.Millisecond, func(*rand.Rand) error { return c.lookAtAlarms(ctx) }},
 	} {
 		c.people.Go(func() { c.live(ctx, p.name, p.every, p.act) })
 	}
