@@ -37,7 +37,8 @@ CREATE TABLE offer_verdicts (
     verdict            text        NOT NULL DEFAULT 'ignore' CHECK (verdict IN ('accept', 'hold', 'ignore', 'reject')),
     reason             text        NOT NULL DEFAULT 'undecided',
     open               boolean     NOT NULL DEFAULT true,
-    stale              boolean     NOT NULL DEFAULT true,
+    changes            bigint      NOT NULL DEFAULT 1,
+    decided_changes    bigint      NOT NULL DEFAULT 0,
     decided_at         timestamptz NOT NULL,
     decide_at          timestamptz,
     operator_verdict   text        CHECK (operator_verdict IN ('accept', 'hold', 'ignore', 'reject')),
@@ -63,23 +64,23 @@ CREATE TABLE offer_verdicts (
     PRIMARY KEY (treasury_id, deposit_id)
 );
 CREATE INDEX offer_verdicts_due ON offer_verdicts (treasury_id, next_at) WHERE open AND work IN ('due', 'submitted');
-CREATE INDEX offer_verdicts_stale ON offer_verdicts (treasury_id, deposit_id) WHERE open AND stale;
+CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, deposit_id) WHERE open AND changes > decided_changes;
 CREATE INDEX offer_verdicts_expiring ON offer_verdicts (treasury_id, decide_at) WHERE open AND decide_at IS NOT NULL;
 CREATE INDEX offer_verdicts_memo ON offer_verdicts (treasury_id, memo_key) WHERE open;
 CREATE INDEX offer_verdicts_sender ON offer_verdicts (treasury_id, sender) WHERE open;
 CREATE INDEX offer_verdicts_instrument ON offer_verdicts (instrument_no) WHERE open;
 COMMENT ON TABLE offer_verdicts IS 'What is to become of an offer, why, and how far that is. The offer itself is in deposits. Ingestion opens and closes the row with it.';
-COMMENT ON COLUMN offer_verdicts.stale IS 'Something that the verdict rests on has changed since: it is decided again.';
+COMMENT ON COLUMN offer_verdicts.changes IS 'Counts the changes of what the verdict rests on. While it is above decided_changes the verdict is old, and decided again.';
 COMMENT ON COLUMN offer_verdicts.memo_key IS 'The memo as it is compared; empty for one that can belong to nobody.';
 COMMENT ON COLUMN offer_verdicts.decide_at IS 'When time itself may change the verdict: the offer''s deadline.';
 COMMENT ON COLUMN offer_verdicts.operator_verdict IS 'What an operator said; it outweighs memo, minimum, blocking and screening.';
 COMMENT ON COLUMN offer_verdicts.work IS 'due: to be done on the ledger. submitted: may be under way. given_up: tried as often as the policy allows; a person retries it.';
 
--- What verdicts rest on, beside the offer itself, makes those that it concerns stale. Only open offers have a verdict that
+-- What verdicts rest on, beside the offer itself, counts as a change of those that it concerns. Only open offers have a verdict that
 -- matters; those of others are looked at by nobody.
 CREATE FUNCTION token_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE offer_verdicts SET stale = true WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open AND NOT stale;
+    UPDATE offer_verdicts SET changes = changes + 1 WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open;
     RETURN NULL;
 END $$;
 CREATE TRIGGER listings_change_verdicts AFTER UPDATE OF listed, minimum_deposit ON instruments
@@ -88,16 +89,16 @@ CREATE TRIGGER policies_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON depo
 
 CREATE FUNCTION memo_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE offer_verdicts SET stale = true
-    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open AND NOT stale;
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open;
     RETURN NULL;
 END $$;
 CREATE TRIGGER memos_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON deposit_accounts FOR EACH ROW EXECUTE FUNCTION memo_changed();
 
 CREATE FUNCTION sender_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE offer_verdicts SET stale = true
-    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open AND NOT stale;
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open;
     RETURN NULL;
 END $$;
 CREATE TRIGGER blocks_change_verdicts AFTER INSERT OR UPDATE OR DELETE ON blocked_senders FOR EACH ROW EXECUTE FUNCTION sender_changed();

@@ -259,8 +259,8 @@ func (db *DB) writeDeposits(ctx context.Context, tx pgx.Tx, r *rows) error {
 	return db.writeVerdicts(ctx, tx, r)
 }
 
-// writeVerdicts opens a verdict, undecided, with every offer that is open after the batch, and closes those of offers that
-// were open before it.
+// writeVerdicts opens a verdict, undecided, with every offer that is open after the batch, and closes those of offers
+// that were open before it.
 func (db *DB) writeVerdicts(ctx context.Context, tx pgx.Tx, r *rows) error {
 	var opened []dbsqlc.VerdictOpenParams
 

@@ -16,7 +16,7 @@ import (
 
 const verdictClose = `-- name: VerdictClose :exec
 UPDATE offer_verdicts v
-SET open = false, stale = false, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
+SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
 FROM deposits d
 WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[])
   AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open
@@ -30,7 +30,7 @@ type VerdictCloseParams struct {
 // VerdictClose ends all work on offers that history has ended.
 //
 //	UPDATE offer_verdicts v
-//	SET open = false, stale = false, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
+//	SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
 //	FROM deposits d
 //	WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[])
 //	  AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open
@@ -41,7 +41,7 @@ func (q *Queries) VerdictClose(ctx context.Context, db DBTX, arg VerdictClosePar
 
 const verdictDecide = `-- name: VerdictDecide :execrows
 UPDATE offer_verdicts v
-SET verdict = s.verdict, reason = s.reason, decided_at = $1, stale = false, decide_at = s.decide_at, contract_id = s.contract_id,
+SET verdict = s.verdict, reason = s.reason, decided_at = $1, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
     work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
                 WHEN v.work IN ('submitted', 'given_up') AND v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.work ELSE 'due' END,
     tries = CASE WHEN v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.tries ELSE 0 END,
@@ -51,7 +51,8 @@ FROM (SELECT
     unnest($4::text[]) AS verdict,
     unnest($5::text[]) AS reason,
     unnest($6::text[]) AS contract_id,
-    unnest($7::timestamptz[]) AS decide_at
+    unnest($7::bigint[]) AS changes,
+    unnest($8::timestamptz[]) AS decide_at
 ) AS s
 WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
 `
@@ -63,13 +64,14 @@ type VerdictDecideParams struct {
 	Verdicts    []string
 	Reasons     []string
 	ContractIds []string
+	Changes     []int64
 	DecideAts   []time.Time
 }
 
 // VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on.
 //
 //	UPDATE offer_verdicts v
-//	SET verdict = s.verdict, reason = s.reason, decided_at = $1, stale = false, decide_at = s.decide_at, contract_id = s.contract_id,
+//	SET verdict = s.verdict, reason = s.reason, decided_at = $1, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
 //	    work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
 //	                WHEN v.work IN ('submitted', 'given_up') AND v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.work ELSE 'due' END,
 //	    tries = CASE WHEN v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.tries ELSE 0 END,
@@ -79,7 +81,8 @@ type VerdictDecideParams struct {
 //	    unnest($4::text[]) AS verdict,
 //	    unnest($5::text[]) AS reason,
 //	    unnest($6::text[]) AS contract_id,
-//	    unnest($7::timestamptz[]) AS decide_at
+//	    unnest($7::bigint[]) AS changes,
+//	    unnest($8::timestamptz[]) AS decide_at
 //	) AS s
 //	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
 func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideParams) (int64, error) {
@@ -90,6 +93,7 @@ func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideP
 		arg.Verdicts,
 		arg.Reasons,
 		arg.ContractIds,
+		arg.Changes,
 		arg.DecideAts,
 	)
 	if err != nil {
@@ -99,7 +103,7 @@ func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideP
 }
 
 const verdictListUndecided = `-- name: VerdictListUndecided :many
-SELECT v.deposit_id, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
@@ -111,7 +115,7 @@ LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
-WHERE v.treasury_id = $1 AND v.open AND (v.stale OR v.decide_at <= $2)
+WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)
 ORDER BY v.deposit_id LIMIT $3
 `
 
@@ -123,6 +127,7 @@ type VerdictListUndecidedParams struct {
 
 type VerdictListUndecidedRow struct {
 	DepositID       uuid.UUID
+	Changes         int64
 	MemoKey         string
 	OperatorVerdict *string
 	Screening       string
@@ -146,7 +151,7 @@ type VerdictListUndecidedRow struct {
 
 // VerdictListUndecided lists open offers that are new, of which something has changed, or whose time has come.
 //
-//	SELECT v.deposit_id, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+//	SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
 //	    i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
 //	    coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
 //	    coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
@@ -158,7 +163,7 @@ type VerdictListUndecidedRow struct {
 //	LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 //	LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 //	LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
-//	WHERE v.treasury_id = $1 AND v.open AND (v.stale OR v.decide_at <= $2)
+//	WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)
 //	ORDER BY v.deposit_id LIMIT $3
 func (q *Queries) VerdictListUndecided(ctx context.Context, db DBTX, arg VerdictListUndecidedParams) ([]VerdictListUndecidedRow, error) {
 	rows, err := db.Query(ctx, verdictListUndecided, arg.TreasuryID, arg.LedgerTime, arg.Most)
@@ -171,6 +176,7 @@ func (q *Queries) VerdictListUndecided(ctx context.Context, db DBTX, arg Verdict
 		var i VerdictListUndecidedRow
 		if err := rows.Scan(
 			&i.DepositID,
+			&i.Changes,
 			&i.MemoKey,
 			&i.OperatorVerdict,
 			&i.Screening,

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/deposit"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store/dbsqlc"
+)
+
+// UndecidedOffer is an open offer with all that its verdict rests on, but for the time.
+type UndecidedOffer struct {
+	DepositID uuid.UUID
+	// Changes counts what has happened to its grounds; a verdict is of so many.
+	Changes int64
+	// Contract is the offer's contract as it is now; empty where its chain has none that is open.
+	Contract ident.ContractID
+	Sender   ident.Party
+	Memo     *string
+	Offer    deposit.Offer
+	Grounds  deposit.Grounds
+}
+
+// UndecidedOffers lists open offers that are new, of which something has changed since, or whose time has come by the
+// ledger's time; at most so many.
+func (db *DB) UndecidedOffers(
+	ctx context.Context, treasury TreasuryID, ledgerTime time.Time, most int,
+) ([]UndecidedOffer, error) {
+	rows, err := db.queries.VerdictListUndecided(ctx, db.exec, dbsqlc.VerdictListUndecidedParams{
+		TreasuryID: int32(treasury), LedgerTime: &ledgerTime, Most: integer(most),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list undecided offers: %w", err)
+	}
+
+	offers := make([]UndecidedOffer, len(rows))
+
+	for i, row := range rows {
+		offers[i] = UndecidedOffer{
+			DepositID: row.DepositID, Changes: row.Changes, Contract: ident.ContractID(row.OfferContract),
+			Sender: row.Sender, Memo: row.Memo,
+			Offer: deposit.Offer{
+				Ours: true, AwaitsReceiver: row.AwaitsReceiver, Amount: row.Amount, Deadline: orZeroTime(row.ExecuteBefore),
+			},
+			Grounds: deposit.Grounds{
+				Listed: row.Listed, Enabled: row.AcceptOffers, Minimum: row.Minimum,
+				Lead: time.Duration(row.LeadSeconds) * time.Second, Memo: memoSays(row), Blocked: row.Blocked,
+				Screens: row.Screen, Screening: deposit.Screening(row.Screening),
+				Operator: deposit.Verdict(orEmpty(row.OperatorVerdict)), Now: ledgerTime,
+			},
+		}
+	}
+
+	return offers, nil
+}
+
+func memoSays(row dbsqlc.VerdictListUndecidedRow) deposit.Memo {
+	switch {
+	case row.Memo == nil:
+		return deposit.MemoMissing
+	case *row.Memo == "":
+		return deposit.MemoEmpty
+	case !row.MemoKnown:
+		return deposit.MemoUnknown
+	case !row.MemoEnabled:
+		return deposit.MemoDisabled
+	default:
+		return deposit.MemoKnown
+	}
+}
+
+// DecidedOffer is a verdict to be stored.
+type DecidedOffer struct {
+	deposit.Decision
+
+	DepositID uuid.UUID
+	Changes   int64
+	Contract  ident.ContractID
+	// Again is when time itself may change the verdict; zero if it cannot.
+	Again time.Time
+}
+
+// DecideOffers stores verdicts. Those of offers that have ended meanwhile change nothing.
+func (db *DB) DecideOffers(ctx context.Context, treasury TreasuryID, list []DecidedOffer, now time.Time) error {
+	p := dbsqlc.VerdictDecideParams{TreasuryID: int32(treasury), Now: now}
+
+	for _, d := range list {
+		again := d.Again
+		if again.IsZero() {
+			again = never()
+		}
+
+		p.DepositIds = append(p.DepositIds, d.DepositID)
+		p.Verdicts = append(p.Verdicts, string(d.Verdict))
+		p.Reasons = append(p.Reasons, string(d.Reason))
+		p.ContractIds = append(p.ContractIds, string(d.Contract))
+		p.Changes = append(p.Changes, d.Changes)
+		p.DecideAts = append(p.DecideAts, again)
+	}
+
+	_, err := db.queries.VerdictDecide(ctx, db.exec, p)
+
+	return wrap("store verdicts", err)
+}
+
+// never stands for no time in a list of times.
+func never() time.Time { return time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) }
