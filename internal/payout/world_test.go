@@ -60,8 +60,8 @@ type world struct {
 	stopIngest func()
 	// hurried makes time pass a hundred times as fast while the test waits, for what is put off again and again.
 	hurried bool
-	shop       ident.Party // takes Canton Coin in one step
-	friend     ident.Party // must accept
+	shop    ident.Party // takes Canton Coin in one step
+	friend  ident.Party // must accept
 }
 
 // shifted is the machine's clock, set ahead.
