@@ -22,10 +22,8 @@ type tampering struct {
 	breaks string
 }
 
-// one is a withdrawal in a state.
-func one(state string) string {
-	return `(SELECT min(withdrawal_id) FROM withdrawals WHERE kind = 'customer' AND state = '` + state + `')`
-}
+// aPaid is a withdrawal that is paid.
+const aPaid = `(SELECT min(withdrawal_id) FROM withdrawals WHERE kind = 'customer' AND state = 'completed')`
 
 // oneBy is a withdrawal that failed for a reason.
 func oneBy(reason string) string {
@@ -34,20 +32,20 @@ func oneBy(reason string) string {
 
 func tamperings() []tampering {
 	return []tampering{
-		{"a paid withdrawal has failed", `UPDATE withdrawals SET state = 'failed', reason = 'refused_by_token' WHERE withdrawal_id = ` + one("completed"), endsAsLedger},
+		{"a paid withdrawal has failed", `UPDATE withdrawals SET state = 'failed', reason = 'refused_by_token' WHERE withdrawal_id = ` + aPaid, endsAsLedger},
 		{"a rejected withdrawal is paid", `UPDATE withdrawals SET state = 'completed', reason = '' WHERE withdrawal_id = ` + oneBy("rejected"), endsAsLedger},
 		{"a rejected withdrawal expired", `UPDATE withdrawals SET reason = 'expired' WHERE withdrawal_id = ` + oneBy("rejected"), endsAsLedger},
 		{"a cancelled withdrawal is paid", `UPDATE withdrawals SET state = 'completed', reason = '', settled_no = 1 WHERE withdrawal_id = ` + oneBy("cancelled"), endsAsLedger},
 		{"a cancelled withdrawal failed for another reason", `UPDATE withdrawals SET reason = 'superseded' WHERE withdrawal_id = ` + oneBy("cancelled"), endsAsLedger},
-		{"a withdrawal is lost", `DELETE FROM withdrawals WHERE withdrawal_id = ` + one("completed"), noneLost},
+		{"a withdrawal is lost", `DELETE FROM withdrawals WHERE withdrawal_id = ` + aPaid, noneLost},
 		{"a withdrawal that nobody asked for", `INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, state, reason, instrument_no, amount, receiver, account, requested_at)
-			SELECT treasury_id, 'x-1', 0, origin, 'failed', 'cancelled', instrument_no, amount, receiver, account, requested_at FROM withdrawals WHERE withdrawal_id = ` + one("completed"), noneLost},
-		{"a withdrawal has another amount", `UPDATE withdrawals SET amount = amount + 0.0000000001 WHERE withdrawal_id = ` + one("completed"), noneLost},
-		{"a withdrawal has another receiver", `UPDATE withdrawals SET receiver = receiver || '0' WHERE withdrawal_id = ` + one("completed"), noneLost},
-		{"a withdrawal has another account", `UPDATE withdrawals SET account = 'house' WHERE withdrawal_id = ` + one("completed"), noneLost},
-		{"a withdrawal has another memo", `UPDATE withdrawals SET memo = 'another' WHERE withdrawal_id = ` + one("completed"), noneLost},
-		{"a withdrawal does not end", `UPDATE withdrawals SET state = 'submitted' WHERE withdrawal_id = ` + one("completed"), allEnded},
-		{"a holding stays reserved", `INSERT INTO reservations SELECT treasury_id, 'a-holding', withdrawal_id, 1 FROM withdrawals WHERE withdrawal_id = ` + one("completed"), allEnded},
+			SELECT treasury_id, 'x-1', 0, origin, 'failed', 'cancelled', instrument_no, amount, receiver, account, requested_at FROM withdrawals WHERE withdrawal_id = ` + aPaid, noneLost},
+		{"a withdrawal has another amount", `UPDATE withdrawals SET amount = amount + 0.0000000001 WHERE withdrawal_id = ` + aPaid, noneLost},
+		{"a withdrawal has another receiver", `UPDATE withdrawals SET receiver = receiver || '0' WHERE withdrawal_id = ` + aPaid, noneLost},
+		{"a withdrawal has another account", `UPDATE withdrawals SET account = 'house' WHERE withdrawal_id = ` + aPaid, noneLost},
+		{"a withdrawal has another memo", `UPDATE withdrawals SET memo = 'another' WHERE withdrawal_id = ` + aPaid, noneLost},
+		{"a withdrawal does not end", `UPDATE withdrawals SET state = 'submitted' WHERE withdrawal_id = ` + aPaid, allEnded},
+		{"a holding stays reserved", `INSERT INTO reservations SELECT treasury_id, 'a-holding', withdrawal_id, 1 FROM withdrawals WHERE withdrawal_id = ` + aPaid, allEnded},
 		{"an attempt does not end", `UPDATE withdrawal_attempts SET result = NULL, ended_at = NULL WHERE (withdrawal_id, attempt) =
 			(SELECT withdrawal_id, attempt FROM withdrawal_attempts WHERE result = 'committed' AND kind = 'pay' LIMIT 1)`, allEnded},
 		{"two attempts committed", `INSERT INTO withdrawal_attempts (treasury_id, withdrawal_id, attempt, kind, inputs, input_total, synchronizer_id, target_record_time, created_at, ended_at, result)

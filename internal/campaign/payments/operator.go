@@ -15,8 +15,8 @@ func (c *Campaign) lookAtAlarms(ctx context.Context) error {
 	defer c.swap.RUnlock()
 
 	rows, err := c.db.Pool().Query(ctx, `SELECT i.admin, i.instrument_id FROM withdrawal_freezes f JOIN instruments i USING (instrument_no) WHERE f.reason = 'unexplained'`)
-	if err != nil {
-		return nil //nolint:nilerr // the database is away: an operator tries again
+	if err != nil { // the database is away: an operator tries again
+		return nil
 	}
 	defer rows.Close()
 

@@ -27,7 +27,7 @@ var (
 )
 
 const (
-	defaultWithdrawals = 1200
+	defaultWithdrawals = 1000
 	shortWithdrawals   = 200
 	// perWithdrawal is far more than one takes.
 	perWithdrawal = time.Second
