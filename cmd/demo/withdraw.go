@@ -11,6 +11,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/store"
@@ -58,7 +59,7 @@ func (e *exhibit) setPolicies(ctx context.Context) error {
 func (e *exhibit) newPayments() (*payout.Service, error) {
 	config := payout.Config{Party: e.party, UserID: "ledger-api-user"}
 	parts := payout.Parts{
-		Node: e.node, Registries: payout.NewDirectory(e.db, nil, clock.System{}, e.serviceLog()), Signer: e.key, DB: e.db,
+		Node: e.node, Registries: custody.NewDirectory(e.db, nil, clock.System{}, e.serviceLog()), Signer: e.key, DB: e.db,
 		Clock: clock.System{}, Logger: e.serviceLog(), Metrics: payout.NewMetrics(e.Metrics), Random: cryptorand.Reader,
 	}
 

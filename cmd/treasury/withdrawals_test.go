@@ -18,6 +18,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/ledger"
@@ -302,7 +303,7 @@ func (e *exchange) pay() {
 
 	log := slog.New(slog.DiscardHandler)
 	worker, err := payout.New(payout.Config{Party: e.party, UserID: "ledger-api-user"}, payout.Parts{
-		Node: e.node, Registries: payout.NewDirectory(e.db, nil, clock.System{}, log), Signer: key, DB: e.db,
+		Node: e.node, Registries: custody.NewDirectory(e.db, nil, clock.System{}, log), Signer: key, DB: e.db,
 		Clock: clock.System{}, Logger: log, Metrics: payout.NewMetrics(prometheus.NewRegistry()), Random: rand.Reader,
 	})
 	require.NoError(e.t, err)

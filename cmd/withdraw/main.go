@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/payout"
@@ -109,7 +110,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer func() { _ = key.Close() }() // nothing is signed any more, and nothing would be done about it
 
-	directory := payout.NewDirectory(db, tokens, clock.System{}, s.Logger)
+	directory := custody.NewDirectory(db, tokens, clock.System{}, s.Logger)
 	defer directory.CloseIdle()
 
 	worker, err := payout.New(cfg.settings(), payout.Parts{

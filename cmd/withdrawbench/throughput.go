@@ -15,9 +15,9 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
-	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -216,7 +216,7 @@ func (e *exchange) runPayments(ctx context.Context, r *result) error {
 	}
 	defer node.CloseIdle()
 
-	directory := payout.NewDirectory(db, nil, clock.System{}, e.log)
+	directory := custody.NewDirectory(db, nil, clock.System{}, e.log)
 	defer directory.CloseIdle()
 
 	service, err := e.payments(db, node, countedRegistries{Registries: directory, counter: &r.registries})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -40,19 +41,19 @@ func (s *Service) dispatcher(ctx context.Context) {
 		found, err := d.timely(ctx)
 		if err != nil {
 			s.trouble(ctx, "look for work", err)
-			sleep(ctx, jittered(firstRetry*queue))
+			custody.Sleep(ctx, custody.Jittered(firstRetry*queue))
 
 			continue
 		}
 
 		wrong := d.wrongClock()
-		s.health.set(wrong)
+		s.health.Set(wrong)
 
 		switch {
 		case wrong != nil: // others may do the work; this one is not to be in their way
-			sleep(ctx, standstillPause)
+			custody.Sleep(ctx, standstillPause)
 		case !found:
-			sleep(ctx, s.config.Poll)
+			custody.Sleep(ctx, s.config.Poll)
 		}
 	}
 }
@@ -89,7 +90,7 @@ func (d *dispatcher) timely(ctx context.Context) (bool, error) {
 func (d *dispatcher) room() int {
 	busy := int(d.busy.Load())
 
-	return min(cap(d.jobs), d.pace.allowance()) - busy
+	return min(cap(d.jobs), d.pace.Allowance()) - busy
 }
 
 // round takes up what is due and plans what waits. It reports whether there was anything.
@@ -175,7 +176,7 @@ func (d *dispatcher) turn(
 
 	room := d.room()
 	for _, about := range []string{registryOf(instrument.Admin), theNode, preparing(instrument)} {
-		if d.breaker.suspect(about) {
+		if d.breaker.Suspect(about) {
 			room = min(room, 1) // one job is enough to find out
 		}
 	}
@@ -215,7 +216,7 @@ func (d *dispatcher) turn(
 
 // shapes reports whether it is time to shape a token's pool.
 func (d *dispatcher) shapes(instrument ident.Instrument, policy withdrawal.Policy, now time.Time) bool {
-	return policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery && !d.breaker.open(shaping(instrument), now)
+	return policy.Shapes(now) && now.Sub(d.shaped[instrument]) >= shapeEvery && !d.breaker.Open(shaping(instrument), now)
 }
 
 // internalID names a transfer of the treasury to itself. It is random: a number would come again after a restore.
@@ -237,30 +238,20 @@ func (d *dispatcher) standstill(v *view, instrument ident.Instrument, now time.T
 		return withdrawal.ClockDiffers
 	case now.Sub(v.latest()) > d.maxLag:
 		return withdrawal.IngestionBehind
-	case d.breaker.open(theNode, now):
+	case d.breaker.Open(theNode, now):
 		return withdrawal.NodeUnavailable
-	case d.breaker.open(preparing(instrument), now):
+	case d.breaker.Open(preparing(instrument), now):
 		return withdrawal.NodeRefuses
-	case d.breaker.open(registryOf(instrument.Admin), now):
+	case d.breaker.Open(registryOf(instrument.Admin), now):
 		return withdrawal.RegistryUnavailable
 	default:
-		return d.pace.standstill()
+		return withdrawal.Reason(d.pace.Standstill())
 	}
 }
 
-// clockDiffers says how our clock is wrong; empty if it is not. With a wrong one an instance takes jobs out of the
-// hands of others, lets attempts end before their time, and takes an honest node for a liar.
+// clockDiffers says how our clock is wrong; empty if it is not.
 func (d *dispatcher) clockDiffers(v *view) string {
-	ahead := v.latest().Sub(d.Clock.Now())
-
-	switch {
-	case v.skew.Abs() > d.config.MaxSkew:
-		return fmt.Sprintf("this machine's clock and the database's differ by %s", v.skew.Abs().Round(time.Millisecond))
-	case ahead > d.config.Tolerance/2:
-		return fmt.Sprintf("the ledger's time is %s ahead of this machine's clock", ahead.Round(time.Millisecond))
-	default:
-		return ""
-	}
+	return custody.ClockDiffers(v.skew, v.latest().Sub(d.Clock.Now()), d.config.MaxSkew, d.config.Tolerance/2)
 }
 
 // explain says of what waits why it waits, and has it left alone for a moment.
@@ -286,7 +277,7 @@ func (d *dispatcher) explain(
 
 			return plan, nil
 		})
-	if err == nil && !d.told.repeats(instrument.String()+string(reason), now) {
+	if err == nil && !d.told.Repeats(instrument.String()+string(reason), now) {
 		d.Logger.WarnContext(ctx, "nothing is paid now", slog.String("instrument", instrument.String()),
 			slog.String("reason", string(reason)))
 	}

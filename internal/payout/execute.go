@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/signing"
@@ -21,7 +22,7 @@ func (s *Service) submit(ctx context.Context, j store.Job) error {
 		return s.commit(ctx, j, j.Live.Prepared)
 	}
 
-	if err := s.pace.wait(ctx); err != nil {
+	if err := s.pace.Wait(ctx); err != nil {
 		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
 	}
 
@@ -55,7 +56,7 @@ func (s *Service) execute(ctx context.Context, j store.Job) error {
 
 	now := s.Clock.Now()
 	s.Metrics.executed(answer, now.Sub(began))
-	s.pace.learn(answer, err)
+	s.pace.Learn(err)
 
 	if ctx.Err() != nil {
 		return fmt.Errorf("submit withdrawal %s: %w", j.ID, ctx.Err())
@@ -71,7 +72,7 @@ func (s *Service) execute(ctx context.Context, j store.Job) error {
 // heard notes what the node said, and when to look again.
 func (s *Service) heard(ctx context.Context, j store.Job, answer withdrawal.Answer, err error, now time.Time) error {
 	told := store.Postponement{Told: answer, Executed: true}
-	pause := jittered(max(withdrawal.Pause(j.Live.Executions+1), ledger.RetryDelay(err)))
+	pause := custody.Jittered(max(withdrawal.Pause(j.Live.Executions+1), ledger.RetryDelay(err)))
 
 	switch answer {
 	case withdrawal.Accepted, withdrawal.Committed:
@@ -87,7 +88,7 @@ func (s *Service) heard(ctx context.Context, j store.Job, answer withdrawal.Answ
 			slog.String("withdrawal_id", j.ID), slog.String("error", err.Error()))
 	case withdrawal.PrepareAgain:
 		// An input may be gone because an earlier request was successful. History, which is about to say so, comes first.
-		pause = jittered(s.config.Recheck / 2)
+		pause = custody.Jittered(s.config.Recheck / 2)
 	case withdrawal.Unanswered, withdrawal.Unknown, withdrawal.RetrySame:
 	}
 
@@ -117,12 +118,12 @@ func (s *Service) watchCompletions(ctx context.Context) {
 			pause.Reset()
 		}
 
-		if ctx.Err() == nil && !ledger.IsStreamClosed(err) && !s.told.repeats("completions", s.Clock.Now()) {
+		if ctx.Err() == nil && !ledger.IsStreamClosed(err) && !s.told.Repeats("completions", s.Clock.Now()) {
 			s.Logger.WarnContext(ctx, "completions cannot be followed now; payments are only slower by it",
 				slog.String("error", err.Error()))
 		}
 
-		sleep(ctx, pause.NextBackOff())
+		custody.Sleep(ctx, pause.NextBackOff())
 	}
 }
 
@@ -167,11 +168,11 @@ func (s *Service) completed(ctx context.Context, c *ledger.Completion) {
 	now := s.Clock.Now()
 
 	s.Metrics.completed(answer)
-	s.pace.learn(answer, c.Err)
+	s.pace.Learn(c.Err)
 
-	next := now.Add(jittered(firstRetry))
+	next := now.Add(custody.Jittered(firstRetry))
 	if answer == withdrawal.PrepareAgain {
-		next = now.Add(jittered(s.config.Recheck / 2)) // history first, see heard
+		next = now.Add(custody.Jittered(s.config.Recheck / 2)) // history first, see heard
 	}
 
 	if err := s.DB.NoteCompletion(ctx, s.treasury, c.SubmissionID, answer, clip(c.Err.Error()), next); err != nil {

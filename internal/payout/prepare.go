@@ -2,20 +2,19 @@ package payout
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/google/uuid"
 
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intent"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/registry"
 	"github.com/canton-exchange/suite/internal/signer"
-	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -34,17 +33,17 @@ func (s *Service) prepare(ctx context.Context, j store.Job, w wanted) error {
 
 	answer, err := s.Node.Prepare(ctx, ledger.PrepareRequest{
 		UserID: s.config.UserID, CommandID: command, Command: w.command, ActAs: []ident.Party{s.config.Party},
-		Disclosed: disclosed(w.disclosed, j.Live.Synchronizer), Synchronizer: j.Live.Synchronizer,
+		Disclosed: custody.Disclosed(w.disclosed, j.Live.Synchronizer), Synchronizer: j.Live.Synchronizer,
 		MaxRecordTime: j.Live.Target, Schemes: *s.schemes.Load(),
 	})
 	if err != nil {
 		return s.notPrepared(ctx, j, err)
 	}
 
-	s.breaker.worked(theNode)
-	s.breaker.worked(preparing(j.Instrument))
+	s.breaker.Worked(theNode)
+	s.breaker.Worked(preparing(j.Instrument))
 
-	hash, err := s.check(answer, intent.Request{
+	hash, err := custody.Check(answer, intent.Request{
 		Party: s.config.Party, CommandID: command, Synchronizer: j.Live.Synchronizer, MaxRecordTime: j.Live.Target,
 		Now: s.Clock.Now(), Tolerance: s.config.Tolerance, Action: w.action,
 	})
@@ -75,37 +74,14 @@ func (s *Service) prepare(ctx context.Context, j store.Job, w wanted) error {
 	return s.commit(ctx, j, p)
 }
 
-// check decodes what the node wants signed, computes its hash, and compares all of it with what was asked for.
-func (s *Service) check(answer ledger.Prepared, want intent.Request) (signing.Hash, error) {
-	prepared, err := signing.Decode(answer.Transaction)
-	if err != nil {
-		return signing.Hash{}, fmt.Errorf("read what the node prepared: %w", err)
-	}
-
-	if err := intent.Check(prepared, want); err != nil {
-		return signing.Hash{}, fmt.Errorf("%w; it says: %s", err, intent.Describe(prepared))
-	}
-
-	hash, err := prepared.Hash(answer.Scheme)
-	if err != nil {
-		return signing.Hash{}, fmt.Errorf("hash what the node prepared: %w", err)
-	}
-
-	if hash != answer.Hash {
-		return signing.Hash{}, fmt.Errorf("%w: its hash is %s, the node says %s", intent.ErrMismatch, hash, answer.Hash)
-	}
-
-	return hash, nil
-}
-
 // commit writes down what is about to be submitted, and submits it.
 func (s *Service) commit(ctx context.Context, j store.Job, p store.Prepared) error {
-	if err := s.pace.wait(ctx); err != nil {
+	if err := s.pace.Wait(ctx); err != nil {
 		return fmt.Errorf("submit withdrawal %s: %w", j.ID, err)
 	}
 
 	now := s.Clock.Now()
-	if err := s.DB.SubmitWithdrawal(ctx, s.treasury, j, p, now.Add(jittered(s.config.Recheck)), now); err != nil {
+	if err := s.DB.SubmitWithdrawal(ctx, s.treasury, j, p, now.Add(custody.Jittered(s.config.Recheck)), now); err != nil {
 		return err
 	}
 
@@ -131,7 +107,7 @@ func (s *Service) notPrepared(ctx context.Context, j store.Job, err error) error
 	case ledger.RetrySoon, ledger.RetryBackoff, ledger.Reauthenticate, ledger.Canceled:
 		reason = withdrawal.NodeUnavailable
 
-		s.breaker.failed(theNode, now)
+		s.breaker.Failed(theNode, now)
 	case ledger.Rebuild: // a holding is gone or locked: history will say why
 		reason = withdrawal.HoldingsBusy
 	case ledger.Stop, ledger.Submitted:
@@ -142,10 +118,10 @@ func (s *Service) notPrepared(ctx context.Context, j store.Job, err error) error
 		}
 
 		s.Metrics.alarm("node_refuses")
-		s.breaker.failed(preparing(j.Instrument), now)
+		s.breaker.Failed(preparing(j.Instrument), now)
 	}
 
-	s.pace.note(err)
+	s.pace.Note(err)
 
 	return s.giveUp(ctx, j, reason, err.Error(), now)
 }
@@ -188,29 +164,6 @@ func (s *Service) refuse(ctx context.Context, j store.Job, err error) error {
 	s.forgetSettings()
 
 	return errors.Join(frozen, s.giveUp(ctx, j, withdrawal.RefusedToSign, clip(err.Error()), now))
-}
-
-// disclosed is what a registry disclosed, as the ledger takes it.
-func disclosed(list []registry.DisclosedContract, synchronizer ident.SynchronizerID) []ledger.DisclosedContract {
-	out := make([]ledger.DisclosedContract, 0, len(list))
-
-	for _, c := range list {
-		blob, err := base64.StdEncoding.DecodeString(c.Blob)
-		if err != nil {
-			continue // the registry client has decoded it before
-		}
-
-		at := c.Synchronizer
-		if at == "" {
-			at = synchronizer
-		}
-
-		out = append(out, ledger.DisclosedContract{
-			Template: c.Template, Contract: c.Contract, EventBlob: blob, Synchronizer: at,
-		})
-	}
-
-	return out
 }
 
 // clip is what is kept of an error, in a form that the database can hold.

@@ -2,18 +2,15 @@ package payout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -37,18 +34,18 @@ type Service struct {
 
 	config   Config
 	treasury store.TreasuryID
-	pace     *pace
+	pace     *custody.Pace
 	jobs     chan store.Job
 	// busy counts jobs that are queued or in a worker's hands.
 	busy atomic.Int64
 	// view is what the dispatcher last read of the database.
 	view    atomic.Pointer[view]
 	schemes atomic.Pointer[[]signing.Scheme]
-	breaker breaker
+	breaker custody.Breaker
 	// maxLag is Config.MaxLag, or more where the node is silent for longer by its own word.
 	maxLag time.Duration
-	health health
-	told   told
+	health custody.Health
+	told   custody.Told
 }
 
 const (
@@ -67,7 +64,7 @@ func New(config Config, parts Parts) (*Service, error) {
 	parts.Logger = parts.Logger.With(slog.String("treasury", string(config.Party)))
 
 	return &Service{
-		Parts: parts, config: config, pace: newPace(config.PerMinute, config.Burst, parts.Clock),
+		Parts: parts, config: config, pace: custody.NewPace(config.PerMinute, config.Burst, parts.Clock),
 		jobs: make(chan store.Job, queue*config.Workers), maxLag: config.MaxLag,
 	}, nil
 }
@@ -120,23 +117,7 @@ func (s *Service) learnVersion(ctx context.Context) error {
 
 // persist repeats what must succeed, with growing pauses, until ctx ends.
 func (s *Service) persist(ctx context.Context, what string, do func(context.Context) error) bool {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = firstRetry, longestRetry
-
-	for ctx.Err() == nil {
-		err := do(ctx)
-		if err == nil {
-			return true
-		}
-
-		s.trouble(ctx, what, err)
-
-		if !sleep(ctx, pause.NextBackOff()) {
-			break
-		}
-	}
-
-	return false
+	return custody.Persist(ctx, do, func(err error) { s.trouble(ctx, what, err) })
 }
 
 // trouble logs what will be tried again, and makes the service not ready.
@@ -145,10 +126,10 @@ func (s *Service) trouble(ctx context.Context, what string, err error) {
 		return
 	}
 
-	s.health.set(fmt.Errorf("%s: %w", what, err))
+	s.health.Set(fmt.Errorf("%s: %w", what, err))
 	s.Metrics.trouble(what)
 
-	if s.told.repeats(what, s.Clock.Now()) {
+	if s.told.Repeats(what, s.Clock.Now()) {
 		return
 	}
 
@@ -157,81 +138,4 @@ func (s *Service) trouble(ctx context.Context, what string, err error) {
 }
 
 // Ready is nil while payments go on.
-func (s *Service) Ready() error { return s.health.get() }
-
-// health is what is wrong.
-type health struct {
-	mu  sync.Mutex
-	err error
-	ok  bool
-}
-
-var errStarting = errors.New("starting")
-
-func (h *health) set(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	h.err, h.ok = err, err == nil
-}
-
-func (h *health) get() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	if !h.ok && h.err == nil {
-		return errStarting
-	}
-
-	return h.err
-}
-
-// told keeps a log from saying the same thing over and over. Its zero value is ready.
-type told struct {
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-// tellAgain is after what time the same thing is told once more.
-const tellAgain = time.Minute
-
-// repeats reports whether this was told a moment ago.
-func (t *told) repeats(what string, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-
-	if last, ok := t.last[what]; ok && now.Sub(last) < tellAgain && !now.Before(last) {
-		return true
-	}
-
-	if t.last == nil || len(t.last) > maxTold {
-		t.last = map[string]time.Time{}
-	}
-
-	t.last[what] = now
-
-	return false
-}
-
-// maxTold bounds what is remembered of what was told.
-const maxTold = 1000
-
-// sleep waits; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// jittered spreads a pause by a quarter around its value, so that what failed together is not tried together.
-func jittered(d time.Duration) time.Duration {
-	const parts = 4
-
-	return d - d/parts + time.Duration(rand.Int64N(int64(d)/(parts/2)+1)) //nolint:gosec // a pause, no secret
-}
+func (s *Service) Ready() error { return s.health.Get() }

@@ -27,7 +27,7 @@ func (s *Service) pay(ctx context.Context, v *view, j store.Job) error {
 	now := s.Clock.Now()
 	transfer := s.transfer(j, policy, now)
 
-	if s.breaker.open(registryOf(j.Instrument.Admin), now) {
+	if s.breaker.Open(registryOf(j.Instrument.Admin), now) {
 		return s.giveUp(ctx, j, withdrawal.RegistryUnavailable, "it has not answered several times, and is left alone", now)
 	}
 
@@ -36,7 +36,7 @@ func (s *Service) pay(ctx context.Context, v *view, j store.Job) error {
 		return s.withoutContext(ctx, j, err)
 	}
 
-	s.breaker.worked(registryOf(j.Instrument.Admin))
+	s.breaker.Worked(registryOf(j.Instrument.Admin))
 
 	if reason := delivers(j.Kind, factory.Kind, policy); reason != "" {
 		return s.giveUp(ctx, j, reason, "the registry says "+string(factory.Kind), now)
@@ -108,7 +108,7 @@ func (s *Service) withoutContext(ctx context.Context, j store.Job, err error) er
 	}
 
 	if reason == withdrawal.RegistryUnavailable && ctx.Err() == nil {
-		s.breaker.failed(registryOf(j.Instrument.Admin), s.Clock.Now())
+		s.breaker.Failed(registryOf(j.Instrument.Admin), s.Clock.Now())
 	}
 
 	if ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/custody"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -181,7 +182,7 @@ func (s *Service) giveUp(
 
 	if j.State != withdrawal.Reserved {
 		return s.postpone(ctx, j, store.Postponement{
-			NextAt: now.Add(jittered(withdrawal.Pause(try))), Waiting: reason, Detail: detail, Tries: try,
+			NextAt: now.Add(custody.Jittered(withdrawal.Pause(try))), Waiting: reason, Detail: detail, Tries: try,
 		})
 	}
 
@@ -190,7 +191,8 @@ func (s *Service) giveUp(
 	}
 
 	return s.retreat(ctx, j, store.Retreat{
-		Final: final, Waiting: reason, Detail: detail, NextAt: now.Add(jittered(pause)), Tries: try, Refusals: refusals,
+		Final: final, Waiting: reason, Detail: detail, NextAt: now.Add(custody.Jittered(pause)), Tries: try,
+		Refusals: refusals,
 	}, now)
 }
 
@@ -204,7 +206,7 @@ func (s *Service) retreat(ctx context.Context, j store.Job, r store.Retreat, now
 	}
 
 	if j.Kind == withdrawal.Internal { // whoever plans the next one waits longer each time
-		s.breaker.failed(shaping(j.Instrument), now)
+		s.breaker.Failed(shaping(j.Instrument), now)
 
 		if j.Serves != "" {
 			if err := s.DB.PutOffWithdrawal(ctx, s.treasury, j.Serves, waitingFor(r.Waiting), now); err != nil {

@@ -1,4 +1,4 @@
-package payout
+package custody
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func NewDirectory(db *store.DB, node registry.TokenSource, now clock.Clock, logg
 	return &Directory{db: db, node: node, clock: now, logger: logger}
 }
 
-// TransferFactory implements Registries.
+// TransferFactory asks as registry.Client does.
 func (d *Directory) TransferFactory(ctx context.Context, t token.Transfer) (registry.TransferFactory, error) {
 	client, err := d.current(ctx)
 	if err != nil {
@@ -48,7 +48,31 @@ func (d *Directory) TransferFactory(ctx context.Context, t token.Transfer) (regi
 	return client.TransferFactory(ctx, t)
 }
 
-// WithdrawContext implements Registries.
+// AcceptContext asks as registry.Client does.
+func (d *Directory) AcceptContext(
+	ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
+) (registry.Context, error) {
+	client, err := d.current(ctx)
+	if err != nil {
+		return registry.Context{}, err
+	}
+
+	return client.AcceptContext(ctx, admin, instruction, meta)
+}
+
+// RejectContext asks as registry.Client does.
+func (d *Directory) RejectContext(
+	ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
+) (registry.Context, error) {
+	client, err := d.current(ctx)
+	if err != nil {
+		return registry.Context{}, err
+	}
+
+	return client.RejectContext(ctx, admin, instruction, meta)
+}
+
+// WithdrawContext asks as registry.Client does.
 func (d *Directory) WithdrawContext(
 	ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
 ) (registry.Context, error) {
@@ -95,7 +119,7 @@ func (d *Directory) current(ctx context.Context) (*registry.Client, error) {
 
 	client, err := registry.New(registry.Config{
 		Registries: d.registries(places), Clock: d.clock, Logger: d.logger, RequestTimeout: registryTimeout,
-		// A withdrawal has its own patience, in the database. A worker's is needed by others.
+		// A withdrawal and an offer have their own patience, in the database. A worker's is needed by others.
 		Retry: registry.Retry{Rounds: 1, Initial: registryTimeout, Max: registryTimeout},
 	})
 	if err != nil {
