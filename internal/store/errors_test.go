@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -30,4 +33,12 @@ func TestAReadOnlyDatabaseIsAway(t *testing.T) {
 	_, err = pool.Exec(t.Context(), readOnly+"off")
 	require.NoError(t, err)
 	require.NoError(t, reopen(t, pool).EnsureInstruments(t.Context(), met, now()))
+}
+
+// TestALostConnectionIsAway is how database/sql, through which the schema is migrated, says that the server has gone.
+func TestALostConnectionIsAway(t *testing.T) {
+	t.Parallel()
+
+	require.True(t, store.IsAway(fmt.Errorf("reach database: %w", driver.ErrBadConn)))
+	require.False(t, store.IsAway(errors.New("no such table")))
 }
