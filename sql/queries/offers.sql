@@ -47,3 +47,67 @@ FROM (SELECT
     unnest(@decide_ats::timestamptz[]) AS decide_at
 ) AS s
 WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open;
+
+-- name: OfferClaim :many
+-- OfferClaim takes up what is due and not in another worker's hands.
+UPDATE offer_verdicts v SET lease_epoch = v.lease_epoch + 1, lease_until = @lease_until
+FROM (
+    SELECT o.deposit_id FROM offer_verdicts o
+    WHERE o.treasury_id = @treasury_id AND o.open AND o.work IN ('due', 'submitted') AND o.next_at <= @now
+      AND (o.lease_until IS NULL OR o.lease_until <= @now)
+    ORDER BY o.next_at LIMIT @most FOR UPDATE SKIP LOCKED
+) AS due
+JOIN deposits d ON d.treasury_id = @treasury_id AND d.deposit_id = due.deposit_id
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = due.deposit_id
+RETURNING v.deposit_id, v.instrument_no, v.verdict, v.work, v.tries, v.detail, v.outcome, v.lease_epoch, v.target_record_time, v.submission_id, v.command_id,
+    v.hashing_scheme, v.transaction_hash, v.prepared, v.signature, coalesce(d.correlation_id, '')::text AS correlation_id;
+
+-- name: OfferSubmit :execrows
+-- OfferSubmit is the step after which an answer to the offer may be under way. What has changed since the verdict forbids
+-- it, and a freeze, however fresh.
+UPDATE offer_verdicts v
+SET work = 'submitted', detail = '', outcome = '', next_at = @next_at, lease_until = NULL, target_record_time = @target_record_time,
+    command_id = @command_id, submission_id = @submission_id, hashing_scheme = @hashing_scheme, transaction_hash = @transaction_hash,
+    prepared = @prepared, signature = @signature
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = @deposit_id AND v.open AND v.lease_epoch = @lease_epoch AND v.work IN ('due', 'submitted')
+  AND v.verdict = @verdict AND v.changes = v.decided_changes
+  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = v.treasury_id AND f.instrument_no IN (0, v.instrument_no));
+
+-- name: OfferPostpone :execrows
+-- OfferPostpone says when to look again, or that there is no more to be done.
+UPDATE offer_verdicts SET work = @work, tries = @tries, detail = @detail, outcome = @outcome, next_at = @next_at, lease_until = NULL
+WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open AND lease_epoch = @lease_epoch AND work = @was AND verdict = @verdict;
+
+-- name: OfferReconsider :execrows
+-- OfferReconsider has a verdict decided again, because its contract is another one.
+UPDATE offer_verdicts SET changes = changes + 1, work = 'none', next_at = NULL, lease_until = NULL
+WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open AND lease_epoch = @lease_epoch;
+
+-- name: OfferRetry :execrows
+UPDATE offer_verdicts SET work = 'due', tries = 0, next_at = @now
+WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open AND work = 'given_up';
+
+-- name: VerdictSay :execrows
+-- VerdictSay stores what an operator says of an offer; nothing takes it back.
+UPDATE offer_verdicts SET operator_verdict = nullif(@verdict::text, ''), operator = @operator, note = @note, changes = changes + 1
+WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open;
+
+-- name: VerdictCountOpen :many
+SELECT verdict, reason, work, count(*) AS offers, min(decided_at)::timestamptz AS oldest
+FROM offer_verdicts WHERE treasury_id = @treasury_id AND open GROUP BY verdict, reason, work ORDER BY 1, 2, 3;
+
+-- name: DepositPolicySet :exec
+INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
+VALUES (@instrument_no, @accept_offers, @minimum_offer, @lead_seconds, @window_seconds, @max_tries, @screen)
+ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
+    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen;
+
+-- name: DepositPolicyList :many
+SELECT p.*, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no;
+
+-- name: SenderBlock :exec
+INSERT INTO blocked_senders (treasury_id, party, reason, blocked_at) VALUES (@treasury_id, @party, @reason, @blocked_at)
+ON CONFLICT (treasury_id, party) DO UPDATE SET reason = excluded.reason, blocked_at = excluded.blocked_at;
+
+-- name: SenderUnblock :execrows
+DELETE FROM blocked_senders WHERE treasury_id = @treasury_id AND party = @party;

@@ -14,6 +14,375 @@ import (
 	"github.com/google/uuid"
 )
 
+const depositPolicyList = `-- name: DepositPolicyList :many
+SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+`
+
+type DepositPolicyListRow struct {
+	InstrumentNo  int32
+	AcceptOffers  bool
+	MinimumOffer  amount.Amount
+	LeadSeconds   int32
+	WindowSeconds int32
+	MaxTries      int16
+	Screen        bool
+	Admin         ident.Party
+	InstrumentID  string
+}
+
+// DepositPolicyList
+//
+//	SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+func (q *Queries) DepositPolicyList(ctx context.Context, db DBTX) ([]DepositPolicyListRow, error) {
+	rows, err := db.Query(ctx, depositPolicyList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DepositPolicyListRow
+	for rows.Next() {
+		var i DepositPolicyListRow
+		if err := rows.Scan(
+			&i.InstrumentNo,
+			&i.AcceptOffers,
+			&i.MinimumOffer,
+			&i.LeadSeconds,
+			&i.WindowSeconds,
+			&i.MaxTries,
+			&i.Screen,
+			&i.Admin,
+			&i.InstrumentID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const depositPolicySet = `-- name: DepositPolicySet :exec
+INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
+    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen
+`
+
+type DepositPolicySetParams struct {
+	InstrumentNo  int32
+	AcceptOffers  bool
+	MinimumOffer  amount.Amount
+	LeadSeconds   int32
+	WindowSeconds int32
+	MaxTries      int16
+	Screen        bool
+}
+
+// DepositPolicySet
+//
+//	INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7)
+//	ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
+//	    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen
+func (q *Queries) DepositPolicySet(ctx context.Context, db DBTX, arg DepositPolicySetParams) error {
+	_, err := db.Exec(ctx, depositPolicySet,
+		arg.InstrumentNo,
+		arg.AcceptOffers,
+		arg.MinimumOffer,
+		arg.LeadSeconds,
+		arg.WindowSeconds,
+		arg.MaxTries,
+		arg.Screen,
+	)
+	return err
+}
+
+const offerClaim = `-- name: OfferClaim :many
+UPDATE offer_verdicts v SET lease_epoch = v.lease_epoch + 1, lease_until = $1
+FROM (
+    SELECT o.deposit_id FROM offer_verdicts o
+    WHERE o.treasury_id = $2 AND o.open AND o.work IN ('due', 'submitted') AND o.next_at <= $3
+      AND (o.lease_until IS NULL OR o.lease_until <= $3)
+    ORDER BY o.next_at LIMIT $4 FOR UPDATE SKIP LOCKED
+) AS due
+JOIN deposits d ON d.treasury_id = $2 AND d.deposit_id = due.deposit_id
+WHERE v.treasury_id = $2 AND v.deposit_id = due.deposit_id
+RETURNING v.deposit_id, v.instrument_no, v.verdict, v.work, v.tries, v.detail, v.outcome, v.lease_epoch, v.target_record_time, v.submission_id, v.command_id,
+    v.hashing_scheme, v.transaction_hash, v.prepared, v.signature, coalesce(d.correlation_id, '')::text AS correlation_id
+`
+
+type OfferClaimParams struct {
+	LeaseUntil *time.Time
+	TreasuryID int32
+	Now        *time.Time
+	Most       int32
+}
+
+type OfferClaimRow struct {
+	DepositID        uuid.UUID
+	InstrumentNo     int32
+	Verdict          string
+	Work             string
+	Tries            int32
+	Detail           string
+	Outcome          string
+	LeaseEpoch       int64
+	TargetRecordTime *time.Time
+	SubmissionID     string
+	CommandID        string
+	HashingScheme    string
+	TransactionHash  string
+	Prepared         []byte
+	Signature        []byte
+	CorrelationID    string
+}
+
+// OfferClaim takes up what is due and not in another worker's hands.
+//
+//	UPDATE offer_verdicts v SET lease_epoch = v.lease_epoch + 1, lease_until = $1
+//	FROM (
+//	    SELECT o.deposit_id FROM offer_verdicts o
+//	    WHERE o.treasury_id = $2 AND o.open AND o.work IN ('due', 'submitted') AND o.next_at <= $3
+//	      AND (o.lease_until IS NULL OR o.lease_until <= $3)
+//	    ORDER BY o.next_at LIMIT $4 FOR UPDATE SKIP LOCKED
+//	) AS due
+//	JOIN deposits d ON d.treasury_id = $2 AND d.deposit_id = due.deposit_id
+//	WHERE v.treasury_id = $2 AND v.deposit_id = due.deposit_id
+//	RETURNING v.deposit_id, v.instrument_no, v.verdict, v.work, v.tries, v.detail, v.outcome, v.lease_epoch, v.target_record_time, v.submission_id, v.command_id,
+//	    v.hashing_scheme, v.transaction_hash, v.prepared, v.signature, coalesce(d.correlation_id, '')::text AS correlation_id
+func (q *Queries) OfferClaim(ctx context.Context, db DBTX, arg OfferClaimParams) ([]OfferClaimRow, error) {
+	rows, err := db.Query(ctx, offerClaim,
+		arg.LeaseUntil,
+		arg.TreasuryID,
+		arg.Now,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OfferClaimRow
+	for rows.Next() {
+		var i OfferClaimRow
+		if err := rows.Scan(
+			&i.DepositID,
+			&i.InstrumentNo,
+			&i.Verdict,
+			&i.Work,
+			&i.Tries,
+			&i.Detail,
+			&i.Outcome,
+			&i.LeaseEpoch,
+			&i.TargetRecordTime,
+			&i.SubmissionID,
+			&i.CommandID,
+			&i.HashingScheme,
+			&i.TransactionHash,
+			&i.Prepared,
+			&i.Signature,
+			&i.CorrelationID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const offerPostpone = `-- name: OfferPostpone :execrows
+UPDATE offer_verdicts SET work = $1, tries = $2, detail = $3, outcome = $4, next_at = $5, lease_until = NULL
+WHERE treasury_id = $6 AND deposit_id = $7 AND open AND lease_epoch = $8 AND work = $9 AND verdict = $10
+`
+
+type OfferPostponeParams struct {
+	Work       string
+	Tries      int32
+	Detail     string
+	Outcome    string
+	NextAt     *time.Time
+	TreasuryID int32
+	DepositID  uuid.UUID
+	LeaseEpoch int64
+	Was        string
+	Verdict    string
+}
+
+// OfferPostpone says when to look again, or that there is no more to be done.
+//
+//	UPDATE offer_verdicts SET work = $1, tries = $2, detail = $3, outcome = $4, next_at = $5, lease_until = NULL
+//	WHERE treasury_id = $6 AND deposit_id = $7 AND open AND lease_epoch = $8 AND work = $9 AND verdict = $10
+func (q *Queries) OfferPostpone(ctx context.Context, db DBTX, arg OfferPostponeParams) (int64, error) {
+	result, err := db.Exec(ctx, offerPostpone,
+		arg.Work,
+		arg.Tries,
+		arg.Detail,
+		arg.Outcome,
+		arg.NextAt,
+		arg.TreasuryID,
+		arg.DepositID,
+		arg.LeaseEpoch,
+		arg.Was,
+		arg.Verdict,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const offerReconsider = `-- name: OfferReconsider :execrows
+UPDATE offer_verdicts SET changes = changes + 1, work = 'none', next_at = NULL, lease_until = NULL
+WHERE treasury_id = $1 AND deposit_id = $2 AND open AND lease_epoch = $3
+`
+
+type OfferReconsiderParams struct {
+	TreasuryID int32
+	DepositID  uuid.UUID
+	LeaseEpoch int64
+}
+
+// OfferReconsider has a verdict decided again, because its contract is another one.
+//
+//	UPDATE offer_verdicts SET changes = changes + 1, work = 'none', next_at = NULL, lease_until = NULL
+//	WHERE treasury_id = $1 AND deposit_id = $2 AND open AND lease_epoch = $3
+func (q *Queries) OfferReconsider(ctx context.Context, db DBTX, arg OfferReconsiderParams) (int64, error) {
+	result, err := db.Exec(ctx, offerReconsider, arg.TreasuryID, arg.DepositID, arg.LeaseEpoch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const offerRetry = `-- name: OfferRetry :execrows
+UPDATE offer_verdicts SET work = 'due', tries = 0, next_at = $1
+WHERE treasury_id = $2 AND deposit_id = $3 AND open AND work = 'given_up'
+`
+
+type OfferRetryParams struct {
+	Now        *time.Time
+	TreasuryID int32
+	DepositID  uuid.UUID
+}
+
+// OfferRetry
+//
+//	UPDATE offer_verdicts SET work = 'due', tries = 0, next_at = $1
+//	WHERE treasury_id = $2 AND deposit_id = $3 AND open AND work = 'given_up'
+func (q *Queries) OfferRetry(ctx context.Context, db DBTX, arg OfferRetryParams) (int64, error) {
+	result, err := db.Exec(ctx, offerRetry, arg.Now, arg.TreasuryID, arg.DepositID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const offerSubmit = `-- name: OfferSubmit :execrows
+UPDATE offer_verdicts v
+SET work = 'submitted', detail = '', outcome = '', next_at = $1, lease_until = NULL, target_record_time = $2,
+    command_id = $3, submission_id = $4, hashing_scheme = $5, transaction_hash = $6,
+    prepared = $7, signature = $8
+WHERE v.treasury_id = $9 AND v.deposit_id = $10 AND v.open AND v.lease_epoch = $11 AND v.work IN ('due', 'submitted')
+  AND v.verdict = $12 AND v.changes = v.decided_changes
+  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = v.treasury_id AND f.instrument_no IN (0, v.instrument_no))
+`
+
+type OfferSubmitParams struct {
+	NextAt           *time.Time
+	TargetRecordTime *time.Time
+	CommandID        string
+	SubmissionID     string
+	HashingScheme    string
+	TransactionHash  string
+	Prepared         []byte
+	Signature        []byte
+	TreasuryID       int32
+	DepositID        uuid.UUID
+	LeaseEpoch       int64
+	Verdict          string
+}
+
+// OfferSubmit is the step after which an answer to the offer may be under way. What has changed since the verdict forbids
+// it, and a freeze, however fresh.
+//
+//	UPDATE offer_verdicts v
+//	SET work = 'submitted', detail = '', outcome = '', next_at = $1, lease_until = NULL, target_record_time = $2,
+//	    command_id = $3, submission_id = $4, hashing_scheme = $5, transaction_hash = $6,
+//	    prepared = $7, signature = $8
+//	WHERE v.treasury_id = $9 AND v.deposit_id = $10 AND v.open AND v.lease_epoch = $11 AND v.work IN ('due', 'submitted')
+//	  AND v.verdict = $12 AND v.changes = v.decided_changes
+//	  AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = v.treasury_id AND f.instrument_no IN (0, v.instrument_no))
+func (q *Queries) OfferSubmit(ctx context.Context, db DBTX, arg OfferSubmitParams) (int64, error) {
+	result, err := db.Exec(ctx, offerSubmit,
+		arg.NextAt,
+		arg.TargetRecordTime,
+		arg.CommandID,
+		arg.SubmissionID,
+		arg.HashingScheme,
+		arg.TransactionHash,
+		arg.Prepared,
+		arg.Signature,
+		arg.TreasuryID,
+		arg.DepositID,
+		arg.LeaseEpoch,
+		arg.Verdict,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const senderBlock = `-- name: SenderBlock :exec
+INSERT INTO blocked_senders (treasury_id, party, reason, blocked_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (treasury_id, party) DO UPDATE SET reason = excluded.reason, blocked_at = excluded.blocked_at
+`
+
+type SenderBlockParams struct {
+	TreasuryID int32
+	Party      string
+	Reason     string
+	BlockedAt  time.Time
+}
+
+// SenderBlock
+//
+//	INSERT INTO blocked_senders (treasury_id, party, reason, blocked_at) VALUES ($1, $2, $3, $4)
+//	ON CONFLICT (treasury_id, party) DO UPDATE SET reason = excluded.reason, blocked_at = excluded.blocked_at
+func (q *Queries) SenderBlock(ctx context.Context, db DBTX, arg SenderBlockParams) error {
+	_, err := db.Exec(ctx, senderBlock,
+		arg.TreasuryID,
+		arg.Party,
+		arg.Reason,
+		arg.BlockedAt,
+	)
+	return err
+}
+
+const senderUnblock = `-- name: SenderUnblock :execrows
+DELETE FROM blocked_senders WHERE treasury_id = $1 AND party = $2
+`
+
+type SenderUnblockParams struct {
+	TreasuryID int32
+	Party      string
+}
+
+// SenderUnblock
+//
+//	DELETE FROM blocked_senders WHERE treasury_id = $1 AND party = $2
+func (q *Queries) SenderUnblock(ctx context.Context, db DBTX, arg SenderUnblockParams) (int64, error) {
+	result, err := db.Exec(ctx, senderUnblock, arg.TreasuryID, arg.Party)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const verdictClose = `-- name: VerdictClose :exec
 UPDATE offer_verdicts v
 SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
@@ -37,6 +406,49 @@ type VerdictCloseParams struct {
 func (q *Queries) VerdictClose(ctx context.Context, db DBTX, arg VerdictCloseParams) error {
 	_, err := db.Exec(ctx, verdictClose, arg.TreasuryID, arg.CorrelationIds)
 	return err
+}
+
+const verdictCountOpen = `-- name: VerdictCountOpen :many
+SELECT verdict, reason, work, count(*) AS offers, min(decided_at)::timestamptz AS oldest
+FROM offer_verdicts WHERE treasury_id = $1 AND open GROUP BY verdict, reason, work ORDER BY 1, 2, 3
+`
+
+type VerdictCountOpenRow struct {
+	Verdict string
+	Reason  string
+	Work    string
+	Offers  int64
+	Oldest  time.Time
+}
+
+// VerdictCountOpen
+//
+//	SELECT verdict, reason, work, count(*) AS offers, min(decided_at)::timestamptz AS oldest
+//	FROM offer_verdicts WHERE treasury_id = $1 AND open GROUP BY verdict, reason, work ORDER BY 1, 2, 3
+func (q *Queries) VerdictCountOpen(ctx context.Context, db DBTX, treasuryID int32) ([]VerdictCountOpenRow, error) {
+	rows, err := db.Query(ctx, verdictCountOpen, treasuryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []VerdictCountOpenRow
+	for rows.Next() {
+		var i VerdictCountOpenRow
+		if err := rows.Scan(
+			&i.Verdict,
+			&i.Reason,
+			&i.Work,
+			&i.Offers,
+			&i.Oldest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const verdictDecide = `-- name: VerdictDecide :execrows
@@ -214,4 +626,35 @@ type VerdictOpenParams struct {
 	Sender       ident.Party
 	MemoKey      string
 	DecidedAt    time.Time
+}
+
+const verdictSay = `-- name: VerdictSay :execrows
+UPDATE offer_verdicts SET operator_verdict = nullif($1::text, ''), operator = $2, note = $3, changes = changes + 1
+WHERE treasury_id = $4 AND deposit_id = $5 AND open
+`
+
+type VerdictSayParams struct {
+	Verdict    string
+	Operator   string
+	Note       string
+	TreasuryID int32
+	DepositID  uuid.UUID
+}
+
+// VerdictSay stores what an operator says of an offer; nothing takes it back.
+//
+//	UPDATE offer_verdicts SET operator_verdict = nullif($1::text, ''), operator = $2, note = $3, changes = changes + 1
+//	WHERE treasury_id = $4 AND deposit_id = $5 AND open
+func (q *Queries) VerdictSay(ctx context.Context, db DBTX, arg VerdictSayParams) (int64, error) {
+	result, err := db.Exec(ctx, verdictSay,
+		arg.Verdict,
+		arg.Operator,
+		arg.Note,
+		arg.TreasuryID,
+		arg.DepositID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
