@@ -1,0 +1,87 @@
+package intake
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/withdrawal"
+)
+
+// Metrics are what operators watch.
+type Metrics struct {
+	turns      prometheus.Histogram
+	verdicts   *prometheus.CounterVec
+	executions *prometheus.CounterVec
+	execute    prometheus.Histogram
+	postponed  *prometheus.CounterVec
+	troubles   *prometheus.CounterVec
+	alarms     *prometheus.CounterVec
+	faster     prometheus.Counter
+	open       *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics of deposits.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	seconds := []float64{.001, .002, .005, .01, .02, .05, .1, .25, .5, 1, 5, 30}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+
+	m := &Metrics{
+		turns: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ces_deposit_decide_seconds", Help: "Time to decide what is undecided, per turn.", Buckets: seconds,
+		}),
+		verdicts: counter("ces_deposit_verdicts_total", "Verdicts on offers.", "verdict", "reason"),
+		executions: counter("ces_deposit_executions_total", "Submissions, by what the node said of them.",
+			"answer"),
+		execute: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ces_deposit_execute_seconds", Help: "Time of one submission.", Buckets: seconds,
+		}),
+		postponed: counter("ces_deposit_held_total", "Offers that could not be answered, by reason.", "reason"),
+		troubles:  counter("ces_deposit_troubles_total", "Interruptions. No money has moved by them.", "what"),
+		alarms:    counter("ces_deposit_alarms_total", "What a person should look at.", "alarm"),
+		faster: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ces_deposit_overtaken_total", Help: "Offers that history, or another worker, had moved on before.",
+		}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ces_deposit_open_offers", Help: "Open offers by verdict, reason and how far the answer is.",
+		}, []string{"verdict", "reason", "work"}),
+	}
+
+	registry.MustRegister(m.turns, m.verdicts, m.executions, m.execute, m.postponed, m.troubles, m.alarms, m.faster,
+		m.open)
+
+	return m
+}
+
+func (m *Metrics) decided(list []store.DecidedOffer, took time.Duration) {
+	for _, d := range list {
+		m.verdicts.WithLabelValues(string(d.Verdict), string(d.Reason)).Inc()
+	}
+
+	m.turns.Observe(took.Seconds())
+}
+
+func (m *Metrics) executed(answer withdrawal.Answer, took time.Duration) {
+	m.executions.WithLabelValues(string(answer)).Inc()
+	m.execute.Observe(took.Seconds())
+}
+
+func (m *Metrics) held(reason withdrawal.Reason) { m.postponed.WithLabelValues(string(reason)).Inc() }
+
+func (m *Metrics) trouble(what string) { m.troubles.WithLabelValues(what).Inc() }
+
+func (m *Metrics) alarm(name string) { m.alarms.WithLabelValues(name).Inc() }
+
+func (m *Metrics) moved() { m.faster.Inc() }
+
+// opened shows what has not ended, and forgets what was shown before.
+func (m *Metrics) opened(list []store.OpenOffers) {
+	m.open.Reset()
+
+	for _, o := range list {
+		m.open.WithLabelValues(string(o.Verdict), string(o.Reason), string(o.Work)).Set(float64(o.Count))
+	}
+}

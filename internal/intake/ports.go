@@ -1,0 +1,34 @@
+package intake
+
+import (
+	"context"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/signing"
+	"github.com/canton-exchange/suite/internal/token"
+)
+
+// Node is what the acceptance of offers needs of a validator node.
+type Node interface {
+	Version(ctx context.Context) (ledger.Version, error)
+	EventsByContractID(ctx context.Context, party ident.Party, contract ident.ContractID) (ledger.ContractEvents, error)
+	Prepare(ctx context.Context, r ledger.PrepareRequest) (ledger.Prepared, error)
+	Execute(ctx context.Context, r ledger.ExecuteRequest) error
+}
+
+// Registries are the tokens' registries.
+type Registries interface {
+	AcceptContext(
+		ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
+	) (registry.Context, error)
+	RejectContext(
+		ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
+	) (registry.Context, error)
+}
+
+// Signer signs for the treasury.
+type Signer interface {
+	Sign(ctx context.Context, what signing.Signable) (signing.Signature, error)
+}
