@@ -5,9 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/payout"
-	"github.com/canton-exchange/suite/internal/registry"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/signer"
 	"github.com/canton-exchange/suite/internal/signer/driver"
@@ -89,7 +86,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer node.CloseIdle()
 
-	tokens, err := registryTokens(&cfg.Settings)
+	tokens, err := custody.RegistryTokens(&cfg.Settings)
 	if err != nil {
 		return service.UsageError(err)
 	}
@@ -104,7 +101,9 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer db.Close()
 
-	key, err := openSigner(ctx, s.Logger, cfg)
+	key, err := custody.OpenSigner(ctx, s.Logger, func(ctx context.Context) (signer.Signer, error) {
+		return cfg.Signer.Open(ctx, ident.Party(cfg.Party))
+	})
 	if err != nil {
 		return err
 	}
@@ -125,35 +124,4 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	s.Health.Register("database", db.Ping)
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig), service.Runner{Name: "payments", Run: worker.Run})
-}
-
-// registryTokens is nil, and not an interface that holds nothing, where there are none.
-func registryTokens(settings *ledger.Settings) (registry.TokenSource, error) {
-	tokens, err := settings.TokenSource()
-	if err != nil || tokens == nil {
-		return nil, err
-	}
-
-	return tokens, nil
-}
-
-// openSigner waits for a signer that is away. A wrong key is an error at once.
-func openSigner(ctx context.Context, log *slog.Logger, cfg config) (signer.Signer, error) {
-	const pause = 2 * time.Second
-
-	for {
-		key, err := cfg.Signer.Open(ctx, ident.Party(cfg.Party))
-		if err == nil || !signer.IsTemporary(err) || errors.Is(err, signer.ErrWrongKey) {
-			return key, err
-		}
-
-		log.ErrorContext(ctx, "the signer is out of reach and will be tried again; nothing is paid meanwhile",
-			slog.String("error", err.Error()))
-
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("reach the signer: %w", ctx.Err())
-		case <-time.After(pause):
-		}
-	}
 }

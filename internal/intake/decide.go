@@ -11,7 +11,7 @@ import (
 
 const (
 	// undecidedRead is how many offers are read at once, decidedStored how many verdicts are stored in one statement.
-	undecidedRead = 10_000
+	undecidedRead = 20_000
 	decidedStored = 1_000
 )
 

@@ -52,7 +52,7 @@ const (
 type world struct {
 	*sandbox.Sandbox
 
-	t          *testing.T
+	t          testing.TB
 	clock      *shifted
 	url        string
 	node       *ledger.Client
@@ -118,7 +118,7 @@ func (m *memorySigner) count() int {
 	return m.signed
 }
 
-func newWorld(t *testing.T, cfg sandbox.Config) *world {
+func newWorld(t testing.TB, cfg sandbox.Config) *world {
 	t.Helper()
 
 	now := &shifted{}
