@@ -260,3 +260,27 @@ func TestASubmissionThatVanishesIsMadeAnew(t *testing.T) {
 	require.GreaterOrEqual(t, w.signer.count(), 2)
 	w.reconciled()
 }
+
+// TestAnOfferMayExpireWhileItsAcceptanceIsUnderWay: nothing is tried any more, and history tells its end.
+func TestAnOfferMayExpireWhileItsAcceptanceIsUnderWay(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	w.fault(fault.Rule{Kind: fault.NotSequenced})
+	w.accept()
+
+	offer := w.offer(w.AcmeToken(), "30", new(memo), func(r *sandbox.TransferRequest) {
+		r.ExecuteBefore = w.clock.Now().Add(2 * time.Minute)
+	})
+	w.until("it is submitted", func() bool { return w.verdict(offer).Work == "submitted" })
+	w.clock.advance(2*time.Minute + time.Second)
+	w.Tick()
+	w.untilReason(offer, deposit.DeadlinePassed)
+	w.until("it is left alone", func() bool { return w.verdict(offer).Work == "none" })
+
+	_, err := w.Expire(offer)
+	require.NoError(t, err)
+	require.False(t, w.untilDeposit(offer, "expired").Open)
+	require.Equal(t, "0", w.balance(w.AcmeToken()))
+	w.reconciled()
+}

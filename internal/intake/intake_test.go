@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
@@ -111,25 +110,32 @@ func TestALookAlikeIsAnotherToken(t *testing.T) {
 
 	w := newWorld(t, sandbox.Config{})
 	node := w.accept()
-	offer := w.offer(w.AcmeToken(), "10", nil) // so that there is an instrument that is known
 
-	_, err := w.pool.Exec(t.Context(), "UPDATE instruments SET listed = false WHERE instrument_id = $1", w.AcmeToken().ID)
-	require.NoError(t, err)
-	v := w.untilReason(offer, deposit.UnlistedInstrument)
+	var offers []ident.ContractID
 
-	// Not even an operator can make it a listed one.
-	require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, deposit.Accept, "ann", "she asked for it"))
-	w.until("it is decided again", func() bool {
-		var old bool
-		require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT changes > decided_changes FROM offer_verdicts").Scan(&old))
+	for _, id := range []string{w.AcmeToken().ID, w.Amulet().ID} {
+		offer := w.offer(ident.Instrument{Admin: w.payer, ID: id}, "10", new(memo))
+		v := w.untilReason(offer, deposit.UnlistedInstrument)
+		require.Equal(t, string(deposit.Ignore), v.Verdict)
 
-		return !old
+		// Not even an operator can make it a listed one.
+		require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, deposit.Accept, "ann", "she asked for it"))
+
+		offers = append(offers, offer)
+	}
+
+	w.until("they are decided again", func() bool {
+		var old int
+		require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT count(*) FROM offer_verdicts WHERE changes > decided_changes").Scan(&old))
+
+		return old == 0
 	})
-	require.Equal(t, string(deposit.UnlistedInstrument), w.verdict(offer).Reason)
-	require.Zero(t, node.prepared.Load())
 
-	require.NoError(t, w.db.ListInstrument(t.Context(), w.AcmeToken(), amount.Zero(), w.clock.Now()))
-	w.untilDeposit(offer, "unattributed") // the operator's word, without an owner
+	for _, offer := range offers {
+		require.Equal(t, string(deposit.UnlistedInstrument), w.verdict(offer).Reason)
+	}
+
+	require.Zero(t, node.prepared.Load())
 	w.reconciled()
 }
 
