@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/canton-exchange/suite/internal/campaign/program"
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
 )
 
@@ -76,6 +77,10 @@ func play(t *testing.T, cfg Config) (Report, []verdict.Violation) {
 	report, err := c.Run(ctx)
 	if errors.Is(err, errDoubled) {
 		return report, []verdict.Violation{{Promise: paidOnce, Detail: err.Error()}}
+	}
+
+	if errors.Is(err, program.ErrComplained) {
+		return report, []verdict.Violation{{Promise: noComplaint, Detail: err.Error()}}
 	}
 
 	if err != nil {

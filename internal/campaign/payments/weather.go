@@ -38,7 +38,9 @@ func by(kind fault.Kind, p fault.Probability, path string) fault.Rule {
 // weathers are all there are. Delays are chosen around the programs' time-outs and the attempts' windows.
 func weathers() []weather {
 	return slices.Concat(onTheWay(), atTheNode(), []weather{
-		{name: "told that it was refused, when it was not", cards: 2, meddling: meddling{refuses: 3}},
+		{name: "told that it was refused, when it was not", cards: 2, meddling: meddling{refuses: 2}, rules: func(rng *rand.Rand) []fault.Rule {
+			return []fault.Rule{{Kind: fault.SequencingDelayed, Probability: oneIn(2), Delay: millis(rng, 200, 1500)}} // history has not the first word
+		}},
 		{name: "told that it was made, when it was not", cards: 1, meddling: meddling{claims: 4}},
 		{name: "asked for once, handed in twice", cards: 1, meddling: meddling{repeats: 2}},
 		{name: "held back on the way", cards: 1, meddling: meddling{holds: 3}},

@@ -123,7 +123,7 @@ func (k *History) Numbers(ctx context.Context) error {
 	return nil
 }
 
-// Cursor holds the cursor and the clocks against the updates.
+// Cursor holds the cursor and the clocks against the updates. A node of 3.3 does not name the synchronizer of a reassignment.
 func (k *History) Cursor(ctx context.Context) error {
 	for _, query := range []string{
 		`SELECT 'the cursor is at update ' || c.update_no || ' ' || c.update_id || ', offset ' || c.ledger_offset
@@ -132,7 +132,7 @@ func (k *History) Cursor(ctx context.Context) error {
 			OR EXISTS (SELECT FROM ledger_updates l WHERE l.treasury_id = c.treasury_id AND l.update_no > c.update_no))`,
 		`SELECT 'the clock of ' || u.synchronizer_id || ' is at ' || coalesce(c.record_time::text, 'nothing') || ', before an update of ' || max(u.record_time)
 		 FROM ledger_updates u LEFT JOIN synchronizer_clocks c USING (treasury_id, synchronizer_id)
-		 WHERE u.treasury_id = $1 GROUP BY u.synchronizer_id, c.record_time HAVING c.record_time IS NULL OR c.record_time < max(u.record_time)`,
+		 WHERE u.treasury_id = $1 AND u.synchronizer_id <> '' GROUP BY u.synchronizer_id, c.record_time HAVING c.record_time IS NULL OR c.record_time < max(u.record_time)`,
 	} {
 		if err := k.None(ctx, CursorAtTheEnd, query); err != nil {
 			return err
