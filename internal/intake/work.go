@@ -43,12 +43,13 @@ func (s *Service) worker(ctx context.Context) {
 // job back.
 func (s *Service) work(ctx context.Context, j store.OfferJob) {
 	err := s.step(ctx, s.view.Load(), j)
-
-	switch {
-	case err == nil || ctx.Err() != nil:
-	case errors.Is(err, store.ErrOfferMoved): // history has been faster, or the verdict is another one now
+	if errors.Is(err, store.ErrOfferMoved) { // history has been faster, or the verdict is another one now
 		s.Metrics.moved()
-	default:
+
+		err = s.DB.ReleaseOffer(ctx, s.treasury, j, s.Clock.Now().Add(watch))
+	}
+
+	if err != nil && ctx.Err() == nil {
 		s.trouble(ctx, "answer an offer", err)
 	}
 }

@@ -144,6 +144,15 @@ func (db *DB) PostponeOffer(ctx context.Context, treasury TreasuryID, j OfferJob
 	return oneOffer("postpone offer "+j.DepositID.String(), changed, err)
 }
 
+// ReleaseOffer gives a job back that has moved on, if it is still this worker's, to be claimed as it is now.
+func (db *DB) ReleaseOffer(ctx context.Context, treasury TreasuryID, j OfferJob, nextAt time.Time) error {
+	err := db.queries.OfferRelease(ctx, db.exec, dbsqlc.OfferReleaseParams{
+		TreasuryID: int32(treasury), DepositID: j.DepositID, LeaseEpoch: j.Epoch, NextAt: nextAt,
+	})
+
+	return wrap("release offer "+j.DepositID.String(), err)
+}
+
 // ReconsiderOffer has an offer decided again, because its contract is another one now.
 func (db *DB) ReconsiderOffer(ctx context.Context, treasury TreasuryID, j OfferJob) error {
 	changed, err := db.queries.OfferReconsider(ctx, db.exec, dbsqlc.OfferReconsiderParams{

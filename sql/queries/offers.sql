@@ -78,6 +78,11 @@ WHERE v.treasury_id = @treasury_id AND v.deposit_id = @deposit_id AND v.open AND
 UPDATE offer_verdicts SET work = @work, tries = @tries, detail = @detail, outcome = @outcome, next_at = @next_at, lease_until = NULL
 WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open AND lease_epoch = @lease_epoch AND work = @was AND verdict = @verdict;
 
+-- name: OfferRelease :exec
+-- OfferRelease gives back what the worker knows to be otherwise than it was claimed.
+UPDATE offer_verdicts SET lease_until = NULL, next_at = greatest(next_at, @next_at::timestamptz)
+WHERE treasury_id = @treasury_id AND deposit_id = @deposit_id AND open AND lease_epoch = @lease_epoch;
+
 -- name: OfferReconsider :execrows
 -- OfferReconsider has a verdict decided again, because its contract is another one.
 UPDATE offer_verdicts SET changes = changes + 1, work = 'none', next_at = NULL, lease_until = NULL

@@ -258,6 +258,32 @@ func (q *Queries) OfferReconsider(ctx context.Context, db DBTX, arg OfferReconsi
 	return result.RowsAffected(), nil
 }
 
+const offerRelease = `-- name: OfferRelease :exec
+UPDATE offer_verdicts SET lease_until = NULL, next_at = greatest(next_at, $1::timestamptz)
+WHERE treasury_id = $2 AND deposit_id = $3 AND open AND lease_epoch = $4
+`
+
+type OfferReleaseParams struct {
+	NextAt     time.Time
+	TreasuryID int32
+	DepositID  uuid.UUID
+	LeaseEpoch int64
+}
+
+// OfferRelease gives back what the worker knows to be otherwise than it was claimed.
+//
+//	UPDATE offer_verdicts SET lease_until = NULL, next_at = greatest(next_at, $1::timestamptz)
+//	WHERE treasury_id = $2 AND deposit_id = $3 AND open AND lease_epoch = $4
+func (q *Queries) OfferRelease(ctx context.Context, db DBTX, arg OfferReleaseParams) error {
+	_, err := db.Exec(ctx, offerRelease,
+		arg.NextAt,
+		arg.TreasuryID,
+		arg.DepositID,
+		arg.LeaseEpoch,
+	)
+	return err
+}
+
 const offerRetry = `-- name: OfferRetry :execrows
 UPDATE offer_verdicts SET work = 'due', tries = 0, next_at = $1
 WHERE treasury_id = $2 AND deposit_id = $3 AND open AND work = 'given_up'
