@@ -25,7 +25,7 @@ type config struct {
 
 	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
 	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key, onboard, signing show and signing sign."`
-	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy and set-registry; if it is set, onboard makes that party or none."`
+	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy, set-deposit-policy and set-registry; if it is set, onboard makes that party or none."`
 	Signer      driver.Settings
 }
 
@@ -79,7 +79,7 @@ type command struct {
 const many = 1000
 
 func commands() []command {
-	return append([]command{
+	return slices.Concat([]command{
 		{"new-key", "FILE", "make a key in a new file that CES_SIGNER_FILE_PASSPHRASE encrypts, for CES_SIGNER=file",
 			1, 1, alone, newKey},
 		{"onboard", "HINT [SYNCHRONIZER]", "make the treasury's party, HINT::fingerprint, on the node of CES_LEDGER_URL " +
@@ -98,7 +98,7 @@ func commands() []command {
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
-	}, withdrawalCommands()...)
+	}, offerCommands(), withdrawalCommands())
 }
 
 func withdrawalCommands() []command {

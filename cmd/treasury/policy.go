@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -16,9 +13,6 @@ import (
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
-
-// none is how a value that there need not be is left out.
-const none = "none"
 
 // draft is a policy while it is written: its hours may be half there.
 type draft struct {
@@ -51,17 +45,9 @@ func (d *draft) finished() (withdrawal.Policy, error) {
 	return d.Policy, d.Validate()
 }
 
-// setting is one column of withdrawal_policies.
-type setting struct {
-	name    string
-	meaning string
-	show    func(d *draft) string
-	set     func(d *draft, text string) error
-}
-
 // settings are all columns, in the order of a payment's life.
-func settings() []setting {
-	return []setting{
+func settings() []setting[draft] {
+	return []setting[draft]{
 		flagged("enabled", "whether requests are taken", func(d *draft) *bool { return &d.Enabled }),
 		{
 			"decimals", "most fractional digits of a request",
@@ -109,92 +95,11 @@ func settings() []setting {
 	}
 }
 
-// wanted says what would do instead of what was given.
-func wanted(err error, what string) error {
-	if err == nil {
-		return nil
-	}
-
-	return fmt.Errorf("want %s", what)
-}
-
-func flagged(name, meaning string, at func(*draft) *bool) setting {
-	return setting{
-		name, meaning,
-		func(d *draft) string { return strconv.FormatBool(*at(d)) },
-		func(d *draft, text string) (err error) {
-			*at(d), err = strconv.ParseBool(text)
-
-			return wanted(err, "true or false")
-		},
-	}
-}
-
-func count(name, meaning string, at func(*draft) *int) setting {
-	return setting{
-		name, meaning,
-		func(d *draft) string { return strconv.Itoa(*at(d)) },
-		func(d *draft, text string) (err error) {
-			*at(d), err = strconv.Atoi(text)
-
-			return wanted(err, "a whole number")
-		},
-	}
-}
-
-func money(name, meaning string, at func(*draft) *amount.Amount) setting {
-	return setting{
-		name, meaning,
-		func(d *draft) string {
-			if name == "maximum" && at(d).IsZero() {
-				return none
-			}
-
-			return at(d).Short()
-		},
-		func(d *draft, text string) (err error) {
-			if text == none {
-				*at(d) = amount.Zero()
-
-				return nil
-			}
-
-			*at(d), err = amount.Parse(text)
-
-			return wanted(err, "a decimal number")
-		},
-	}
-}
-
-// span is a column of seconds, written as such or as a duration.
-func span(name, meaning string, at func(*draft) *time.Duration) setting {
-	return setting{
-		name, meaning,
-		func(d *draft) string { return at(d).String() },
-		func(d *draft, text string) error {
-			if n, err := strconv.Atoi(text); err == nil {
-				*at(d) = time.Duration(n) * time.Second
-
-				return nil
-			}
-
-			length, err := time.ParseDuration(text)
-			if err != nil || length%time.Second != 0 {
-				return errors.New("want whole seconds, or a duration such as 24h")
-			}
-
-			*at(d) = length
-
-			return nil
-		},
-	}
-}
-
 const minutesPerHour = 60
 
 // minute is a time of day, written as 02:30 or as the column has it, minutes since midnight.
-func minute(name, meaning string, at func(*draft) **int) setting {
-	return setting{
+func minute(name, meaning string, at func(*draft) **int) setting[draft] {
+	return setting[draft]{
 		name, meaning,
 		func(d *draft) string {
 			m := *at(d)
@@ -254,7 +159,12 @@ func setPolicy(ctx context.Context, t *tool, arguments []string) error {
 	}
 
 	if len(assignments) > 0 {
-		if policy, err = assign(policy, assignments); err != nil {
+		d := draftOf(policy)
+		if err := assign(d, settings(), assignments); err != nil {
+			return service.UsageError(err)
+		}
+
+		if policy, err = d.finished(); err != nil {
 			return service.UsageError(err)
 		}
 
@@ -263,7 +173,9 @@ func setPolicy(ctx context.Context, t *tool, arguments []string) error {
 		}
 	}
 
-	return t.printPolicy(instrument, policy)
+	t.printf("%q is paid out like this:\n", instrument)
+
+	return printSettings(t, draftOf(policy), settings())
 }
 
 // unlisted tells what to do about a token that the database does not know.
@@ -273,47 +185,4 @@ func unlisted(err error) error {
 	}
 
 	return err
-}
-
-// assign changes a policy by what the command line says.
-func assign(policy withdrawal.Policy, assignments []string) (withdrawal.Policy, error) {
-	d := draftOf(policy)
-	all := settings()
-
-	for _, a := range assignments {
-		name, value, ok := strings.Cut(a, "=")
-		i := slices.IndexFunc(all, func(s setting) bool { return s.name == name })
-
-		if !ok || i < 0 {
-			names := make([]string, len(all))
-			for i, s := range all {
-				names[i] = s.name
-			}
-
-			return policy, fmt.Errorf("%q: want NAME=VALUE, where NAME is one of %s", a, strings.Join(names, ", "))
-		}
-
-		if err := all[i].set(d, value); err != nil {
-			return policy, fmt.Errorf("%s: value %q: %w", name, value, err)
-		}
-	}
-
-	return d.finished()
-}
-
-func (t *tool) printPolicy(instrument ident.Instrument, policy withdrawal.Policy) error {
-	t.printf("%q is paid out like this:\n", instrument)
-
-	d := draftOf(policy)
-	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
-
-	for _, s := range settings() {
-		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", s.name, s.show(d), s.meaning)
-	}
-
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print policy: %w", err)
-	}
-
-	return nil
 }

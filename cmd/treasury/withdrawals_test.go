@@ -23,7 +23,6 @@ import (
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/payout"
-	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/service"
@@ -100,31 +99,6 @@ func TestPolicies(t *testing.T) {
 	code, stdout, stderr = policy()
 	require.Equal(t, service.ExitOK, code, stderr)
 	require.Contains(t, squeezed(stdout), "\nminimum 1.5 ", "wrong values change nothing")
-}
-
-// Every column of the table can be set, by its name.
-func TestAllColumnsAreSettings(t *testing.T) {
-	t.Parallel()
-
-	rows, err := pgtest.New(t, func(ctx context.Context, dsn string) error { return store.Migrate(ctx, secret.New(dsn)) }).Query(t.Context(), `SELECT column_name FROM information_schema.columns
-		WHERE table_schema = 'public' AND table_name = 'withdrawal_policies' AND column_name <> 'instrument_no' ORDER BY ordinal_position`)
-	require.NoError(t, err)
-
-	var columns, names []string
-
-	for rows.Next() {
-		var name string
-		require.NoError(t, rows.Scan(&name))
-		columns = append(columns, name)
-	}
-
-	require.NoError(t, rows.Err())
-
-	for _, s := range settings() {
-		names = append(names, s.name)
-	}
-
-	require.Equal(t, columns, names)
 }
 
 // squeezed has one space where a table has several, and none where a line begins.

@@ -28,6 +28,11 @@ const (
 	Reject Verdict = "reject"
 )
 
+// Verdicts are all of them.
+func Verdicts() []Verdict {
+	return []Verdict{Accept, Hold, Ignore, Reject}
+}
+
 // Reason is why a verdict is as it is, a code for programs.
 type Reason string
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
@@ -71,6 +72,50 @@ func memoSays(row dbsqlc.VerdictListUndecidedRow) deposit.Memo {
 	default:
 		return deposit.MemoKnown
 	}
+}
+
+// ListedOffer is an open offer as an operator sees it.
+type ListedOffer struct {
+	DepositID  uuid.UUID
+	Verdict    deposit.Verdict
+	Reason     deposit.Reason
+	Work       OfferWork
+	Tries      int
+	Detail     string
+	Amount     amount.Amount
+	Instrument ident.Instrument
+	Sender     ident.Party
+	// Memo is nil where there is none.
+	Memo     *string
+	Deadline time.Time
+}
+
+// ListOffers reads open offers with one of these verdicts, at most so many, those first that end first.
+func (db *DB) ListOffers(
+	ctx context.Context, treasury TreasuryID, verdicts []deposit.Verdict, most int,
+) ([]ListedOffer, error) {
+	p := dbsqlc.VerdictListParams{TreasuryID: int32(treasury), Most: integer(most)}
+	for _, v := range verdicts {
+		p.Verdicts = append(p.Verdicts, string(v))
+	}
+
+	rows, err := db.queries.VerdictList(ctx, db.exec, p)
+	if err != nil {
+		return nil, fmt.Errorf("list offers: %w", err)
+	}
+
+	list := make([]ListedOffer, len(rows))
+
+	for i, r := range rows {
+		list[i] = ListedOffer{
+			DepositID: r.DepositID, Verdict: deposit.Verdict(r.Verdict), Reason: deposit.Reason(r.Reason),
+			Work: OfferWork(r.Work), Tries: int(r.Tries), Detail: r.Detail, Amount: r.Amount,
+			Instrument: ident.Instrument{Admin: r.Admin, ID: r.InstrumentID}, Sender: r.Sender, Memo: r.Memo,
+			Deadline: orZeroTime(r.ExecuteBefore),
+		}
+	}
+
+	return list, nil
 }
 
 // DecidedOffer is a verdict to be stored.

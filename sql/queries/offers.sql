@@ -30,6 +30,15 @@ LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correla
 WHERE v.treasury_id = @treasury_id AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= @ledger_time)
 ORDER BY v.deposit_id LIMIT @most;
 
+-- name: VerdictList :many
+-- VerdictList is what an operator sees: open offers, those first that end first.
+SELECT v.deposit_id, v.verdict, v.reason, v.work, v.tries, v.detail, d.amount, d.sender, d.memo, d.execute_before, i.admin, i.instrument_id
+FROM offer_verdicts v
+JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+JOIN instruments i ON i.instrument_no = d.instrument_no
+WHERE v.treasury_id = @treasury_id AND v.open AND v.verdict = ANY(@verdicts::text[])
+ORDER BY d.execute_before, v.deposit_id LIMIT @most;
+
 -- name: VerdictDecide :execrows
 -- VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on.
 UPDATE offer_verdicts v

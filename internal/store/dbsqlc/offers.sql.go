@@ -540,6 +540,77 @@ func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideP
 	return result.RowsAffected(), nil
 }
 
+const verdictList = `-- name: VerdictList :many
+SELECT v.deposit_id, v.verdict, v.reason, v.work, v.tries, v.detail, d.amount, d.sender, d.memo, d.execute_before, i.admin, i.instrument_id
+FROM offer_verdicts v
+JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+JOIN instruments i ON i.instrument_no = d.instrument_no
+WHERE v.treasury_id = $1 AND v.open AND v.verdict = ANY($2::text[])
+ORDER BY d.execute_before, v.deposit_id LIMIT $3
+`
+
+type VerdictListParams struct {
+	TreasuryID int32
+	Verdicts   []string
+	Most       int32
+}
+
+type VerdictListRow struct {
+	DepositID     uuid.UUID
+	Verdict       string
+	Reason        string
+	Work          string
+	Tries         int32
+	Detail        string
+	Amount        amount.Amount
+	Sender        ident.Party
+	Memo          *string
+	ExecuteBefore *time.Time
+	Admin         ident.Party
+	InstrumentID  string
+}
+
+// VerdictList is what an operator sees: open offers, those first that end first.
+//
+//	SELECT v.deposit_id, v.verdict, v.reason, v.work, v.tries, v.detail, d.amount, d.sender, d.memo, d.execute_before, i.admin, i.instrument_id
+//	FROM offer_verdicts v
+//	JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+//	JOIN instruments i ON i.instrument_no = d.instrument_no
+//	WHERE v.treasury_id = $1 AND v.open AND v.verdict = ANY($2::text[])
+//	ORDER BY d.execute_before, v.deposit_id LIMIT $3
+func (q *Queries) VerdictList(ctx context.Context, db DBTX, arg VerdictListParams) ([]VerdictListRow, error) {
+	rows, err := db.Query(ctx, verdictList, arg.TreasuryID, arg.Verdicts, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []VerdictListRow
+	for rows.Next() {
+		var i VerdictListRow
+		if err := rows.Scan(
+			&i.DepositID,
+			&i.Verdict,
+			&i.Reason,
+			&i.Work,
+			&i.Tries,
+			&i.Detail,
+			&i.Amount,
+			&i.Sender,
+			&i.Memo,
+			&i.ExecuteBefore,
+			&i.Admin,
+			&i.InstrumentID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const verdictListUndecided = `-- name: VerdictListUndecided :many
 SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
