@@ -26,6 +26,9 @@ type scene struct {
 	play  func(*Campaign, context.Context) error
 }
 
+// restored is the scene after which the database knows less than the ledger.
+const restored = "database put back to an earlier state"
+
 func scenes() []scene {
 	return []scene{
 		{"nothing happens", 1, func(c *Campaign, ctx context.Context) error { c.pass(ctx, 200, 900); return nil }},
@@ -42,7 +45,7 @@ func scenes() []scene {
 		{"the network of payments is cut and slow", 1, (*Campaign).cuts},
 		{"the network of ingestion is cut and slow", 1, (*Campaign).cutIngestion},
 		{"database crashes", 1, (*Campaign).databaseCrash},
-		{"database put back to an earlier state", 2, (*Campaign).restore},
+		{restored, 2, (*Campaign).restore},
 	}
 }
 
