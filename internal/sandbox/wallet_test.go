@@ -53,6 +53,30 @@ func TestSupply(t *testing.T) {
 	require.ErrorIs(t, err, sandbox.ErrInvalid)
 }
 
+// TestTheOracleTellsMetadata: what stands beside the memo is how a payment is told from another with the same memo.
+func TestTheOracleTellsMetadata(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+	given := map[string]string{"example.com/id": "w-1"}
+
+	_, err := n.Transfer(sandbox.TransferRequest{
+		Sender: n.alice, Receiver: n.bob, Instrument: n.Amulet(), Amount: amt("1"), Memo: sandbox.Memo("invoice"), Meta: given,
+	})
+	require.NoError(t, err)
+
+	list := n.Transfers()
+	last := list[len(list)-1]
+	require.Equal(t, given, last.Meta)
+	require.Equal(t, "invoice", *last.Memo)
+
+	_, err = n.Transfer(sandbox.TransferRequest{
+		Sender: n.alice, Receiver: n.bob, Instrument: n.Amulet(), Amount: amt("1"), Memo: sandbox.Memo("invoice"),
+	})
+	require.NoError(t, err)
+	require.Nil(t, n.Transfers()[len(list)].Meta)
+}
+
 func TestAtMost100Inputs(t *testing.T) {
 	t.Parallel()
 
