@@ -28,7 +28,7 @@ var (
 )
 
 const (
-	defaultWithdrawals = 1000
+	defaultWithdrawals = 800
 	shortWithdrawals   = 200
 	// perWithdrawal is far more than one takes.
 	perWithdrawal = time.Second
