@@ -1,0 +1,93 @@
+package memo
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxShown bounds how much of a text is shown, in bytes before it is escaped: every memo that can belong to somebody
+	// is shown whole.
+	maxShown = 256
+	// maxMarks is how many marks may stand on one letter. Real languages need two; more climb over the lines above.
+	maxMarks = 2
+)
+
+// Shown is a stranger's text for a terminal, a log or an error: in quotes, in one line, and not longer than a few
+// hundred characters. Use it for all that others wrote: memos, metadata, instrument ids, answers of registries and
+// nodes.
+//
+// Whatever is not seen, or changes how its surroundings are seen, is shown as an escape of Go's: control characters,
+// line ends, white space but the blank, what is invisible or has no width, what changes the direction of writing,
+// invalid UTF-8, characters for private use, and marks that pile up. Two texts that differ are shown differently, as
+// long as they are not cut. Letters of all scripts stay as they are, so a look-alike looks alike. The result is not
+// safe in HTML or in a shell, which have rules of their own.
+func Shown(text string) string {
+	cut := ""
+	if len(text) > maxShown {
+		cut = "… (" + strconv.Itoa(len(text)) + " bytes)"
+		text = text[:runeStart(text, maxShown)]
+	}
+
+	return `"` + escaped(text) + `"` + cut
+}
+
+// runeStart is the last place up to most where a character begins.
+func runeStart(text string, most int) int {
+	at := most
+	for at > most-utf8.UTFMax && !utf8.RuneStart(text[at]) {
+		at--
+	}
+
+	return at
+}
+
+func escaped(text string) string {
+	var b strings.Builder
+
+	b.Grow(len(text))
+
+	room := 0 // for marks on what was written last
+
+	for text != "" {
+		r, size := utf8.DecodeRuneInString(text)
+		character := text[:size]
+		text = text[size:]
+
+		switch mark := unicode.In(r, unicode.Mn, unicode.Me); {
+		case !visible(r, size) || mark && room == 0:
+			quoted := strconv.QuoteToASCII(character)
+			b.WriteString(quoted[1 : len(quoted)-1])
+
+			room = 0
+		case mark:
+			b.WriteString(character)
+
+			room--
+		default:
+			if r == '"' || r == '\\' {
+				b.WriteByte('\\')
+			}
+
+			b.WriteString(character)
+
+			room = 0
+			if unicode.IsLetter(r) {
+				room = maxMarks
+			}
+		}
+	}
+
+	return b.String()
+}
+
+// visible reports whether a reader sees this character and nothing else of it. Some that Unicode calls letters, marks
+// or symbols are blank.
+func visible(r rune, size int) bool {
+	const blankBraille = '\u2800'
+
+	return (r != utf8.RuneError || size > 1) && strconv.IsPrint(r) && r != blankBraille &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
