@@ -65,7 +65,7 @@ func alike() map[rune][]rune {
 
 	pairs("ABCEHIJKMOPSTXYaceijopsxyh", "АВСЕНІЈКМОРЅТХУасеіјорѕхуһ") // Cyrillic
 	pairs("ABEZHIKMNOPTYXovu", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυ")                   // Greek
-	pairs("0011OlI58SB2Z", "OoIl0I1SB5822")                           // of ASCII
+	pairs("0011OlI58SB2Z", "OoIl0I1SB58Z2")                           // of ASCII
 	pairs("KkSsAi", "\u212a\u212aſſÅı")
 	pairs("0123456789", "٠١٢٣٤٥٦٧٨٩")
 	pairs("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

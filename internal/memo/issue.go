@@ -12,6 +12,8 @@ import (
 // and two that changed places are always found.
 const (
 	alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	// keyAlphabet is the alphabet as Key folds it.
+	keyAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 	// issuedLength is what carries meaning: 32^8, which is 10^12 memos.
 	issuedLength = 8
 	// fieldBits and fieldPolynomial are those of GF(32): x^5 + x^2 + 1, of which x is a primitive element, so that the
@@ -44,15 +46,15 @@ func Issue(random io.Reader) (string, error) {
 // Check reads a text as a memo of ours. Ours says that it has the form of one; then the error says whether it has been
 // mistyped. What is not of this form may be a memo that the exchange chose itself.
 func Check(text string) (ours bool, err error) {
-	text = strings.ToUpper(strings.TrimSpace(text))
-	if len(text) != issuedLength+1 {
+	key := Key(text) // what it is compared by: nothing else is forgiven here either
+	if len(key) != issuedLength+1 {
 		return false, nil
 	}
 
-	digits := make([]int, len(text))
+	digits := make([]int, len(key))
 
-	for i := range text {
-		if digits[i] = strings.IndexByte(alphabet, text[i]); digits[i] < 0 {
+	for i := range len(key) {
+		if digits[i] = strings.IndexByte(keyAlphabet, key[i]); digits[i] < 0 {
 			return false, nil
 		}
 	}

@@ -22,10 +22,6 @@ const (
 // A text and what Stored keeps of it have the same key, so that an offer is attributed alike whether its memo comes
 // from the ledger or from the database.
 func Key(text string) string {
-	if !utf8.ValidString(text) {
-		return ""
-	}
-
 	trimmed := strings.TrimSpace(Stored(text))
 	if len(trimmed) > MaxKey || strings.ContainsRune(trimmed, utf8.RuneError) {
 		return ""
@@ -42,17 +38,27 @@ func fold(r rune) rune {
 	return r
 }
 
-// Stored is the text as the database keeps it: cut at MaxStored bytes, and without the one character that
-// PostgreSQL cannot hold. It is still a stranger's text.
+// Stored is the text as the database keeps it: cut at MaxStored bytes, and with a mark in the place of what PostgreSQL
+// cannot hold, the character NUL and invalid UTF-8. It is still a stranger's text.
 func Stored(text string) string {
-	if len(text) > MaxStored {
-		text = text[:MaxStored] // before the replacement, so that a huge text costs nothing
+	text = cut(text, MaxStored) // before the replacement, so that a huge text costs nothing
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", mark), mark)
+
+	return cut(text, MaxStored)
+}
+
+const mark = string(utf8.RuneError)
+
+// cut is the text up to so many bytes, and up to the end of a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
 
-	text = strings.ReplaceAll(text, "\x00", "\uFFFD")
-	for len(text) > MaxStored || !utf8.ValidString(text) {
-		text = text[:min(len(text)-1, MaxStored)]
+	at := most
+	for at > most-utf8.UTFMax && !utf8.RuneStart(text[at]) {
+		at--
 	}
 
-	return text
+	return text[:at]
 }

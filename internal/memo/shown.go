@@ -25,23 +25,12 @@ const (
 // long as they are not cut. Letters of all scripts stay as they are, so a look-alike looks alike. The result is not
 // safe in HTML or in a shell, which have rules of their own.
 func Shown(text string) string {
-	cut := ""
+	shown := `"` + escaped(cut(text, maxShown)) + `"`
 	if len(text) > maxShown {
-		cut = "… (" + strconv.Itoa(len(text)) + " bytes)"
-		text = text[:runeStart(text, maxShown)]
+		shown += "… (" + strconv.Itoa(len(text)) + " bytes)"
 	}
 
-	return `"` + escaped(text) + `"` + cut
-}
-
-// runeStart is the last place up to most where a character begins.
-func runeStart(text string, most int) int {
-	at := most
-	for at > most-utf8.UTFMax && !utf8.RuneStart(text[at]) {
-		at--
-	}
-
-	return at
+	return shown
 }
 
 func escaped(text string) string {
@@ -56,13 +45,13 @@ func escaped(text string) string {
 		character := text[:size]
 		text = text[size:]
 
-		switch mark := unicode.In(r, unicode.Mn, unicode.Me); {
-		case !visible(r, size) || mark && room == 0:
+		switch onLetter := unicode.In(r, unicode.Mn, unicode.Me); {
+		case !visible(r, size) || onLetter && room == 0:
 			quoted := strconv.QuoteToASCII(character)
 			b.WriteString(quoted[1 : len(quoted)-1])
 
 			room = 0
-		case mark:
+		case onLetter:
 			b.WriteString(character)
 
 			room--
