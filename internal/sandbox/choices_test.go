@@ -89,7 +89,9 @@ func TestPreapprovalsLive(t *testing.T) {
 
 	n.refusedWith(preparePath, provider.prepareRequest(renew(n.clock.Now().Add(day)), disclosed), bad("DAML_FAILURE"))
 	n.refusedWith(preparePath, bob.prepareRequest(renew(n.clock.Now().Add(9*day)), disclosed), bad("DAML_AUTHORIZATION_ERROR"))
+	late := provider.prepareRequest(renew(n.clock.Now().Add(9*day)), disclosed)
 	provider.submit(renew(n.clock.Now().Add(4*day)), disclosed)
+	n.refusedWith(preparePath, late, missing("CONTRACT_NOT_FOUND"))
 
 	n.clock.Advance(3 * day)
 	require.Equal(t, "direct", kind(), "renewed")
@@ -101,13 +103,66 @@ func TestPreapprovalsLive(t *testing.T) {
 	require.Equal(t, "offer", kind(), "run out, deposits silently become offers")
 	n.refusedWith(preparePath, early, bad("DAML_FAILURE"))
 
-	// What ran out is the DSO's to take away; it cannot be cancelled any more.
+	// What ran out is the DSO's to take away; it cannot be cancelled any more, nor renewed.
 	id = n.only(bob.party, "TransferPreapproval")
+	context, disclosed = provider.paymentContext()
+	n.refusedWith(preparePath, provider.prepareRequest(renew(n.clock.Now().Add(9*day)), disclosed), bad("DAML_FAILURE"))
 	n.refusedWith(preparePath, bob.prepareRequest(cancelCommand(id, bob.party), []any{}), bad("DAML_FAILURE"))
 
 	_, err := n.ExpireOffers()
 	require.NoError(t, err)
 	require.Empty(t, n.all(bob.party, "TransferPreapproval"))
+}
+
+func holdingsOf(t *testing.T, n *network, party ident.Party) []sandbox.Holding {
+	t.Helper()
+
+	list, err := n.Holdings(party)
+	require.NoError(t, err)
+
+	return list
+}
+
+// TestARenewalBeyondTheFreeDaysIsPaid by its provider, who gets the rest back.
+func TestARenewalBeyondTheFreeDaysIsPaid(t *testing.T) {
+	t.Parallel()
+
+	alice, bob := funded(t, sandbox.Config{EventsV2: true})
+	n, provider := alice.n, alice.n.onboard("provider")
+
+	_, err := n.PreapproveWith(sandbox.PreapprovalRequest{Receiver: bob.party, Provider: provider.party, Life: day})
+	require.NoError(t, err)
+
+	end := n.clock.Now().Add(day)
+	context, disclosed := provider.paymentContext()
+	renew := func(by time.Duration, inputs ...any) map[string]any {
+		return exerciseCommand(preapprovalTemplate, n.only(bob.party, "TransferPreapproval"), "TransferPreapproval_Renew",
+			map[string]any{"context": context, "inputs": append([]any{}, inputs...), "newExpiresAt": end.Add(by)})
+	}
+
+	provider.submit(renew(90*day), disclosed)
+	require.Empty(t, holdingsOf(t, n, provider.party), "free")
+
+	end = end.Add(90 * day)
+	n.refusedWith(preparePath, provider.prepareRequest(renew((90+365)*day), disclosed), bad("DAML_FAILURE"))
+
+	coin := func(value string) map[string]any {
+		got := n.tap(provider.party, value)
+
+		return map[string]any{"tag": "InputAmulet", "value": got.Holdings[0]}
+	}
+
+	little := coin("199")
+	n.refusedWith(preparePath, provider.prepareRequest(renew((90+365)*day, little), disclosed), bad("DAML_FAILURE"))
+
+	// A year is 200 coins at the sandbox's price.
+	provider.submit(renew((90+365)*day, little, coin("11")), disclosed)
+	left := holdingsOf(t, n, provider.party)
+	require.Len(t, left, 1)
+	require.Equal(t, "10", left[0].Amount.Short())
+
+	_, burned := n.Supply(n.Amulet())
+	require.Equal(t, "200", burned.Short())
 }
 
 func cancelCommand(id ident.ContractID, by ident.Party) map[string]any {

@@ -128,7 +128,7 @@ func (s *Sandbox) meetAccomplice() error {
 		return nil
 	}
 
-	if old := s.parties[s.accomplice].preapproval; old != nil {
+	if len(s.parties[s.accomplice].preapprovals) > 0 {
 		if _, err := s.expirePreapprovals(); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (l lie) payAccomplice(told *prepareRequest, args *toldTransfer) {
 		return
 	}
 
-	approval := l.v.parties[l.v.accomplice].preapproval
+	approval := l.v.livePreapproval(l.v.accomplice, l.v.ledgerTime())
 	args.Extra.Context.Values[contextPreapproval] = json.RawMessage(
 		fmt.Sprintf(`{"tag":"AV_ContractId","value":%q}`, approval.id))
 	told.Disclosed = append(slices.Clone(told.Disclosed), disclosedJSON{Contract: approval.id, Blob: approval.blob()})

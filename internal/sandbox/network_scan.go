@@ -91,7 +91,7 @@ func (x scanView) Preapprovals(limit int) []scan.Contract {
 				continue
 			}
 
-			if p, _ := c.payload.(*preapproval); p.provider == x.v.amulet.provider {
+			if preapprovalOf(c).provider == x.v.amulet.provider {
 				list = append(list, x.v.disclosure(c))
 			}
 		}
@@ -115,12 +115,7 @@ func (s *Sandbox) cancelAsProvider(receiver ident.Party) error {
 	defer s.mu.Unlock()
 
 	_, err := s.act(s.amulet.provider, s.primary(), func(t *transaction) error {
-		c := s.livePreapproval(receiver, t.at)
-		if c == nil {
-			return fmt.Errorf("preapproval of %s: %w", receiver, ErrUnknown)
-		}
-
-		return t.cancelPreapproval(c, s.amulet.provider, nil)
+		return t.cancelPreapprovals(receiver, s.amulet.provider)
 	})
 
 	return err

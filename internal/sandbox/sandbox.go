@@ -65,14 +65,14 @@ type Sandbox struct {
 
 // partyState is what the network knows about one party.
 type partyState struct {
-	preapproval *contract
-	keys        topology.KeySet           // of an external party; none for a party that the node itself signs for
-	permission  [maxValidators]permission // of each validator; unspecified where it does not host the party
-	annotations map[string]string
-	version     uint64 // of the annotations
-	holdings    pile
-	lookAlikes  pile        // that say it owns them
-	offers      []*contract // live instructions it sends or receives
+	preapprovals []*contract               // of which it is the receiver; they may have run out
+	keys         topology.KeySet           // of an external party; none for a party that the node itself signs for
+	permission   [maxValidators]permission // of each validator; unspecified where it does not host the party
+	annotations  map[string]string
+	version      uint64 // of the annotations
+	holdings     pile
+	lookAlikes   pile        // that say it owns them
+	offers       []*contract // live instructions it sends or receives
 }
 
 // New starts a network: the Canton Coin and AcmeToken registries are there, no customer is.

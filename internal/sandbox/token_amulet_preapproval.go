@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
@@ -13,6 +14,9 @@ import (
 
 // preapprovalLife is how long a preapproval lives that a validator accepts on its own.
 const preapprovalLife = 90 * 24 * time.Hour
+
+// maxPreapprovalLife bounds what the sandbox's own calls ask for.
+const maxPreapprovalLife = 100 * 365 * 24 * time.Hour
 
 // preapproval is what the token logic knows of a TransferPreapproval.
 type preapproval struct {
@@ -28,33 +32,61 @@ type proposal struct {
 	provider ident.Party
 }
 
+func preapprovalOf(c *contract) *preapproval {
+	p, _ := c.payload.(*preapproval)
+
+	return p
+}
+
+// livePreapproval is the receiver's preapproval that ends last; nil if all have run out, or there is none.
 func (s *Sandbox) livePreapproval(receiver ident.Party, at time.Time) *contract {
+	var last *contract
+
+	for _, c := range s.livePreapprovals(receiver, at) {
+		if last == nil || preapprovalOf(c).expiresAt.After(preapprovalOf(last).expiresAt) {
+			last = c
+		}
+	}
+
+	return last
+}
+
+// livePreapprovals are all that have not run out: several may coexist.
+func (s *Sandbox) livePreapprovals(receiver ident.Party, at time.Time) []*contract {
 	state, ok := s.parties[receiver]
-	if !ok || state.preapproval == nil {
+	if !ok {
 		return nil
 	}
 
-	if p, _ := state.preapproval.payload.(*preapproval); !at.Before(p.expiresAt) {
-		return nil
+	var live []*contract
+
+	for _, c := range state.preapprovals {
+		if at.Before(preapprovalOf(c).expiresAt) {
+			live = append(live, c)
+		}
 	}
 
-	return state.preapproval
+	return live
 }
 
 // proposePreapproval is what the receiver submits; the provider then accepts it, the validator operator on its own.
 func (t *transaction) proposePreapproval(receiver, provider ident.Party) error {
-	c, err := t.create(creation{
+	c, err := t.createProposal(receiver, provider)
+	if err == nil && provider == t.s.amulet.provider {
+		t.onCommit = append(t.onCommit, func(*update) { t.s.amulet.proposals = append(t.s.amulet.proposals, c) })
+	}
+
+	return err
+}
+
+func (t *transaction) createProposal(receiver, provider ident.Party) (*contract, error) {
+	return t.create(creation{
 		template:    templateName(pkgWallet, modWalletApprove, "TransferPreapprovalProposal"),
 		packageName: pkgWallet,
 		argument:    obj{"receiver": receiver, "provider": provider, "expectedDso": t.s.amulet.dso},
 		signatories: []ident.Party{receiver}, observers: []ident.Party{provider},
 		payload: &proposal{receiver: receiver, provider: provider},
 	})
-	if err == nil && provider == t.s.amulet.provider {
-		t.onCommit = append(t.onCommit, func(*update) { t.s.amulet.proposals = append(t.s.amulet.proposals, c) })
-	}
-
-	return err
 }
 
 // automate does what the validator app does on its own: it accepts the proposals made to its operator. A receiver who
@@ -171,7 +203,7 @@ func (t *transaction) createPreapproval(
 
 // expirePreapproval is the DSO's: it takes away what has run out; args as a client gave them, or nil.
 func (t *transaction) expirePreapproval(c *contract, args json.RawMessage) error {
-	known, _ := c.payload.(*preapproval)
+	known := preapprovalOf(c)
 	if known == nil || !t.isFrom(known.expiresAt) {
 		return fmt.Errorf("expire preapproval %s before its end: %w", c.id, ErrConflict)
 	}
@@ -187,17 +219,18 @@ func (s *Sandbox) expirePreapprovals() ([]Receipt, error) {
 	receipts := []Receipt{}
 
 	for _, party := range s.partyOrder {
-		c := s.parties[party].preapproval
-		if c == nil || s.livePreapproval(party, s.ledgerTime()) != nil {
-			continue
-		}
+		for _, c := range slices.Clone(s.parties[party].preapprovals) {
+			if s.ledgerTime().Before(preapprovalOf(c).expiresAt) {
+				continue
+			}
 
-		r, err := s.act(s.amulet.dso, s.primary(), func(t *transaction) error { return t.expirePreapproval(c, nil) })
-		if err != nil {
-			return receipts, err
-		}
+			r, err := s.act(s.amulet.dso, s.primary(), func(t *transaction) error { return t.expirePreapproval(c, nil) })
+			if err != nil {
+				return receipts, err
+			}
 
-		receipts = append(receipts, r)
+			receipts = append(receipts, r)
+		}
 	}
 
 	return receipts, nil
@@ -209,4 +242,27 @@ func (t *transaction) cancelPreapproval(c *contract, by ident.Party, args json.R
 		on: c, choice: "TransferPreapproval_Cancel", argument: orOwn(args, obj{"p": by}),
 		acting: []ident.Party{by}, consuming: true,
 	}, func() (any, error) { return "TransferPreapproval_CancelResult", nil })
+}
+
+// cancelPreapprovals ends all live ones of a receiver that a party has a say in.
+func (t *transaction) cancelPreapprovals(receiver, by ident.Party) error {
+	found := false
+
+	for _, c := range t.s.livePreapprovals(receiver, t.at) {
+		if by != receiver && by != preapprovalOf(c).provider {
+			continue
+		}
+
+		found = true
+
+		if err := t.cancelPreapproval(c, by, nil); err != nil {
+			return err
+		}
+	}
+
+	if !found {
+		return fmt.Errorf("preapproval of %s: %w", receiver, ErrUnknown)
+	}
+
+	return nil
 }

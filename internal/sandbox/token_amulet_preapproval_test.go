@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,4 +86,46 @@ func TestProposalsAreAcceptedWhereTheyAre(t *testing.T) {
 	n.must(http.MethodPost, preparePath, request, &p)
 	n.must(http.MethodPost, waitPath, bob.executeRequest(p), nil)
 	require.Equal(t, 1, n.has(bob.party, "TransferPreapproval"))
+}
+
+// TestPreapprovalsToTaste: any provider, any life, several at once; a receiver is paid in one step while one stands.
+func TestPreapprovalsToTaste(t *testing.T) {
+	t.Parallel()
+
+	n := newNetwork(t, sandbox.Config{})
+	n.does(http.MethodDelete, purse(n.treasury, "/preapproval"), nil)
+
+	direct := func() bool { return len(n.send(n.alice, n.treasury, "1", "ACC-1").Instructions) == 0 }
+	require.False(t, direct())
+
+	n.does(http.MethodPost, "/admin/preapprovals", map[string]any{"receiver": n.treasury, "provider": n.bob, "seconds": 120})
+	n.does(http.MethodPost, "/admin/preapprovals", map[string]any{"receiver": n.treasury, "seconds": 60})
+	require.Equal(t, 2, n.has(n.treasury, "TransferPreapproval"))
+	require.True(t, direct())
+
+	n.clock.Advance(time.Minute)
+	require.True(t, direct(), "the other one")
+	n.clock.Advance(time.Minute)
+	require.False(t, direct(), "both have run out")
+
+	gone, err := n.ExpireOffers()
+	require.NoError(t, err)
+	require.Len(t, gone, 2)
+
+	// The operator's own lasts as long as those that its automation accepts. Its receiver cancels all that there are.
+	n.does(http.MethodPost, "/admin/preapprovals", map[string]any{"receiver": n.treasury, "provider": n.bob, "seconds": 60})
+	n.does(http.MethodPost, "/admin/preapprovals", map[string]any{"receiver": n.treasury})
+	n.clock.Advance(89 * day)
+	require.True(t, direct())
+	n.does(http.MethodDelete, purse(n.treasury, "/preapproval"), nil)
+	require.False(t, direct())
+
+	n.refuses(http.StatusNotFound, http.MethodPost, "/admin/preapprovals", map[string]any{"receiver": "nobody::12"})
+	n.refuses(http.StatusNotFound, http.MethodPost, "/admin/preapprovals",
+		map[string]any{"receiver": n.treasury, "provider": "nobody::12"})
+
+	for _, seconds := range []int64{-1, 1 << 62} {
+		n.refuses(http.StatusBadRequest, http.MethodPost, "/admin/preapprovals",
+			map[string]any{"receiver": n.treasury, "seconds": seconds})
+	}
 }

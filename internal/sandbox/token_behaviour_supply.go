@@ -161,7 +161,7 @@ func (t *transaction) chooseCancelPreapproval(c *contract, argument json.RawMess
 		return err
 	}
 
-	known, _ := c.payload.(*preapproval)
+	known := preapprovalOf(c)
 
 	switch {
 	case known == nil || (args.Party != known.receiver && args.Party != known.provider):
@@ -171,37 +171,6 @@ func (t *transaction) chooseCancelPreapproval(c *contract, argument json.RawMess
 	}
 
 	return t.cancelPreapproval(c, args.Party, argument)
-}
-
-// chooseRenewPreapproval puts the end of a preapproval off. The first 90 days are free (CIP-0119); the sandbox lets
-// more be free too.
-func (t *transaction) chooseRenewPreapproval(c *contract, argument json.RawMessage) error {
-	var args struct {
-		Until damlTime `json:"newExpiresAt"`
-	}
-
-	if err := read(argument, &args); err != nil {
-		return err
-	}
-
-	known, _ := c.payload.(*preapproval)
-	until := time.Time(args.Until)
-
-	if known == nil || !until.After(known.expiresAt) {
-		return fmt.Errorf("%w: newExpiresAt must be later than the present end", ErrInvalid)
-	}
-
-	return t.exercise(exercise{
-		on: c, choice: "TransferPreapproval_Renew", argument: argument, acting: []ident.Party{known.provider},
-		consuming: true,
-	}, func() (any, error) {
-		renewed, err := t.createPreapproval(known.receiver, known.provider, known.validFrom, until)
-		if err != nil {
-			return nil, err
-		}
-
-		return obj{"transferPreapprovalCid": renewed.id, "amuletPaid": amount.Zero(), "meta": meta()}, nil
-	})
 }
 
 // chooseApprove is a provider's own acceptance of a proposal.

@@ -26,7 +26,7 @@ func (p *plan) useContext(t *transaction, context choiceContext) error {
 		return err
 	}
 
-	known, _ := approval.payload.(*preapproval)
+	known := preapprovalOf(approval)
 	if known == nil || known.receiver != p.receiver() {
 		return fmt.Errorf("%w: the preapproval given is not that of %s", ErrInvalid, p.receiver())
 	}

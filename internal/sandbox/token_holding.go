@@ -91,7 +91,8 @@ func (s *Sandbox) index(c *contract) {
 			}
 		}
 	case *preapproval:
-		s.parties[p.receiver].preapproval = c
+		state := s.parties[p.receiver]
+		state.preapprovals = append(state.preapprovals, c)
 	}
 }
 
@@ -114,9 +115,8 @@ func (s *Sandbox) unindex(c *contract) {
 			}
 		}
 	case *preapproval:
-		if state := s.parties[p.receiver]; state.preapproval == c {
-			state.preapproval = nil
-		}
+		state := s.parties[p.receiver]
+		state.preapprovals = slices.DeleteFunc(state.preapprovals, same)
 	case *permit:
 		if s.acme.permits[p.holder] == c {
 			delete(s.acme.permits, p.holder)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -25,6 +26,26 @@ func (v *Validator) leverRoutes(r chi.Router) {
 	r.Put("/admin/permissions/{party}", v.onWallet(func(p ident.Party) (Receipt, error) { return v.Permit(p, true) }))
 	r.Delete("/admin/permissions/{party}", v.onWallet(func(p ident.Party) (Receipt, error) { return v.Permit(p, false) }))
 	r.Post("/admin/look-alikes", v.postLookAlike)
+	r.Post("/admin/preapprovals", v.postPreapproval)
+}
+
+func (v *Validator) postPreapproval(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Receiver ident.Party `json:"receiver"`
+		Provider ident.Party `json:"provider"`
+		Seconds  int64       `json:"seconds"`
+	}
+
+	if err := strict(r, &body); err != nil {
+		v.refuse(w, r, err)
+
+		return
+	}
+
+	// Beyond the bound the product would be another number.
+	life := time.Duration(min(body.Seconds, int64(maxPreapprovalLife/time.Second)+1)) * time.Second
+	made, err := v.PreapproveWith(PreapprovalRequest{Receiver: body.Receiver, Provider: body.Provider, Life: life})
+	v.receipt(w, r, made, err)
 }
 
 func (v *Validator) postBatch(w http.ResponseWriter, r *http.Request) {

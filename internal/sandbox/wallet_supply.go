@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
@@ -33,12 +34,56 @@ func (s *Sandbox) CancelPreapproval(receiver ident.Party) (Receipt, error) {
 	defer s.mu.Unlock()
 
 	return s.act(receiver, s.primary(), func(t *transaction) error {
-		c := s.livePreapproval(receiver, t.at)
-		if c == nil {
-			return fmt.Errorf("preapproval of %s: %w", receiver, ErrUnknown)
-		}
+		return t.cancelPreapprovals(receiver, receiver)
+	})
+}
 
-		return t.cancelPreapproval(c, receiver, nil)
+// PreapprovalRequest is a preapproval to somebody's taste.
+type PreapprovalRequest struct {
+	Receiver ident.Party
+	// Provider is the validator's operator if empty. Only the operator's are accepted, and renewed, by automation.
+	Provider ident.Party
+	// Life is how long it lasts; the operator's 90 days if 0.
+	Life time.Duration
+}
+
+// PreapproveWith makes a preapproval with the provider and the life that are asked for, beside those that the receiver
+// has: as Preapprove in two updates, the provider's acceptance being the second. It lapses like any other when its
+// time has come.
+func (s *Sandbox) PreapproveWith(r PreapprovalRequest) (Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if r.Provider == "" {
+		r.Provider = s.amulet.provider
+	}
+
+	if r.Life == 0 {
+		r.Life = preapprovalLife
+	}
+
+	if r.Life < 0 || r.Life > maxPreapprovalLife {
+		return Receipt{}, fmt.Errorf("%w: a preapproval for %s: want at most %s", ErrInvalid, r.Life, maxPreapprovalLife)
+	}
+
+	if _, err := s.party(r.Provider); err != nil {
+		return Receipt{}, err
+	}
+
+	var asked *contract
+
+	_, err := s.act(r.Receiver, s.primary(), func(t *transaction) error {
+		var err error
+		asked, err = t.createProposal(r.Receiver, r.Provider)
+
+		return err
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+
+	return s.act(r.Provider, asked.home, func(t *transaction) error {
+		return t.acceptPreapproval(asked, &proposal{receiver: r.Receiver, provider: r.Provider}, t.at.Add(r.Life), nil)
 	})
 }
 
