@@ -96,7 +96,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 	k := &checker{
 		History:  verdict.History{Checker: verdict.Checker{Tx: tx, Treasury: int32(c.treasury)}, Truth: happened},
 		requests: c.exchange.all(), paid: map[string][]sandbox.Transfer{}, restored: c.report.Restores > 0,
-		claims: c.meddler.counts()["claims"], workflow: c.ledger.AcmeToken(),
+		claims: c.meddler.Counts()["claims"], workflow: c.ledger.AcmeToken(),
 	}
 
 	for _, t := range c.ledger.Transfers() {

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
@@ -69,7 +70,7 @@ const refusalState = "CE001"
 
 // clerk asks for withdrawals until there are enough.
 func (c *Campaign) clerk(ctx, enough context.Context, number int) {
-	rng := source(c.cfg.Seed, fmt.Sprintf("clerk %d", number))
+	rng := chance.Source(c.cfg.Seed, fmt.Sprintf("clerk %d", number))
 
 	for enough.Err() == nil && ctx.Err() == nil {
 		if c.exchange.taken.Load() >= int64(c.cfg.Withdrawals) {
@@ -109,13 +110,13 @@ func (c *Campaign) invent(rng *rand.Rand) *request {
 func withdrawalOf(rng *rand.Rand) amount.Amount {
 	switch rng.IntN(20) {
 	case 0:
-		return fraction(rng, 600)
+		return chance.Fraction(rng, 600)
 	case 1, 2:
 		return amount.FromInt(10)
 	case 3, 4, 5, 6, 7, 8:
-		return fraction(rng, 40)
+		return chance.Fraction(rng, 40)
 	default:
-		return fraction(rng, 6)
+		return chance.Fraction(rng, 6)
 	}
 }
 
@@ -147,7 +148,7 @@ func (c *Campaign) ask(ctx context.Context, rng *rand.Rand, r *request) {
 	case 1:
 		c.cancel(ctx, r)
 	case 2, 3: // when it may be anywhere
-		wait(ctx, millis(rng, 0, 400))
+		wait(ctx, chance.Millis(rng, 0, 400))
 		c.cancel(ctx, r)
 	}
 }

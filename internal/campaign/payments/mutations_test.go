@@ -1,15 +1,13 @@
 package payments
 
 import (
-	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/canton-exchange/suite/internal/campaign/program"
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
 )
 
@@ -22,8 +20,8 @@ const (
 	mutationSeeds       = 4
 )
 
-// edit replaces a text that a file has exactly once.
-type edit struct{ file, from, to string }
+// edit is a program.Edit of this table.
+type edit struct{ File, From, To string }
 
 // mutation is a promise that the programs break on purpose.
 type mutation struct {
@@ -245,41 +243,13 @@ func (m mutation) overlay(t *testing.T, dir string) string {
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 
-	sources := map[string]string{}
-
-	for _, e := range m.edits {
-		path := filepath.Join(root, e.file)
-
-		if sources[path] == "" {
-			raw, err := os.ReadFile(path)
-			require.NoError(t, err)
-
-			sources[path] = string(raw)
-		}
-
-		times := strings.Count(sources[path], e.from)
-		if strings.Contains(e.file, "dbsqlc") && times == 2 { // in the comment too
-			times = 1
-		}
-
-		require.Equal(t, 1, times, "%s: %q must be there once: has the file changed?", e.file, e.from)
-		sources[path] = strings.ReplaceAll(sources[path], e.from, e.to)
+	edits := make([]program.Edit, len(m.edits))
+	for i, e := range m.edits {
+		edits[i] = program.Edit(e)
 	}
 
-	replaced := map[string]string{}
-
-	for path, text := range sources {
-		target := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(path, root), string(filepath.Separator), "_"))
-		require.NoError(t, os.WriteFile(target, []byte(text), 0o600))
-
-		replaced[path] = target
-	}
-
-	raw, err := json.Marshal(map[string]any{"Replace": replaced})
+	overlay, err := program.Overlay(root, dir, edits)
 	require.NoError(t, err)
-
-	overlay := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(overlay, raw, 0o600))
 
 	return overlay
 }

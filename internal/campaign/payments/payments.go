@@ -6,7 +6,6 @@ package payments
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +21,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/campaign/program"
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/campaign/weather"
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/faultnet"
 	"github.com/canton-exchange/suite/internal/ident"
@@ -59,10 +60,11 @@ const (
 type Campaign struct {
 	cfg  Config
 	rng  *rand.Rand // of the scenes alone
-	plan deck[scene]
+	plan *chance.Deck[scene]
 
 	ledger  *sandbox.Sandbox
-	meddler *meddler
+	meddler *weather.Meddler
+	sky     *weather.Sky
 	servers []*http.Server
 	served  sync.WaitGroup
 	direct  string
@@ -126,20 +128,20 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 	}
 
 	c := &Campaign{
-		cfg: cfg, rng: source(cfg.Seed, "scenes"), rest: func() {}, failure: make(chan error, 16),
+		cfg: cfg, rng: chance.Source(cfg.Seed, "scenes"), rest: func() {}, failure: make(chan error, 16),
 		report: Report{
 			Seed: cfg.Seed, Kills: map[string]int{}, Starts: map[string]int{}, Scenes: map[string]int{},
 			Faults: map[string]int{}, Ends: map[string]int{}, Attempts: map[string]int{},
 		},
 	}
 
-	c.plan = deck[scene]{rng: c.rng, all: scenes(), cards: func(s scene) int {
+	c.plan = chance.NewDeck(c.rng, scenes(), func(s scene) int {
 		if len(cfg.Scenes) > 0 && !slices.Contains(cfg.Scenes, s.name) {
 			return 0
 		}
 
 		return s.cards
-	}}
+	})
 
 	for _, start := range []func(context.Context) error{
 		c.openLedger, c.openDatabase, c.openTreasury, c.openBooks, c.openWorld, c.openPrograms,
@@ -152,15 +154,8 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 	return c, nil
 }
 
-// source is a stream of random choices of its own for each part of a campaign, so that none shifts another's.
-func source(seed uint64, part string) *rand.Rand {
-	name := sha256.Sum256(fmt.Appendf(nil, "%d %s", seed, part))
-
-	return rand.New(rand.NewChaCha8(name)) //nolint:gosec // reproducible
-}
-
 func (c *Campaign) openLedger(ctx context.Context) error {
-	pick := source(c.cfg.Seed, "node")
+	pick := chance.Source(c.cfg.Seed, "node")
 	config := sandbox.Config{
 		Seed: c.cfg.Seed, Token: secret.New(nodeToken), TwoSynchronizers: pick.IntN(2) == 0, EventsV2: pick.IntN(2) == 0,
 		Workflow: []sandbox.AcmeWorkflow{sandbox.AcmeDirect, sandbox.AcmePending}[pick.IntN(2)],
@@ -181,7 +176,9 @@ func (c *Campaign) openLedger(ctx context.Context) error {
 		return fmt.Errorf("start the sandbox: %w", err)
 	}
 
-	c.meddler = newMeddler(c.ledger.Handler(), source(c.cfg.Seed, "meddler"))
+	c.meddler = weather.NewMeddler(c.ledger.Handler(), chance.Source(c.cfg.Seed, "meddler"))
+	c.sky = weather.NewSky(c.ledger.Faults(), c.meddler, chance.Source(c.cfg.Seed, "weather"),
+		slices.Concat(weather.OnTheWay(), weather.AtTheNode(), weather.Meddled()))
 
 	plain, err := c.serve(ctx, c.ledger.Handler())
 	if err != nil {
@@ -254,7 +251,7 @@ func (c *Campaign) Close(ctx context.Context) error {
 	c.served.Wait()
 
 	if c.meddler != nil {
-		c.meddler.late.Wait()
+		c.meddler.Wait()
 	}
 
 	if c.postgres != nil {

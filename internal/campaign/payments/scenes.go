@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/faultnet"
 )
 
@@ -63,10 +64,7 @@ func (c *Campaign) Run(ctx context.Context) (Report, error) {
 	c.report.Requested, c.report.Asked = int(c.exchange.taken.Load()), c.exchange.asked
 	c.exchange.mu.Unlock()
 
-	for name, n := range c.meddler.counts() {
-		c.report.Faults["meddler "+name] = n
-	}
-
+	c.report.Faults = c.sky.Struck()
 	c.report.Took = c.cfg.Clock.Now().Sub(began).Round(time.Second)
 
 	return c.report, err
@@ -89,7 +87,11 @@ func (c *Campaign) run(ctx context.Context) error {
 	defer calm()
 
 	c.people.Go(func() { c.watchDoubles(people) })
-	c.people.Go(func() { c.blow(storm) })
+	c.people.Go(func() {
+		if err := c.sky.Blow(storm); err != nil {
+			c.fail(err)
+		}
+	})
 
 	for i := range clerks {
 		c.people.Go(func() { c.clerk(ctx, asking, i) })
@@ -112,7 +114,7 @@ func (c *Campaign) run(ctx context.Context) error {
 }
 
 func (c *Campaign) playOne(ctx context.Context) error {
-	s := c.plan.deal()
+	s := c.plan.Deal()
 	began := c.cfg.Clock.Now()
 
 	if err := s.play(c, ctx); err != nil {
@@ -132,7 +134,9 @@ func (c *Campaign) playOne(ctx context.Context) error {
 }
 
 // pass lets some milliseconds pass, from least to most.
-func (c *Campaign) pass(ctx context.Context, least, most int) { wait(ctx, millis(c.rng, least, most)) }
+func (c *Campaign) pass(ctx context.Context, least, most int) {
+	wait(ctx, chance.Millis(c.rng, least, most))
+}
 
 // until polls until something is so; false if it was not in time.
 func (c *Campaign) until(ctx context.Context, most time.Duration, so func() bool) bool {
@@ -324,7 +328,7 @@ func (c *Campaign) cutIngestion(ctx context.Context) error { return c.cut(ctx, c
 func (c *Campaign) cut(ctx context.Context, network *faultnet.Proxy) error {
 	const most = 400_000 // bytes
 
-	network.Set(faultnet.Faults{MaxDelay: millis(c.rng, 0, 8), CutAfter: 1 + c.rng.Int64N(most)})
+	network.Set(faultnet.Faults{MaxDelay: chance.Millis(c.rng, 0, 8), CutAfter: 1 + c.rng.Int64N(most)})
 	defer network.Set(faultnet.Faults{})
 
 	for range 1 + c.rng.IntN(4) {

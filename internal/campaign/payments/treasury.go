@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/secret"
@@ -188,7 +189,7 @@ func (c *Campaign) openBooks(ctx context.Context) error {
 		place := store.RegistryPlace{Admin: token.Admin, URL: "http://" + c.payNet.Addr() + "/api/token-standard/v0/registrars/{admin}"}
 		places := []store.RegistryPlace{place}
 
-		if token == c.ledger.Amulet() && source(c.cfg.Seed, "registry").IntN(2) == 0 {
+		if token == c.ledger.Amulet() && chance.Source(c.cfg.Seed, "registry").IntN(2) == 0 {
 			scan := store.RegistryPlace{Admin: token.Admin, URL: "http://" + c.payNet.Addr() + "/api/validator/v0/scan-proxy", NodeCredentials: true}
 			places = []store.RegistryPlace{scan, place}
 		}
@@ -198,7 +199,7 @@ func (c *Campaign) openBooks(ctx context.Context) error {
 		}
 	}
 
-	return c.insist(ctx, fmt.Sprintf("UPDATE withdrawal_policies SET offer_seconds = %d", 4+source(c.cfg.Seed, "offers").IntN(8)))
+	return c.insist(ctx, fmt.Sprintf("UPDATE withdrawal_policies SET offer_seconds = %d", 4+chance.Source(c.cfg.Seed, "offers").IntN(8)))
 }
 
 func (c *Campaign) tokens() []ident.Instrument {
@@ -207,7 +208,7 @@ func (c *Campaign) tokens() []ident.Instrument {
 
 // policy has short times, so that attempts die and offers end while the campaign looks on.
 func (c *Campaign) policy(token ident.Instrument) withdrawal.Policy {
-	pick := source(c.cfg.Seed, "policy "+token.ID)
+	pick := chance.Source(c.cfg.Seed, "policy "+token.ID)
 	p := withdrawal.DefaultPolicy()
 	p.Window = time.Duration(2+pick.IntN(4)) * time.Second
 	p.MaxAttempts = 3 + pick.IntN(8)

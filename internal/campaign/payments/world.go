@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/sandbox"
@@ -150,7 +151,7 @@ func (c *Campaign) startPeople(ctx context.Context) {
 
 // live repeats an act. What a ledger refuses every day is no failure.
 func (c *Campaign) live(ctx context.Context, name string, every time.Duration, act func(*rand.Rand) error) {
-	rng := source(c.cfg.Seed, name)
+	rng := chance.Source(c.cfg.Seed, name)
 
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -419,22 +420,12 @@ func (c *Campaign) moveHolding(rng *rand.Rand) error {
 func depositOf(rng *rand.Rand) amount.Amount {
 	switch rng.IntN(10) {
 	case 0, 1:
-		return fraction(rng, 1)
+		return chance.Fraction(rng, 1)
 	case 2, 3, 4:
-		return fraction(rng, 12)
+		return chance.Fraction(rng, 12)
 	case 5, 6, 7:
-		return fraction(rng, 90)
+		return chance.Fraction(rng, 90)
 	default:
-		return fraction(rng, 400)
+		return chance.Fraction(rng, 400)
 	}
-}
-
-// fraction is an amount below most, with all ten digits.
-func fraction(rng *rand.Rand, most int) amount.Amount {
-	value, err := amount.Parse(fmt.Sprintf("%d.%010d", rng.IntN(most), rng.Int64N(10_000_000_000-1)+1))
-	if err != nil {
-		return amount.FromInt(1)
-	}
-
-	return value
 }

@@ -1,4 +1,4 @@
-package payments
+package weather
 
 import (
 	"bytes"
@@ -16,59 +16,68 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox/cantonerr"
 )
 
-// meddling is what stands between payments and the node does to requests to execute. Each number is one in how many it
-// happens to; 0 is never.
-type meddling struct {
-	// refuses passes a request on, and answers that it was refused.
-	refuses int
-	// claims passes nothing on, and answers that it was made before.
-	claims int
-	// repeats hands a request in twice, as a proxy does that saw its connection break.
-	repeats int
-	// holds passes a request on when nobody waits for its answer any more.
-	holds int
+// Meddling is what stands between a program and the node does to its requests. Each number is one in how many it happens
+// to; 0 is never.
+type Meddling struct {
+	// Refuses passes a request to execute on, and answers that it was refused.
+	Refuses int
+	// Claims passes nothing on, and answers that it was made before.
+	Claims int
+	// Repeats hands a request in twice, as a proxy does that saw its connection break.
+	Repeats int
+	// Holds passes a request on when nobody waits for its answer any more.
+	Holds int
+	// Misleads answers wrongly what a registry is asked of an offer.
+	Misleads int
 }
 
-// meddler is a proxy that gets things wrong. No answer of it may decide anything.
-type meddler struct {
+// Meddler is a proxy that gets things wrong. No answer of it may decide anything.
+type Meddler struct {
 	next http.Handler
 
 	mu   sync.Mutex
-	now  meddling
+	now  Meddling
 	rng  *rand.Rand
 	done map[string]int
+	// last is what a registry said of the offer before.
+	last []byte
 
 	late sync.WaitGroup
 }
 
-func newMeddler(next http.Handler, rng *rand.Rand) *meddler {
-	return &meddler{next: next, rng: rng, done: map[string]int{}}
+// NewMeddler makes a proxy before a handler. Until it is Set it passes everything on.
+func NewMeddler(next http.Handler, rng *rand.Rand) *Meddler {
+	return &Meddler{next: next, rng: rng, done: map[string]int{}}
 }
 
-func (m *meddler) set(now meddling) {
+// Set changes what happens to requests from now on.
+func (m *Meddler) Set(now Meddling) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.now = now
 }
 
-// counts are what it did.
-func (m *meddler) counts() map[string]int {
+// Counts are what it did.
+func (m *Meddler) Counts() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	return maps.Clone(m.done)
 }
 
-// choose says what happens to the next request.
-func (m *meddler) choose() (string, int) {
+// Wait is until all that was held back has been passed on.
+func (m *Meddler) Wait() { m.late.Wait() }
+
+// choose says what happens to the next request to execute.
+func (m *Meddler) choose() (string, int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	for _, c := range []struct {
 		name string
 		odds int
-	}{{"refuses", m.now.refuses}, {"claims", m.now.claims}, {"repeats", m.now.repeats}, {"holds", m.now.holds}} {
+	}{{"refuses", m.now.Refuses}, {"claims", m.now.Claims}, {"repeats", m.now.Repeats}, {"holds", m.now.Holds}} {
 		if c.odds > 0 && m.rng.IntN(c.odds) == 0 {
 			m.done[c.name]++
 
@@ -80,13 +89,18 @@ func (m *meddler) choose() (string, int) {
 }
 
 // ServeHTTP implements http.Handler.
-func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasSuffix(r.URL.Path, executes) {
+func (m *Meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasSuffix(r.URL.Path, executes):
+		m.execute(w, r)
+	case strings.HasSuffix(r.URL.Path, contexts):
+		m.context(w, r)
+	default:
 		m.next.ServeHTTP(w, r)
-
-		return
 	}
+}
 
+func (m *Meddler) execute(w http.ResponseWriter, r *http.Request) {
 	what, luck := m.choose()
 	if what == "" {
 		m.next.ServeHTTP(w, r)
@@ -122,9 +136,12 @@ func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pass hands a request in, whoever waits for it.
-func (m *meddler) pass(r *http.Request, body []byte) {
-	m.next.ServeHTTP(httptest.NewRecorder(), with(r, body))
+// pass hands a request in, whoever waits for it, and gives the answer.
+func (m *Meddler) pass(r *http.Request, body []byte) *httptest.ResponseRecorder {
+	heard := httptest.NewRecorder()
+	m.next.ServeHTTP(heard, with(r, body))
+
+	return heard
 }
 
 func with(r *http.Request, body []byte) *http.Request {
