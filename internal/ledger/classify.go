@@ -74,6 +74,7 @@ const (
 	codeUnknownPackages  = "PACKAGE_NAMES_NOT_FOUND"
 	codeUnknownNames     = "TEMPLATES_OR_INTERFACES_NOT_FOUND"
 	codeUnknownInterface = "NO_INTERFACE_FOR_PACKAGE_NAME_AND_QUALIFIED_NAME"
+	codeUnknownTemplate  = "NO_TEMPLATES_FOR_PACKAGE_NAME_AND_QUALIFIED_NAME"
 )
 
 // byCode holds the codes whose advice is not that of their category. Source: the error inventory of Canton 3.3 to 3.6.

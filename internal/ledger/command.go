@@ -59,6 +59,19 @@ type DisclosedContract struct {
 	Synchronizer ident.SynchronizerID
 }
 
+// disclosed are contracts as the wire has them, never null.
+func disclosed(list []DisclosedContract) []ledgerapi.DisclosedContract {
+	out := make([]ledgerapi.DisclosedContract, len(list))
+	for i, d := range list {
+		out[i] = ledgerapi.DisclosedContract{
+			TemplateId: d.Template.String(), ContractId: string(d.Contract), CreatedEventBlob: d.EventBlob,
+			SynchronizerId: string(d.Synchronizer),
+		}
+	}
+
+	return out
+}
+
 // notSent is a request that no node would take. Nothing was sent.
 func notSent(op string, stage Stage, format string, args ...any) *Error {
 	return &Error{Op: op, Code: CodeInvalid, Cause: bounded(fmt.Sprintf(format, args...)), Stage: stage}

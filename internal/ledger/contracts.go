@@ -39,6 +39,21 @@ type ActiveContract struct {
 	// InFlight is Settled for nearly all. Source is set while Arriving, Target while Leaving.
 	InFlight       Flight
 	Source, Target ident.SynchronizerID
+
+	created strictjson.Raw
+}
+
+// Argument is what the contract says, in the ledger's JSON by its template's type. What is read into it must be bounded
+// and checked like all that a node tells.
+func (c ActiveContract) Argument() (strictjson.Raw, error) {
+	var w struct {
+		Argument strictjson.Raw `json:"createArgument"`
+	}
+	if err := strictjson.Decode(c.created, &w); err != nil {
+		return nil, malformed(opContracts, "the argument of contract "+string(c.Created.Contract), err)
+	}
+
+	return w.Argument, nil
 }
 
 // The sizes of the lists of active contracts.
@@ -64,19 +79,34 @@ func (c *Client) ActiveContracts(
 		names := c.interfaces.wanted()
 
 		// Once something was given it cannot be taken back, so there is no second try.
-		err := c.activeContracts(ctx, party, at, names, giving)
+		err := c.activeContracts(ctx, party, at, names, views(names), giving)
 		if err == nil || given || tries == 0 || !c.interfaces.learn(names, err) {
 			return err
 		}
 	}
 }
 
+// ActiveContractsOf gives every contract of one template, in the form that names the package, as ActiveContracts does.
+// There is none where the node does not know the template, or not yet.
+func (c *Client) ActiveContractsOf(
+	ctx context.Context, party ident.Party, template ident.Name, at ident.Offset, yield func(ActiveContract) error,
+) error {
+	err := c.activeContracts(ctx, party, at, []ident.Name{template}, ofTemplate(template), yield)
+	if isUnknownName(err) {
+		return nil
+	}
+
+	return err
+}
+
 const opContracts = "read active contracts"
 
+// activeContracts reads what matches the filter, in which these names occur.
 func (c *Client) activeContracts(
-	ctx context.Context, party ident.Party, at ident.Offset, names []ident.Name, yield func(ActiveContract) error,
+	ctx context.Context, party ident.Party, at ident.Offset, names []ident.Name, filter []ledgerapi.Filter,
+	yield func(ActiveContract) error,
 ) error {
-	body := ledgerapi.ActiveContractsRequest{ActiveAtOffset: int64(at), EventFormat: eventFormat(party, views(names))}
+	body := ledgerapi.ActiveContractsRequest{ActiveAtOffset: int64(at), EventFormat: eventFormat(party, filter)}
 
 	s, err := c.openSocket(ctx, ctx, opContracts, pathContracts, names, body)
 	if err == nil {
@@ -315,5 +345,7 @@ func newContract(created strictjson.Raw, synchronizer string, counter int64) (Ac
 		return ActiveContract{}, fmt.Errorf("contract %s: %w", event.Contract, err)
 	}
 
-	return ActiveContract{Created: event, Node: node, Offset: offset, Synchronizer: id, Counter: counter}, nil
+	return ActiveContract{
+		Created: event, Node: node, Offset: offset, Synchronizer: id, Counter: counter, created: created,
+	}, nil
 }

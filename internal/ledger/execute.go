@@ -72,7 +72,7 @@ const opExecute = "execute submission"
 // Execute hands a signed transaction in, once. No error means that the node took it, not that it will commit; OutcomeOf
 // says what an error means. Nothing is repeated here, not even with another token: the caller decides.
 func (c *Client) Execute(ctx context.Context, r ExecuteRequest) error {
-	_, err := c.submit(ctx, "/v2/interactive-submission/execute", r)
+	_, err := c.execute(ctx, "/v2/interactive-submission/execute", r)
 
 	return err
 }
@@ -81,42 +81,51 @@ func (c *Client) Execute(ctx context.Context, r ExecuteRequest) error {
 // not have it, and refuse it. A node waits at most 20 s, and so does the client by default; that the waiting ends, or
 // ctx does, says nothing about the transaction.
 func (c *Client) ExecuteAndWait(ctx context.Context, r ExecuteRequest) (Committed, error) {
-	a, err := c.submit(ctx, "/v2/interactive-submission/executeAndWait", r)
+	a, err := c.execute(ctx, "/v2/interactive-submission/executeAndWait", r)
 	if err != nil {
 		return Committed{}, err
 	}
 
+	return committed(opExecute, a)
+}
+
+func (c *Client) execute(ctx context.Context, path string, r ExecuteRequest) (answer, error) {
+	body, err := r.check()
+	if err != nil {
+		return answer{}, err
+	}
+
+	return c.submit(ctx, opExecute, path, body)
+}
+
+// committed reads where a transaction is.
+func committed(op string, a answer) (Committed, error) {
 	var w ledgerapi.ExecuteAnswer
-	if err := a.decode(opExecute, &w); err != nil {
+	if err := a.decode(op, &w); err != nil {
 		return Committed{}, staged(err)
 	}
 
 	id, err := ident.ParseUpdateID(w.UpdateId)
 	if err != nil || w.CompletionOffset < 0 {
-		return Committed{}, staged(malformed(opExecute, "update id or offset of the transaction", err))
+		return Committed{}, staged(malformed(op, "update id or offset of the transaction", err))
 	}
 
 	return Committed{Update: id, Offset: ident.Offset(w.CompletionOffset)}, nil
 }
 
 // submit sends a request once. Every error of it is one of a submission.
-func (c *Client) submit(ctx context.Context, path string, r ExecuteRequest) (answer, error) {
-	body, err := r.check()
+func (c *Client) submit(ctx context.Context, op, path string, body any) (answer, error) {
+	raw, err := encoded(op, StageExecute, body)
 	if err != nil {
 		return answer{}, err
 	}
 
-	raw, err := encoded(opExecute, StageExecute, body)
-	if err != nil {
-		return answer{}, err
-	}
-
-	token, err := c.token(ctx, opExecute)
+	token, err := c.token(ctx, op)
 	if err != nil {
 		return answer{}, staged(err)
 	}
 
-	a, err := c.once(ctx, request{op: opExecute, method: http.MethodPost, path: path, body: raw}, token)
+	a, err := c.once(ctx, request{op: op, method: http.MethodPost, path: path, body: raw}, token)
 	if err == nil {
 		return a, nil
 	}

@@ -48,6 +48,13 @@ func filters(party ident.Party, cumulative []ledgerapi.Filter) ledgerapi.Filters
 	return ledgerapi.FiltersByParty{string(party): {Cumulative: cumulative}}
 }
 
+// ofTemplate selects contracts of one template.
+func ofTemplate(name ident.Name) []ledgerapi.Filter {
+	return []ledgerapi.Filter{{IdentifierFilter: ledgerapi.IdentifierFilter{
+		TemplateFilter: &ledgerapi.TemplateFilter{Value: ledgerapi.Template{TemplateId: name.String()}},
+	}}}
+}
+
 // everything is the wildcard, without which a filtered transaction loses the parents of its events, and the
 // interfaces, which then only add views and the implemented interfaces of archived contracts.
 func everything(names []ident.Name) []ledgerapi.Filter {

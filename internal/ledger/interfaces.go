@@ -92,7 +92,7 @@ func (s *interfaceSet) wanted() []ident.Name {
 // asking again can help.
 func (s *interfaceSet) learn(asked []ident.Name, err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || (e.Code != codeUnknownPackages && e.Code != codeUnknownNames && e.Code != codeUnknownInterface) {
+	if !ok || !isUnknownName(err) {
 		return false
 	}
 
@@ -113,6 +113,14 @@ func (s *interfaceSet) learn(asked []ident.Name, err error) bool {
 	}
 
 	return len(unknown) > 0
+}
+
+// isUnknownName reports whether the node does not know a template or interface that it was asked for by name.
+func isUnknownName(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+
+	return ok && (e.Code == codeUnknownPackages || e.Code == codeUnknownNames || e.Code == codeUnknownInterface ||
+		e.Code == codeUnknownTemplate)
 }
 
 // tell logs on one line what is left out now. It is no problem of the operator's: version 2 of the standard, say, may

@@ -81,17 +81,17 @@ var outcomes = map[string]Outcome{
 	CodeNoToken: OutcomeRetrySame,
 
 	// The node reads and interprets the transaction before it sends anything: a bug, or the token's refusal.
-	"INVALID_DEDUPLICATION_PERIOD":                     OutcomeRejected,
-	"DAML_FAILURE":                                     OutcomeRejected,
-	"DAML_INTERPRETATION_ERROR":                        OutcomeRejected,
-	"WRONGLY_TYPED_CONTRACT":                           OutcomeRejected,
-	"SUBMITTERS_NOT_ACTIVE":                            OutcomeRejected,
-	"UNKNOWN_SUBMITTERS":                               OutcomeRejected,
-	"UNKNOWN_INFORMEES":                                OutcomeRejected,
-	"UNRESOLVED_PACKAGE_NAME":                          OutcomeRejected,
-	"PACKAGE_NAMES_NOT_FOUND":                          OutcomeRejected,
-	codeUnknownNames:                                   OutcomeRejected,
-	"NO_TEMPLATES_FOR_PACKAGE_NAME_AND_QUALIFIED_NAME": OutcomeRejected,
+	"INVALID_DEDUPLICATION_PERIOD": OutcomeRejected,
+	"DAML_FAILURE":                 OutcomeRejected,
+	"DAML_INTERPRETATION_ERROR":    OutcomeRejected,
+	"WRONGLY_TYPED_CONTRACT":       OutcomeRejected,
+	"SUBMITTERS_NOT_ACTIVE":        OutcomeRejected,
+	"UNKNOWN_SUBMITTERS":           OutcomeRejected,
+	"UNKNOWN_INFORMEES":            OutcomeRejected,
+	"UNRESOLVED_PACKAGE_NAME":      OutcomeRejected,
+	codeUnknownPackages:            OutcomeRejected,
+	codeUnknownNames:               OutcomeRejected,
+	codeUnknownTemplate:            OutcomeRejected,
 
 	// Only successful changes and those under way are remembered for deduplication (ConsistencyErrors).
 	codeDuplicate:                  OutcomeCommitted,

@@ -131,17 +131,10 @@ func (r *PrepareRequest) body(scheme signing.Scheme) (strictjson.Raw, error) {
 
 	body := ledgerapi.PrepareRequest{
 		UserId: r.UserID, CommandId: r.CommandID, Commands: []any{r.Command.wire()},
-		ActAs: texts(r.ActAs), ReadAs: texts(r.ReadAs), DisclosedContracts: make([]ledgerapi.DisclosedContract, 0),
+		ActAs: texts(r.ActAs), ReadAs: texts(r.ReadAs), DisclosedContracts: disclosed(r.Disclosed),
 		SynchronizerId: string(r.Synchronizer), PackageIdSelectionPreference: texts(r.PackageIDs),
 		MaxRecordTime: optionalTime(r.MaxRecordTime), MinLedgerTime: minLedgerTime(r.MinLedgerTime),
 		EstimateTrafficCost: r.costHints(),
-	}
-
-	for _, d := range r.Disclosed {
-		body.DisclosedContracts = append(body.DisclosedContracts, ledgerapi.DisclosedContract{
-			TemplateId: d.Template.String(), ContractId: string(d.Contract), CreatedEventBlob: d.EventBlob,
-			SynchronizerId: string(d.Synchronizer),
-		})
 	}
 
 	if scheme != signing.V2 { // which every version takes for granted, and those before 3.5 have no member for

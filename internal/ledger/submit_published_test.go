@@ -88,6 +88,15 @@ func TestSubmissionsAreMadeAsPublished(t *testing.T) {
 				execute.Deduplication = d
 				require.NoError(t, c.Execute(within(t), execute))
 
+				p.answers["/v2/commands/submit-and-wait"] = `{"updateId":"1220ab","completionOffset":7}`
+
+				submitted, err := c.SubmitAndWait(within(t), ledger.SubmitRequest{
+					UserID: "u", CommandID: "c", Command: request.Command, ActAs: request.ActAs, Disclosed: request.Disclosed,
+					Synchronizer: synchronizer, Deduplication: d,
+				})
+				require.NoError(t, err)
+				require.Equal(t, ledger.Committed{Update: "1220ab", Offset: 7}, submitted)
+
 				committed, err := c.ExecuteAndWait(within(t), execute)
 				if knows34(version) {
 					require.NoError(t, err)

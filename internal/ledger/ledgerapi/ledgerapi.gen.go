@@ -259,6 +259,7 @@ type HostingFormat struct {
 // IdentifierFilter Exactly one member.
 type IdentifierFilter struct {
 	InterfaceFilter *InterfaceFilter `json:"InterfaceFilter,omitempty"`
+	TemplateFilter  *TemplateFilter  `json:"TemplateFilter,omitempty"`
 	WildcardFilter  *WildcardFilter  `json:"WildcardFilter,omitempty"`
 }
 
@@ -417,10 +418,49 @@ type StatusDetail struct {
 	Value   []byte `json:"value"`
 }
 
+// SubmitRequest defines model for SubmitRequest.
+type SubmitRequest struct {
+	ActAs     []string `json:"actAs"`
+	CommandId string   `json:"commandId"`
+
+	// Commands Exactly one.
+	Commands []interface{} `json:"commands"`
+
+	// DeduplicationPeriod Exactly one of DeduplicationDuration, DeduplicationOffset and Empty, an object without members that must not be
+	// left out.
+	DeduplicationPeriod          DeduplicationPeriod `json:"deduplicationPeriod"`
+	DisclosedContracts           []DisclosedContract `json:"disclosedContracts"`
+	PackageIdSelectionPreference []string            `json:"packageIdSelectionPreference"`
+	ReadAs                       []string            `json:"readAs"`
+
+	// SubmissionId The node chooses if empty.
+	SubmissionId string `json:"submissionId"`
+
+	// SynchronizerId The node chooses if empty.
+	SynchronizerId string `json:"synchronizerId"`
+
+	// UserId The token's user if empty.
+	UserId     string `json:"userId"`
+	WorkflowId string `json:"workflowId"`
+}
+
 // SynchronizerTime defines model for SynchronizerTime.
 type SynchronizerTime struct {
 	RecordTime     *string `json:"recordTime,omitempty"`
 	SynchronizerId string  `json:"synchronizerId"`
+}
+
+// Template defines model for Template.
+type Template struct {
+	IncludeCreatedEventBlob bool `json:"includeCreatedEventBlob"`
+
+	// TemplateId In the form that names the package.
+	TemplateId string `json:"templateId"`
+}
+
+// TemplateFilter defines model for TemplateFilter.
+type TemplateFilter struct {
+	Value Template `json:"value"`
 }
 
 // TimeValue defines model for TimeValue.
@@ -578,6 +618,9 @@ type ListUpdateTreesParams struct {
 
 // ListCompletionsJSONRequestBody defines body for ListCompletions for application/json ContentType.
 type ListCompletionsJSONRequestBody = CompletionsRequest
+
+// SubmitAndWaitJSONRequestBody defines body for SubmitAndWait for application/json ContentType.
+type SubmitAndWaitJSONRequestBody = SubmitRequest
 
 // GetEventsByContractIdJSONRequestBody defines body for GetEventsByContractId for application/json ContentType.
 type GetEventsByContractIdJSONRequestBody = ContractEventsRequest
