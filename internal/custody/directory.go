@@ -84,6 +84,16 @@ func (d *Directory) WithdrawContext(
 	return client.WithdrawContext(ctx, admin, instruction, meta)
 }
 
+// AmuletContext asks as registry.Client does.
+func (d *Directory) AmuletContext(ctx context.Context, dso ident.Party, at time.Time) (registry.AmuletContext, error) {
+	client, err := d.current(ctx)
+	if err != nil {
+		return registry.AmuletContext{}, err
+	}
+
+	return client.AmuletContext(ctx, dso, at)
+}
+
 // CloseIdle closes connections that wait for the next request.
 func (d *Directory) CloseIdle() {
 	d.mu.Lock()

@@ -27,8 +27,8 @@ const (
 	pathSubmit = "/v2/commands/submit-and-wait"
 )
 
-// SubmitAndWait has the node build, sign and submit a command, once, and waits until it is on the ledger. OutcomeOf says
-// what an error means; that the waiting ends says nothing about the command. Nothing is repeated here.
+// SubmitAndWait has the node build, sign and submit a command, once, and waits until it is on the ledger. OutcomeOf
+// says what an error means; that the waiting ends says nothing about the command. Nothing is repeated here.
 func (c *Client) SubmitAndWait(ctx context.Context, r SubmitRequest) (Committed, error) {
 	switch {
 	case r.CommandID == "" || len(r.CommandID) > maxID:

@@ -225,7 +225,7 @@ func baseURL(text string, admin ident.Party) (*url.URL, error) {
 func join(base, path string) string {
 	const root = "/registry"
 
-	if strings.HasPrefix(path, root+"/") {
+	if strings.HasPrefix(path, root+"/") || path == pathAmuletRules || path == pathRounds {
 		base = strings.TrimSuffix(base, root)
 	}
 

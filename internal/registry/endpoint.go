@@ -91,6 +91,8 @@ type question struct {
 	body []byte
 	// onInstruction is set where an unknown thing is an instruction that is gone.
 	onInstruction bool
+	// ofProxy is set where only a validator's scan-proxy answers: another place refuses nothing, it is the wrong one.
+	ofProxy bool
 }
 
 // answer is a success, and the token that it must not be quoted with.
@@ -252,6 +254,8 @@ func (e *endpoint) refusal(q question, resp *http.Response, body []byte, token s
 	case kind.final() && !isRegistry:
 		// A registry's "not found" and "bad request" are JSON. Another's page means that no registry is there.
 		kind, cause = Misconfigured, "something that is not a registry answers: "+cause
+	case kind.final() && q.ofProxy:
+		kind, cause = Misconfigured, "this is no validator's scan-proxy: "+cause
 	case cause == "":
 		cause = "no explanation"
 	}
