@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -170,7 +171,7 @@ func (e *exhibit) named(i ident.Instrument) string {
 		return "Canton Coin"
 	}
 
-	return i.ID
+	return memo.Line(i.ID)
 }
 
 func (e *exhibit) reconcile(ctx context.Context) error {
@@ -183,7 +184,7 @@ func (e *exhibit) reconcile(ctx context.Context) error {
 		report.At, report.Holdings, report.Instructions)
 
 	for _, d := range report.Differences {
-		_, _ = fmt.Fprintf(e.Stdout, "\nDIFFERENCE %s %q: %s", d.Finding, d.Subject, d.Detail)
+		_, _ = fmt.Fprintf(e.Stdout, "\nDIFFERENCE %s %s: %s", d.Finding, memo.Shown(d.Subject), memo.Line(d.Detail))
 	}
 
 	if !report.Clean() {

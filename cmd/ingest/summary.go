@@ -8,6 +8,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -42,11 +43,11 @@ func describe(party ident.Party, status store.Status, recorded *ingest.Recorded)
 		status.Cursor.Position.Offset, status.Cursor.Position.No, party)
 
 	for _, h := range status.Holdings {
-		fmt.Fprintf(&b, "holds      %s %q in %d holdings\n", h.Total.Short(), h.Instrument, h.Holdings)
+		fmt.Fprintf(&b, "holds      %s %s in %d holdings\n", h.Total.Short(), named(h.Instrument), h.Holdings)
 	}
 
 	for _, d := range status.Deposits {
-		fmt.Fprintf(&b, "deposits   %d %s: %s %q\n", d.Count, standing(d), d.Total.Short(), d.Instrument)
+		fmt.Fprintf(&b, "deposits   %d %s: %s %s\n", d.Count, standing(d), d.Total.Short(), named(d.Instrument))
 	}
 
 	fmt.Fprintf(&b, "unrecognized events: %d\n", status.Unrecognized)
@@ -61,7 +62,7 @@ func describe(party ident.Party, status store.Status, recorded *ingest.Recorded)
 		b.WriteString("; the parties that saw most of it:\n")
 
 		for _, witness := range witnesses {
-			fmt.Fprintf(&b, "  %-6d events  %s\n", recorded.Witnessed(witness), witness)
+			fmt.Fprintf(&b, "  %-6d events  %s\n", recorded.Witnessed(witness), memo.Line(string(witness)))
 		}
 
 		return b.String()
@@ -70,6 +71,11 @@ func describe(party ident.Party, status store.Status, recorded *ingest.Recorded)
 	b.WriteString("\n")
 
 	return b.String()
+}
+
+// named is a token, id@admin. Its id is a stranger's text.
+func named(i ident.Instrument) string {
+	return strings.TrimSuffix(memo.Shown(i.ID), `"`) + "@" + strings.TrimPrefix(memo.Shown(string(i.Admin)), `"`)
 }
 
 // standing is a deposit's state and, where there is one, the reason for it.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/secret"
@@ -89,7 +90,7 @@ func ran(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case errors.Is(err, flag.ErrHelp):
 		return true
 	case err != nil:
-		_, _ = fmt.Fprintf(stderr, "sandbox: %v\nsee sandbox -help\n", err)
+		_, _ = fmt.Fprintf(stderr, "sandbox: %s\nsee sandbox -help\n", memo.Line(err.Error()))
 
 		return false
 	}

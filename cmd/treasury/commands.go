@@ -10,6 +10,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/reconcile"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
@@ -41,7 +42,7 @@ func listToken(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	t.printf("listed %s; deposits of at least %s are credited\n", instrument, minimum.Short())
+	t.printf("listed %s; deposits of at least %s are credited\n", named(instrument), minimum.Short())
 
 	return nil
 }
@@ -57,7 +58,7 @@ func addMemo(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	t.printf("deposits to %s with memo %q are credited to account %q\n", t.party, text, account)
+	t.printf("deposits to %s with memo %s are credited to account %s\n", t.party, memo.Shown(text), memo.Shown(account))
 
 	return nil
 }
@@ -141,14 +142,14 @@ func (t *tool) brake(ctx context.Context, treasury store.TreasuryID, report reco
 
 func (t *tool) printReport(report reconcile.Report) {
 	t.printf("compared with node %s at offset %d (update number %d): %d holdings, %d open instructions\n",
-		report.Participant, report.At, report.UpdateNo, report.Holdings, report.Instructions)
+		plain(report.Participant), report.At, report.UpdateNo, report.Holdings, report.Instructions)
 
 	for _, total := range report.Totals {
-		t.printf("  %q holdings %s, accounts %s\n", total.Instrument, total.Held, total.Booked)
+		t.printf("  %s holdings %s, accounts %s\n", named(total.Instrument), total.Held, total.Booked)
 	}
 
 	for _, d := range report.Differences {
-		t.printf("DIFFERENCE %s %q: %s\n", d.Finding, d.Subject, d.Detail)
+		t.printf("DIFFERENCE %s %s: %s\n", d.Finding, memo.Shown(d.Subject), memo.Line(d.Detail))
 	}
 }
 
@@ -190,7 +191,7 @@ func moveNode(ctx context.Context, t *tool, _ []string) error {
 	}
 
 	t.printf("ingestion will go on from node %s after its offset %d (before: node %s)\n",
-		moved.To, moved.Offset, moved.From)
+		plain(moved.To), moved.Offset, plain(moved.From))
 	t.printf("the newest common update is %s; the node will tell %d updates again that are in the database already, "+
 		"and they will be left out by their ids\n", moved.Update, moved.Overlap)
 

@@ -55,7 +55,7 @@ func newKey(_ context.Context, t *tool, arguments []string) error {
 	t.printf("public key   %s\n", base64.StdEncoding.EncodeToString(public.SPKI()))
 	t.printf("party        HINT::%s, once it is onboarded; HINT is yours to choose\n", public.Fingerprint())
 	t.printf("keep copies of the file and of its passphrase, apart from each other: without both the treasury is lost\n")
-	t.printf("next         CES_SIGNER=file CES_SIGNER_FILE_PATH='%s' treasury onboard HINT\n", path)
+	t.printf("next         CES_SIGNER=file CES_SIGNER_FILE_PATH=%s treasury onboard HINT\n", shellWord(path))
 
 	return nil
 }

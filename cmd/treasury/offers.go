@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -80,7 +81,7 @@ func setDepositPolicy(ctx context.Context, t *tool, arguments []string) error {
 		}
 	}
 
-	t.printf("offers of %q are dealt with like this, once it is listed:\n", instrument)
+	t.printf("offers of %s are dealt with like this, once it is listed:\n", named(instrument))
 
 	return printSettings(t, &policy, depositSettings())
 }
@@ -131,14 +132,14 @@ func (t *tool) printOffers(list []store.ListedOffer, now time.Time) error {
 	_, _ = fmt.Fprintf(w, "ID\tVERDICT\tWHY\tWORK\tAMOUNT\tTOKEN\tMEMO\tSENDER\tENDS\tDETAIL\n")
 
 	for _, o := range list {
-		memo := "-"
+		written := "-" // a memo is quoted, so that one of a dash is none of these
 		if o.Memo != nil {
-			memo = plain(*o.Memo)
+			written = memo.Shown(*o.Memo)
 		}
 
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.DepositID, o.Verdict, dash(string(o.Reason)),
-			o.Work, o.Amount.Short(), plain(o.Instrument.ID), memo, plain(string(o.Sender)), ends(o.Deadline, now),
-			dash(o.Detail))
+			o.Work, o.Amount.Short(), plain(o.Instrument.ID), written, plain(o.Sender), ends(o.Deadline, now),
+			detail(o.Detail))
 	}
 
 	if err := w.Flush(); err != nil {
@@ -159,6 +160,15 @@ func dash(text string) string {
 	}
 
 	return plain(text)
+}
+
+// detail is dash for a sentence, which is shown whole.
+func detail(text string) string {
+	if text == "" {
+		return "-"
+	}
+
+	return said(text)
 }
 
 func ends(deadline, now time.Time) string {

@@ -67,11 +67,11 @@ func (t *tool) printOnboarded(made onboarding.Result, key signing.Fingerprint) {
 	}
 
 	t.printf("party         %s, which %s\n", made.Party, when)
-	t.printf("node          %s, with the permission %s\n", made.Participant, made.Permission)
+	t.printf("node          %s, with the permission %s\n", plain(made.Participant), made.Permission)
 	t.printf("synchronizer  %s\n", made.Synchronizer)
 	t.printf("key           %s: %s\n", key, t.signer.Describe())
 	t.printf("next          let the ledger users of the services read as the party (CanReadAs), and that of withdraw " +
 		"execute what was signed for it (CanExecuteAs), and nothing more; then:\n")
-	t.printf("              export CES_TREASURY_PARTY='%s'\n", made.Party)
+	t.printf("              export CES_TREASURY_PARTY=%s\n", shellWord(string(made.Party)))
 	t.printf("              treasury list-token ADMIN ID, set-policy and set-registry: see docs/withdrawals.md\n")
 }

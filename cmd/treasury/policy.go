@@ -149,7 +149,8 @@ func setPolicy(ctx context.Context, t *tool, arguments []string) error {
 	assignments := arguments[2:]
 
 	if len(assignments) == 0 && !known {
-		t.printf("%q has no policy: it is not paid out, and requests are refused with unknown_instrument\n", instrument)
+		t.printf("%s has no policy: it is not paid out, and requests are refused with unknown_instrument\n",
+			named(instrument))
 
 		return nil
 	}
@@ -173,7 +174,7 @@ func setPolicy(ctx context.Context, t *tool, arguments []string) error {
 		}
 	}
 
-	t.printf("%q is paid out like this:\n", instrument)
+	t.printf("%s is paid out like this:\n", named(instrument))
 
 	return printSettings(t, draftOf(policy), settings())
 }

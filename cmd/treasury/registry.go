@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/registry"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
@@ -47,7 +48,7 @@ func setRegistry(ctx context.Context, t *tool, arguments []string) error {
 			credentials = "with the access token of the validator node"
 		}
 
-		t.printf("the registry of %s is asked at %s, %s\n", p.Admin, p.URL, credentials)
+		t.printf("the registry of %s is asked at %s, %s\n", p.Admin, memo.Line(p.URL), credentials)
 
 		found = true
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/intent"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/signer"
 	"github.com/canton-exchange/suite/internal/signer/manual"
@@ -155,7 +156,7 @@ func lines(s intent.Statement) []string {
 
 func (t *tool) printStatement(s intent.Statement) {
 	for _, line := range lines(s) {
-		t.printf("  %s\n", line)
+		t.printf("  %s\n", memo.Line(line))
 	}
 }
 
@@ -211,7 +212,7 @@ func (t *tool) carriedRequest(path string) (manual.Request, error) {
 	}
 
 	t.printf("party      %s\nhash       %s by %s\nsign till  %s\nit does this, by what the transaction itself says:\n",
-		request.Party, request.ID, transaction.Scheme, stamp(request.Expires))
+		plain(request.Party), plain(request.ID), transaction.Scheme, stamp(request.Expires))
 	t.printStatement(intent.Describe(prepared))
 
 	return request, nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
@@ -59,17 +58,17 @@ func (t *tool) printFreezes(freezes []store.Freeze) {
 	for _, f := range freezes {
 		what, lift := "all withdrawals", "treasury unfreeze"
 		if f.Instrument != (ident.Instrument{}) {
-			what = fmt.Sprintf("withdrawals of %q", f.Instrument)
-			lift += fmt.Sprintf(" '%s' '%s'", f.Instrument.Admin, f.Instrument.ID)
+			what = "withdrawals of " + named(f.Instrument)
+			lift += " " + shellWord(string(f.Instrument.Admin)) + " " + shellWord(f.Instrument.ID)
 		}
 
-		t.printf("FROZEN     %s since %s: %s: %q\n           nothing new is signed; when somebody has looked: %s\n",
-			what, f.At.UTC().Format(time.RFC3339), f.Reason, f.Detail, lift)
+		t.printf("FROZEN     %s since %s: %s: %s\n           nothing new is signed; when somebody has looked: %s\n",
+			what, f.At.UTC().Format(time.RFC3339), f.Reason, said(f.Detail), lift)
 	}
 }
 
 func (t *tool) printStatus(s store.Status, now time.Time) {
-	t.printf("treasury   %s\nnode       %s\n", t.party, s.Cursor.Participant)
+	t.printf("treasury   %s\nnode       %s\n", t.party, plain(s.Cursor.Participant))
 	t.printf("ingested   up to offset %d, %d updates, last %s\n",
 		s.Cursor.Position.Offset, s.Cursor.Position.No, s.Cursor.LastID)
 
@@ -79,7 +78,7 @@ func (t *tool) printStatus(s store.Status, now time.Time) {
 	}
 
 	for _, h := range s.Holdings {
-		t.printf("holds      %s %q in %d holdings\n", h.Total.Short(), h.Instrument, h.Holdings)
+		t.printf("holds      %s %s in %d holdings\n", h.Total.Short(), named(h.Instrument), h.Holdings)
 	}
 
 	for _, d := range s.Deposits {
@@ -88,7 +87,7 @@ func (t *tool) printStatus(s store.Status, now time.Time) {
 			standing += " " + d.Reason
 		}
 
-		t.printf("deposits   %d %s: %s %q\n", d.Count, standing, d.Total.Short(), d.Instrument)
+		t.printf("deposits   %d %s: %s %s\n", d.Count, standing, d.Total.Short(), named(d.Instrument))
 	}
 
 	if s.Unrecognized > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -86,12 +87,12 @@ func showWithdrawal(ctx context.Context, t *tool, arguments []string) error {
 
 func (t *tool) printWithdrawal(w store.ListedWithdrawal, now time.Time) {
 	t.printf("withdrawal   %s\n", plain(w.ID))
-	t.printf("amount       %s %q\n", w.Amount.Short(), w.Instrument)
-	t.printf("receiver     %s\n", w.Receiver)
+	t.printf("amount       %s %s\n", w.Amount.Short(), named(w.Instrument))
+	t.printf("receiver     %s\n", plain(w.Receiver))
 
 	switch {
 	case w.Memo != nil:
-		t.printf("memo         %q, which the receiver reads; the withdrawal's id stands beside it\n", *w.Memo)
+		t.printf("memo         %s, which the receiver reads; the withdrawal's id stands beside it\n", memo.Shown(*w.Memo))
 	case !w.Recovered:
 		t.printf("memo         none of its own: the receiver reads the withdrawal's id\n")
 	}
@@ -108,7 +109,7 @@ func (t *tool) printWithdrawal(w store.ListedWithdrawal, now time.Time) {
 
 		t.printf("\n")
 	default:
-		t.printf("account      %q\n", w.Account)
+		t.printf("account      %s\n", memo.Shown(w.Account))
 	}
 
 	if w.RequestedAt != nil {
@@ -116,7 +117,7 @@ func (t *tool) printWithdrawal(w store.ListedWithdrawal, now time.Time) {
 	}
 
 	if w.OfferedBy != "" {
-		t.printf("offer        %s, made by update %s\n", w.Correlation, w.OfferedBy)
+		t.printf("offer        %s, made by update %s\n", plain(w.Correlation), w.OfferedBy)
 	}
 
 	if w.ExecuteBefore != nil {
@@ -160,7 +161,7 @@ func (t *tool) printAttempt(a store.ListedAttempt) {
 	t.printf("             command id %s, submission id %s\n", a.CommandID, a.SubmissionID)
 
 	if a.Delivery != "" {
-		t.printf("             the registry says that it is delivered as %q\n", a.Delivery)
+		t.printf("             the registry says that it is delivered as %s\n", memo.Shown(a.Delivery))
 	}
 
 	if a.Answer != withdrawal.Unanswered || a.Executions > 0 {
@@ -168,7 +169,7 @@ func (t *tool) printAttempt(a store.ListedAttempt) {
 	}
 
 	if a.Error != "" {
-		t.printf("             %q\n", a.Error)
+		t.printf("             %s\n", said(a.Error))
 	}
 }
 
@@ -216,7 +217,7 @@ func (t *tool) printStanding(w store.ListedWithdrawal) {
 	}
 
 	if w.Detail != "" {
-		t.printf("detail       %q\n", w.Detail)
+		t.printf("detail       %s\n", said(w.Detail))
 	}
 
 	switch {

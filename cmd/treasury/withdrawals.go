@@ -11,6 +11,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -87,7 +88,7 @@ func (t *tool) printWithdrawals(list []store.ListedWithdrawal, now time.Time) er
 
 	for _, one := range list {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", plain(one.ID), one.State, why(one.Withdrawal),
-			one.Amount.Short(), plain(one.Instrument.ID), one.Receiver, age(one, now), one.Attempt, nextLook(one, now))
+			one.Amount.Short(), plain(one.Instrument.ID), plain(one.Receiver), age(one, now), one.Attempt, nextLook(one, now))
 	}
 
 	if err := w.Flush(); err != nil {
@@ -148,16 +149,6 @@ func short(d time.Duration) string {
 	}
 }
 
-// plain is a text of somebody else's, quoted if it could be taken for something that it is not.
-func plain(text string) string {
-	quoted := strconv.Quote(text)
-	if quoted == `"`+text+`"` && !strings.Contains(text, " ") && text != "" {
-		return text
-	}
-
-	return quoted
-}
-
 func requestWithdrawal(ctx context.Context, t *tool, arguments []string) error {
 	value, err := amount.Parse(arguments[4])
 	if err != nil {
@@ -168,8 +159,8 @@ func requestWithdrawal(ctx context.Context, t *tool, arguments []string) error {
 		ID: arguments[0], Account: arguments[1], Amount: value, Receiver: ident.Party(arguments[5]),
 		Instrument: ident.Instrument{Admin: ident.Party(arguments[2]), ID: arguments[3]},
 	}
-	if memo := arguments[6:]; len(memo) > 0 {
-		request.Memo = &memo[0]
+	if own := arguments[6:]; len(own) > 0 {
+		request.Memo = &own[0]
 	}
 
 	receipt, err := t.db.RequestWithdrawal(ctx, t.party, request, time.Now())
@@ -184,8 +175,8 @@ func requestWithdrawal(ctx context.Context, t *tool, arguments []string) error {
 		return nil
 	}
 
-	t.printf("%s is requested: %s %s were taken off account %q and wait to be paid to %s\n",
-		plain(request.ID), value.Short(), request.Instrument, request.Account, request.Receiver)
+	t.printf("%s is requested: %s %s were taken off account %s and wait to be paid to %s\n",
+		plain(request.ID), value.Short(), named(request.Instrument), memo.Shown(request.Account), plain(request.Receiver))
 
 	return nil
 }
@@ -279,7 +270,7 @@ func (t *tool) frozenOf(arguments []string) (ident.Instrument, string, error) {
 			return ident.Instrument{}, "", service.UsageError(err)
 		}
 
-		return instrument, fmt.Sprintf("withdrawals of %q", instrument), nil
+		return instrument, "withdrawals of " + named(instrument), nil
 	default:
 		return ident.Instrument{}, "", service.UsageError(errHalfToken)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger/ledgerapi"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
@@ -311,14 +312,12 @@ func bounded(text string) string {
 		cut = cut[:maxErrorText]
 	}
 
-	quoted := strconv.QuoteToGraphic(cut)
-	quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-
+	line := memo.Line(cut)
 	if len(text) > maxErrorText {
-		quoted += "…"
+		line += "…"
 	}
 
-	return quoted
+	return line
 }
 
 // excerpt quotes a text that is not an error of Canton's.

@@ -24,8 +24,10 @@ const (
 // invalid UTF-8, characters for private use, and marks that pile up. Two texts that differ are shown differently, as
 // long as they are not cut. Letters of all scripts stay as they are, so a look-alike looks alike. The result is not
 // safe in HTML or in a shell, which have rules of their own.
+//
+// For sentences of ours that repeat such texts there is Line.
 func Shown(text string) string {
-	shown := `"` + escaped(cut(text, maxShown)) + `"`
+	shown := `"` + escaped(cut(text, maxShown), quoting) + `"`
 	if len(text) > maxShown {
 		shown += "… (" + strconv.Itoa(len(text)) + " bytes)"
 	}
@@ -33,7 +35,14 @@ func Shown(text string) string {
 	return shown
 }
 
-func escaped(text string) string {
+// Line is a sentence that others may have had a word in, as an error has: in one line, and with the same escapes as
+// Shown has, but neither quoted nor cut. A quotation mark and a backslash stay as they are.
+func Line(text string) string { return escaped(text, "") }
+
+const quoting = `"\`
+
+// escaped escapes what is not seen, and with a backslash the characters of also.
+func escaped(text, also string) string {
 	var b strings.Builder
 
 	b.Grow(len(text))
@@ -46,7 +55,7 @@ func escaped(text string) string {
 		text = text[size:]
 
 		switch onLetter := unicode.In(r, unicode.Mn, unicode.Me); {
-		case !visible(r, size) || onLetter && room == 0:
+		case r == utf8.RuneError && size == 1, !Seen(r), onLetter && room == 0:
 			quoted := strconv.QuoteToASCII(character)
 			b.WriteString(quoted[1 : len(quoted)-1])
 
@@ -56,7 +65,7 @@ func escaped(text string) string {
 
 			room--
 		default:
-			if r == '"' || r == '\\' {
+			if strings.ContainsRune(also, r) {
 				b.WriteByte('\\')
 			}
 
@@ -72,11 +81,18 @@ func escaped(text string) string {
 	return b.String()
 }
 
-// visible reports whether a reader sees this character and nothing else of it. Some that Unicode calls letters, marks
-// or symbols are blank.
-func visible(r rune, size int) bool {
-	const blankBraille = '\u2800'
+// Seen reports whether a reader sees this character and nothing else of it. Some that Unicode calls letters, marks or
+// symbols are blank.
+func Seen(r rune) bool {
+	const (
+		blankBraille = '\u2800'
+		firstBeyond  = '\x7f'
+	)
 
-	return (r != utf8.RuneError || size > 1) && strconv.IsPrint(r) && r != blankBraille &&
+	if r < firstBeyond {
+		return r >= ' '
+	}
+
+	return strconv.IsPrint(r) && r != blankBraille &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

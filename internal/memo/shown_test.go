@@ -39,6 +39,12 @@ func TestShown(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `the memo "a\\b": no\nnode "x\u202ey"`, memo.Line("the memo \"a\\\\b\": no\nnode \"x\u202ey\""))
+	require.Equal(t, strings.Repeat("a", 9000), memo.Line(strings.Repeat("a", 9000)))
+}
+
 // TestShownHidesNothing: of everything there is, alone and between letters, nothing unseen is left.
 func TestShownHidesNothing(t *testing.T) {
 	t.Parallel()
@@ -49,7 +55,7 @@ func TestShownHidesNothing(t *testing.T) {
 		}
 
 		for _, text := range []string{string(r), "a" + string(r) + "b"} {
-			if shown := memo.Shown(text); !harmless(shown) {
+			if shown := memo.Shown(text) + memo.Line(text); !harmless(shown) {
 				require.Fail(t, "shown as it is", "%U: %+q", r, shown)
 			}
 		}
@@ -63,6 +69,8 @@ func TestShownTellsTextsApart(t *testing.T) {
 		one, other := hostile().Draw(t, "one"), hostile().Draw(t, "other")
 		shown := memo.Shown(one)
 		require.True(t, harmless(shown), "%+q", shown)
+		require.True(t, harmless(memo.Line(one)), "%+q", memo.Line(one))
+		require.Equal(t, memo.Line(one), memo.Line(memo.Line(one)), "what is a line already is left alone")
 		require.LessOrEqual(t, len(shown), 2000)
 
 		if len(one) <= 256 && len(other) <= 256 {

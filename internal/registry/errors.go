@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
@@ -141,9 +142,7 @@ func excerpt(text string, token secret.String) string {
 		text = text[:maxErrorText] + "…"
 	}
 
-	quoted := strconv.QuoteToGraphic(text)
-
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return memo.Line(text)
 }
 
 // statusKind is the kind of an answer that is not a success.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/canton-exchange/suite/internal/memo"
 )
 
 const (
@@ -93,7 +95,7 @@ func (c namedCheck) run(ctx context.Context) checkResult {
 		reason = strings.ToValidUTF8(reason[:maxCheckReason], "") + "…"
 	}
 
-	return checkResult{Name: c.name, Reason: reason}
+	return checkResult{Name: c.name, Reason: memo.Line(reason)}
 }
 
 // serveReady answers 200 or 503, and lists each check: as JSON where that is asked for, else as text.

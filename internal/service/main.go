@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/canton-exchange/suite/internal/memo"
 )
 
 // Exit codes of every program.
@@ -225,7 +227,7 @@ func (o surroundings) report(program Program, err error) int {
 		return ExitOK
 	}
 
-	_, _ = fmt.Fprintf(o.stderr, "%s: %v\n", program.Name, err)
+	_, _ = fmt.Fprintf(o.stderr, "%s: %s\n", program.Name, memo.Line(err.Error()))
 
 	if errors.As(err, new(*usageError)) {
 		return ExitUsage

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/canton-exchange/suite/internal/memo"
 )
 
 const (
@@ -42,8 +45,13 @@ func (o surroundings) askReady(ctx context.Context, cfg Configuration) error {
 	}
 	defer response.Body.Close()
 
-	if _, err := io.Copy(o.stdout, io.LimitReader(response.Body, maxReadyAnswer)); err != nil {
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxReadyAnswer))
+	if err != nil {
 		return fmt.Errorf("ask whether the program is ready: %w", err)
+	}
+
+	for line := range strings.Lines(string(answer)) { // whoever it is that listens there
+		_, _ = fmt.Fprintln(o.stdout, memo.Line(strings.TrimSuffix(line, "\n")))
 	}
 
 	if response.StatusCode != http.StatusOK {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/secret"
 )
 
@@ -108,7 +108,5 @@ func Excerpt(text string, secrets ...secret.String) string {
 		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
 	}
 
-	quoted := strconv.Quote(text)
-
-	return quoted[1 : len(quoted)-1]
+	return memo.Line(text)
 }

@@ -57,7 +57,7 @@ func TestRequestAndAnswer(t *testing.T) {
 	require.Equal(t, http.StatusTeapot, a.Status)
 
 	require.EqualError(t, c.Refused(r, a, "do this"),
-		`signer: test: try: HTTP 418: {\"said\":\"[redacted] and [redacted]\"} (do this)`)
+		`signer: test: try: HTTP 418: {"said":"[redacted] and [redacted]"} (do this)`)
 
 	var out struct{ Said string }
 	require.NoError(t, c.Decode(r, a, &out))
