@@ -19,15 +19,17 @@ import (
 
 func offerCommands() []command {
 	return []command{
-		{"set-deposit-policy", "ADMIN ID [NAME=VALUE…]", "say how offers of a token are dealt with, and print it; " +
+		{"set-deposit-policy", "ADMIN ID [NAME=VALUE…]", "say how deposits of a token are dealt with, and print it; " +
 			"without NAME=VALUE only print", 2, many, database, setDepositPolicy},
 		{"offers", "[VERDICT]", "list open offers and what becomes of each: accept, hold, ignore or reject", 0, 1, treasury,
 			listOffers},
 		{"offer", "ID accept|hold|ignore|reject|decide OPERATOR NOTE", "say what becomes of an open offer, whatever its " +
 			"memo, amount and sender; decide leaves it to the rules again", 4, 4, treasury, sayOffer},
 		{"retry-offer", "ID", "take up an offer again that was tried too often", 1, 1, treasury, retryOffer},
-		{"block-sender", "PARTY REASON", "accept no offers of a party", 2, 2, treasury, blockSender},
-		{"unblock-sender", "PARTY", "accept a party's offers again", 1, 1, treasury, unblockSender},
+		{"block-sender", "PARTY OPERATOR NOTE", "accept no offers of a party, and credit its deposits only by a person", 3, 3,
+			treasury, blockSender},
+		{"unblock-sender", "PARTY OPERATOR NOTE", "deal with a party's offers and deposits as with others' again", 3, 3,
+			treasury, unblockSender},
 	}
 }
 
@@ -45,9 +47,12 @@ func depositSettings() []setting[deposit.Policy] {
 			return &p.Window
 		}),
 		count("max_tries", "failures after which an offer is left to a person", func(p *policy) *int { return &p.MaxTries }),
-		flagged("screen", "whether a screening service must have passed an offer", func(p *policy) *bool {
-			return &p.Screen
-		}),
+		flagged("screen", "whether a screening service must have passed an offer before it is accepted, and a deposit "+
+			"before it is credited", func(p *policy) *bool { return &p.Screen }),
+		span("credit_delay_seconds", "how much record time passes before a deposit is credited",
+			func(p *policy) *time.Duration { return &p.CreditDelay }),
+		optionalMoney("confirm_from", "amount from which a second person confirms what one decides about a deposit",
+			func(p *policy) **amount.Amount { return &p.ConfirmFrom }),
 	}
 }
 
@@ -81,7 +86,7 @@ func setDepositPolicy(ctx context.Context, t *tool, arguments []string) error {
 		}
 	}
 
-	t.printf("offers of %s are dealt with like this, once it is listed:\n", named(instrument))
+	t.printf("deposits of %s are dealt with like this, once it is listed:\n", named(instrument))
 
 	return printSettings(t, &policy, depositSettings())
 }
@@ -199,7 +204,7 @@ func sayOffer(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	if err := t.db.OperatorVerdict(ctx, treasury, id, verdict, arguments[2], arguments[3]); err != nil {
+	if err := t.db.OperatorVerdict(ctx, treasury, id, verdict, arguments[2], arguments[3], time.Now()); err != nil {
 		return noOffer(err, "it has ended, or there is none with this id; nothing was changed")
 	}
 
@@ -260,12 +265,12 @@ func blockSender(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	if err := t.db.BlockSender(ctx, treasury, party, arguments[1], time.Now()); err != nil {
+	if err := t.db.BlockSender(ctx, treasury, party, arguments[1], arguments[2], time.Now()); err != nil {
 		return err
 	}
 
-	t.printf("offers of %s are not accepted any more. "+
-		"Transfers in one step need no acceptance and arrive as before\n", party)
+	t.printf("offers of %s are not accepted any more. What it transfers in one step still arrives, "+
+		"and waits for a person\n", party)
 
 	return nil
 }
@@ -281,7 +286,7 @@ func unblockSender(ctx context.Context, t *tool, arguments []string) error {
 		return err
 	}
 
-	blocked, err := t.db.UnblockSender(ctx, treasury, party)
+	blocked, err := t.db.UnblockSender(ctx, treasury, party, arguments[1], arguments[2], time.Now())
 	if err != nil {
 		return err
 	}

@@ -163,17 +163,17 @@ func TestOperatorsHaveTheLastWordOnOffers(t *testing.T) {
 	// The rules decide again: its sender is blocked, and then is not.
 	require.Contains(t, e.ok("offer", id, "decide", "ann", "a mistake"), "left to the rules again")
 	e.ok("add-memo", "bob", "\x1b[2J who?")
-	require.Contains(t, e.ok("block-sender", string(giver), "stolen"), "arrive as before")
+	require.Contains(t, e.ok("block-sender", string(giver), "ann", "stolen"), "waits for a person")
 	e.decided()
 	require.Contains(t, squeezed(e.ok("offers")), "ignore sender_blocked none 70 ")
-	require.Contains(t, e.ok("unblock-sender", string(giver)), "are accepted again")
-	require.Contains(t, e.ok("unblock-sender", string(giver)), "was not blocked")
+	require.Contains(t, e.ok("unblock-sender", string(giver), "ann", "found"), "are accepted again")
+	require.Contains(t, e.ok("unblock-sender", string(giver), "ann", "found"), "was not blocked")
 	e.decided()
 	require.Contains(t, squeezed(e.ok("offers")), "accept - due 70 ")
 
 	require.Contains(t, e.refuses(service.ExitUsage, "offers", "refuse"), "want accept, hold, ignore or reject")
 	require.Contains(t, e.refuses(service.ExitUsage, "offer", id, "refuse", "ann", "x"), "want accept, hold, ignore or reject")
 	require.Contains(t, e.refuses(service.ExitUsage, "offer", "17", "accept", "ann", "x"), "the id that `treasury offers` lists")
-	require.Contains(t, e.refuses(service.ExitUsage, "block-sender", "giver", "x"), "giver")
+	require.Contains(t, e.refuses(service.ExitUsage, "block-sender", "giver", "ann", "x"), "giver")
 	require.Contains(t, e.refuses(service.ExitFailure, "offer", uuid.NewString(), "accept", "ann", "x"), "nothing was changed")
 }

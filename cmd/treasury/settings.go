@@ -80,6 +80,32 @@ func money[D any](name, meaning string, at func(*D) *amount.Amount) setting[D] {
 	}
 }
 
+// optionalMoney is a column that may be null.
+func optionalMoney[D any](name, meaning string, at func(*D) **amount.Amount) setting[D] {
+	return setting[D]{
+		name, meaning,
+		func(d *D) string {
+			if *at(d) == nil {
+				return none
+			}
+
+			return (*at(d)).Short()
+		},
+		func(d *D, text string) error {
+			if text == none {
+				*at(d) = nil
+
+				return nil
+			}
+
+			value, err := amount.Parse(text)
+			*at(d) = &value
+
+			return wanted(err, "a decimal number, or none")
+		},
+	}
+}
+
 // span is a column of seconds, written as such or as a duration.
 func span[D any](name, meaning string, at func(*D) *time.Duration) setting[D] {
 	return setting[D]{

@@ -30,9 +30,15 @@ func status(ctx context.Context, t *tool, _ []string) error {
 		return err
 	}
 
+	cases, err := t.db.OpenCases(ctx, treasury)
+	if err != nil {
+		return err
+	}
+
 	now := time.Now()
 	t.printStatus(s, now)
 	t.printOpen(open, now)
+	t.printOpenCases(cases, now)
 	t.printFreezes(freezes)
 
 	return nil

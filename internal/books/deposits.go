@@ -18,9 +18,16 @@ const (
 	ReasonUnknownMemo  = "unknown_memo"
 	ReasonDisabledMemo = "disabled_memo"
 	ReasonBelowMinimum = "below_minimum"
+	ReasonBlocked      = "sender_blocked"
 	// ReasonUnexpected is money that names an offer which had already ended, or which is about another token: it
 	// should not happen, and is kept apart if it does.
 	ReasonUnexpected = "unexpected_settlement"
+)
+
+// The reasons why money whose owner is known is held before it is credited.
+const (
+	ReasonAwaitsTime      = "awaits_time"
+	ReasonAwaitsScreening = "awaits_screening"
 )
 
 // deposit books a transfer to the treasury and says where its money goes. change is what really arrived.
@@ -93,6 +100,10 @@ func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Off
 		return target{kind: Customer, account: a.Account}, nil
 	}
 
+	if a.State == Held {
+		return target{kind: HeldMoney}, nil
+	}
+
 	return target{kind: UnattributedMoney}, nil
 }
 
@@ -147,6 +158,12 @@ func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.
 	case reason != "":
 	case arrived.Cmp(listing.MinimumDeposit) < 0:
 		reason = ReasonBelowMinimum
+	case r.grounds.Blocked[t.Sender]:
+		reason = ReasonBlocked
+	case listing.Screens:
+		return r.decided(id, Attribution{State: Held, Reason: ReasonAwaitsScreening, Account: account})
+	case listing.Delays:
+		return r.decided(id, Attribution{State: Held, Reason: ReasonAwaitsTime, Account: account})
 	default:
 		return r.decided(id, Attribution{State: Credited, Account: account})
 	}
@@ -157,7 +174,8 @@ func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.
 // decided is what was decided before about a deposit's money, or else what is decided now. That an offer was open,
 // or ended without money, decided nothing about money.
 func (r *recorder) decided(id uuid.UUID, now Attribution) Attribution {
-	if before := r.grounds.Decided[id]; before.State == Credited || before.State == Unattributed {
+	before := r.grounds.Decided[id]
+	if before.State == Credited || before.State == Held || before.State == Unattributed {
 		return before
 	}
 

@@ -35,8 +35,10 @@ type DepositState string
 
 // The states of a deposit. Their text is what the database stores.
 const (
-	Offered      DepositState = "offered"
-	Credited     DepositState = "credited"
+	Offered  DepositState = "offered"
+	Credited DepositState = "credited"
+	// Held is here, its account known; its policy wants a time or a screening before it is credited.
+	Held         DepositState = "held"
 	Unattributed DepositState = "unattributed"
 	Rejected     DepositState = "rejected"
 	Withdrawn    DepositState = "withdrawn"
@@ -47,7 +49,7 @@ const (
 // Attribution says whose a deposit is, or why that is not known.
 type Attribution struct {
 	State DepositState
-	// Reason is empty unless State is Unattributed.
+	// Reason is empty unless State is Unattributed or Held.
 	Reason string
 	// Account is the account that the memo names; may be set although the deposit is not credited.
 	Account string
@@ -123,6 +125,7 @@ type AccountKind string
 const (
 	Network             AccountKind = "network"
 	Customer            AccountKind = "customer"
+	HeldMoney           AccountKind = "held"
 	UnattributedMoney   AccountKind = "unattributed"
 	WithdrawalsUnderWay AccountKind = "withdrawals"
 	RecoveredPayments   AccountKind = "recovered"

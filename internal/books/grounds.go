@@ -25,6 +25,8 @@ type Account struct {
 type Listing struct {
 	Listed         bool
 	MinimumDeposit amount.Amount
+	// Screens says that a screening service has the last word on a deposit, Delays that it is credited after a time.
+	Screens, Delays bool
 }
 
 // Offer is a deposit that was offered earlier, whatever became of it since.
@@ -46,6 +48,8 @@ type Withdrawal struct {
 	Receiver   ident.Party
 	// Correlation is the chain of its offer; empty before it was offered.
 	Correlation ident.ContractID
+	// Funds is the kind of account that the money was taken from, and to which it goes back; empty for a customer's.
+	Funds AccountKind
 }
 
 // Grounds is what decisions rest on, as it is before an update. Record moves it forward, so that the next update
@@ -57,6 +61,8 @@ type Grounds struct {
 	Accounts map[string]Account
 	// Listings of the tokens met; a token that is not in it is not listed.
 	Listings map[ident.Instrument]Listing
+	// Blocked are senders whose deposits are not credited without a person.
+	Blocked map[ident.Party]bool
 	// Offers by correlation.
 	Offers map[ident.ContractID]Offer
 	// Withdrawals by id.
@@ -72,7 +78,8 @@ type Grounds struct {
 func NewGrounds(treasury ident.Party) *Grounds {
 	return &Grounds{
 		Treasury: treasury, Accounts: map[string]Account{}, Listings: map[ident.Instrument]Listing{},
-		Offers: map[ident.ContractID]Offer{}, Withdrawals: map[string]Withdrawal{}, Chains: map[ident.ContractID]string{},
+		Blocked: map[ident.Party]bool{}, Offers: map[ident.ContractID]Offer{}, Withdrawals: map[string]Withdrawal{},
+		Chains: map[ident.ContractID]string{},
 	}
 }
 
@@ -81,6 +88,8 @@ type Questions struct {
 	MemoKeys    []string
 	Instruments []ident.Instrument
 	DepositIDs  []uuid.UUID
+	// Senders of transfers in.
+	Senders []ident.Party
 	// DepositChains are the correlations of transfers in, WithdrawalChains those of the others.
 	DepositChains, WithdrawalChains []ident.ContractID
 	WithdrawalIDs                   []string
@@ -107,6 +116,7 @@ func (q *Questions) Ask(treasury ident.Party, id ident.UpdateID, e txhistory.Eff
 		case txhistory.In:
 			q.DepositChains = appendSet(q.DepositChains, t.Correlation)
 			q.MemoKeys = appendSet(q.MemoKeys, memoKey(t.Memo))
+			q.Senders = appendSet(q.Senders, t.Sender)
 			q.DepositIDs = append(q.DepositIDs, depositID(treasury, id, at, t))
 
 			t.Correlation = "" // under this id it is kept apart if its chain has ended before

@@ -67,14 +67,14 @@ type recorder struct {
 }
 
 // post writes a movement of two lines for every movement of money: the network gives, an account takes, or the
-// other way round. Then it writes one for every withdrawal whose money goes back to its customer.
+// other way round. Then it writes one for every withdrawal whose money goes back to where it was.
 func (r *recorder) post() {
 	for i, m := range r.effects.Movements {
 		r.move(ByLedger, i, m.Instrument, m.Change, target{kind: Network}, r.targetOf(m))
 	}
 
 	for i, w := range r.refunds {
-		from, to := w.paidFrom(), target{kind: Customer, account: w.Account}
+		from, to := w.paidFrom(), w.fundedFrom()
 		r.move(ByRefund, len(r.effects.Movements)+i, w.Instrument, w.Amount, from, to)
 	}
 }

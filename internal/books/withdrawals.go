@@ -112,7 +112,7 @@ func (r *recorder) advance(
 
 	r.entries.Advances = append(r.entries.Advances, a)
 
-	if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer && w.Origin != FromHistory {
+	if state == withdrawal.Failed && w.Kind != withdrawal.Internal && w.Origin != FromHistory {
 		r.refunds = append(r.refunds, w)
 	}
 
@@ -127,6 +127,16 @@ func (w Withdrawal) paidFrom() target {
 	}
 
 	return target{kind: RecoveredPayments}
+}
+
+// fundedFrom is the account whose money it is: a customer's or, of a deposit on its way back, that of money without an
+// owner.
+func (w Withdrawal) fundedFrom() target {
+	if w.Kind == withdrawal.Return {
+		return target{kind: w.Funds}
+	}
+
+	return target{kind: Customer, account: w.Account}
 }
 
 // secondPayment books money that left in the name of a payment that had ended or is another one: as a payment of its

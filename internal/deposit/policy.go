@@ -14,12 +14,14 @@ const (
 	MaxWindow = 24 * time.Hour
 	MaxLead   = 24 * time.Hour
 	MaxTries  = 100
+	// MaxCreditDelay is how long a deposit may be held for time alone.
+	MaxCreditDelay = 30 * 24 * time.Hour
 )
 
 // ErrPolicy is wrapped by what Validate finds.
 var ErrPolicy = errors.New("deposit policy")
 
-// Policy is how offers of a token are dealt with. The database's columns of deposit_policies explain each part.
+// Policy is how deposits of a token are dealt with. The database's columns of deposit_policies explain each part.
 type Policy struct {
 	AcceptOffers bool
 	MinimumOffer amount.Amount
@@ -28,7 +30,12 @@ type Policy struct {
 	// Window is how far ahead the last record time of an acceptance is.
 	Window   time.Duration
 	MaxTries int
-	Screen   bool
+	// Screen wants a screening service to have passed an offer before it is accepted, and a deposit before it is credited.
+	Screen bool
+	// CreditDelay is how much record time passes before a deposit is credited.
+	CreditDelay time.Duration
+	// ConfirmFrom is the amount from which a second person confirms what one has decided; nil for never.
+	ConfirmFrom *amount.Amount
 }
 
 // DefaultPolicy accepts offers of any amount.
@@ -52,6 +59,10 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("%w: window of %s: want 1s to %s", ErrPolicy, p.Window, MaxWindow)
 	case p.MaxTries < 1 || p.MaxTries > MaxTries:
 		return fmt.Errorf("%w: %d tries: want 1 to %d", ErrPolicy, p.MaxTries, MaxTries)
+	case p.CreditDelay < 0 || p.CreditDelay > MaxCreditDelay:
+		return fmt.Errorf("%w: credit delay of %s: want at most %s", ErrPolicy, p.CreditDelay, MaxCreditDelay)
+	case p.ConfirmFrom != nil && p.ConfirmFrom.Sign() < 0:
+		return fmt.Errorf("%w: confirmation from %s: want 0 or more", ErrPolicy, p.ConfirmFrom.Short())
 	default:
 		return nil
 	}

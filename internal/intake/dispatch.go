@@ -47,7 +47,8 @@ func (s *Service) timely(ctx context.Context) (bool, error) {
 	return s.round(ctx)
 }
 
-// round decides what is undecided and takes up what is due. It reports whether there was anything.
+// round decides what is undecided, credits what was held long enough, and takes up what is due. It reports whether
+// there was anything.
 func (s *Service) round(ctx context.Context) (bool, error) {
 	v, err := s.look(ctx)
 	if err != nil {
@@ -56,6 +57,10 @@ func (s *Service) round(ctx context.Context) (bool, error) {
 
 	more, err := s.decide(ctx, v.latest())
 	if err != nil {
+		return false, err
+	}
+
+	if err := s.release(ctx, v.latest()); err != nil {
 		return false, err
 	}
 

@@ -59,7 +59,7 @@ func TestWhatIsNotRightCostsNothing(t *testing.T) {
 		deposit.BelowMinimum: w.offer(acme, "4.9999999999", new(memo)),
 	}
 
-	require.NoError(t, w.db.BlockSender(t.Context(), w.treasury, w.payer, "stolen money", w.clock.Now()))
+	require.NoError(t, w.db.BlockSender(t.Context(), w.treasury, w.payer, "ann", "stolen money", w.clock.Now()))
 	reasons[deposit.SenderBlocked] = w.offer(acme, "12", new(memo))
 
 	soon := func(r *sandbox.TransferRequest) { r.ExecuteBefore = w.clock.Now().Add(50 * time.Second) }
@@ -84,7 +84,7 @@ func TestWhatIsNotRightCostsNothing(t *testing.T) {
 	blocked := w.untilReason(reasons[deposit.UnknownMemo], deposit.SenderBlocked)
 	require.Equal(t, "none", blocked.Work)
 
-	unblocked, err := w.db.UnblockSender(t.Context(), w.treasury, w.payer)
+	unblocked, err := w.db.UnblockSender(t.Context(), w.treasury, w.payer, "ann", "found", w.clock.Now())
 	require.NoError(t, err)
 	require.True(t, unblocked)
 	w.untilDeposit(reasons[deposit.UnknownMemo], "credited")
@@ -119,7 +119,7 @@ func TestALookAlikeIsAnotherToken(t *testing.T) {
 		require.Equal(t, string(deposit.Ignore), v.Verdict)
 
 		// Not even an operator can make it a listed one.
-		require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, deposit.Accept, "ann", "she asked for it"))
+		require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, deposit.Accept, "ann", "she asked for it", w.clock.Now()))
 
 		offers = append(offers, offer)
 	}
@@ -288,7 +288,7 @@ func TestAnOperatorHasTheLastWord(t *testing.T) {
 
 	say := func(offer ident.ContractID, verdict deposit.Verdict) {
 		v := w.untilReason(offer, deposit.OffersDisabled)
-		require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, verdict, "ann", "by hand"))
+		require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, verdict, "ann", "by hand", w.clock.Now()))
 	}
 
 	taken, ignored, rejected := w.offer(w.AcmeToken(), "1", new(memo)), w.offer(w.AcmeToken(), "2", new(memo)), w.offer(w.AcmeToken(), "4", new(memo))
@@ -305,11 +305,11 @@ func TestAnOperatorHasTheLastWord(t *testing.T) {
 	require.Equal(t, "offered", v.Deposit)
 
 	// What he takes back is as it was.
-	require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, "", "ann", ""))
+	require.NoError(t, w.db.OperatorVerdict(t.Context(), w.treasury, v.ID, "", "ann", "", w.clock.Now()))
 	w.untilReason(ignored, deposit.OffersDisabled)
 
 	require.Equal(t, "1", w.balance(w.AcmeToken()))
-	require.ErrorIs(t, w.db.OperatorVerdict(t.Context(), w.treasury, w.verdict(taken).ID, deposit.Reject, "ann", ""), store.ErrNotFound)
+	require.ErrorIs(t, w.db.OperatorVerdict(t.Context(), w.treasury, w.verdict(taken).ID, deposit.Reject, "ann", "", w.clock.Now()), store.ErrNotFound)
 	require.ErrorIs(t, w.db.RetryOffer(t.Context(), w.treasury, v.ID, w.clock.Now()), store.ErrNotFound)
 	w.reconciled()
 }

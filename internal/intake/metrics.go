@@ -20,6 +20,8 @@ type Metrics struct {
 	alarms     *prometheus.CounterVec
 	faster     prometheus.Counter
 	open       *prometheus.GaugeVec
+	cases      *prometheus.GaugeVec
+	credited   prometheus.Counter
 }
 
 // NewMetrics registers the metrics of deposits.
@@ -48,10 +50,16 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ces_deposit_open_offers", Help: "Open offers by verdict, reason and how far the answer is.",
 		}, []string{"verdict", "reason", "work"}),
+		cases: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ces_deposit_open_cases", Help: "Deposits that have arrived and are not credited, by state and reason.",
+		}, []string{"state", "reason"}),
+		credited: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ces_deposit_released_total", Help: "Held deposits that were credited when their time had come.",
+		}),
 	}
 
 	registry.MustRegister(m.turns, m.verdicts, m.executions, m.execute, m.postponed, m.troubles, m.alarms, m.faster,
-		m.open)
+		m.open, m.cases, m.credited)
 
 	return m
 }
@@ -76,6 +84,17 @@ func (m *Metrics) trouble(what string) { m.troubles.WithLabelValues(what).Inc() 
 func (m *Metrics) alarm(name string) { m.alarms.WithLabelValues(name).Inc() }
 
 func (m *Metrics) moved() { m.faster.Inc() }
+
+func (m *Metrics) released(deposits int) { m.credited.Add(float64(deposits)) }
+
+// waiting shows what has arrived and is not credited.
+func (m *Metrics) waiting(list []store.OpenCases) {
+	m.cases.Reset()
+
+	for _, c := range list {
+		m.cases.WithLabelValues(string(c.State), string(c.Reason)).Set(float64(c.Count))
+	}
+}
 
 // opened shows what has not ended, and forgets what was shown before.
 func (m *Metrics) opened(list []store.OpenOffers) {

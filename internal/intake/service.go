@@ -44,6 +44,9 @@ type Service struct {
 	breaker custody.Breaker
 	// maxLag is Config.MaxLag, or more where the node is silent for longer by its own word.
 	maxLag time.Duration
+	// releasedAt is when the dispatcher last looked for held deposits.
+	releasedAt time.Time
+
 	health custody.Health
 	told   custody.Told
 }

@@ -98,8 +98,14 @@ func (s *Service) readSettings(ctx context.Context, next *view, now time.Time) e
 		return err
 	}
 
+	cases, err := s.DB.OpenCases(ctx, s.treasury)
+	if err != nil {
+		return err
+	}
+
 	next.countedAt = now
 	s.Metrics.opened(open)
+	s.Metrics.waiting(cases)
 
 	return nil
 }

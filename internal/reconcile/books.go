@@ -42,8 +42,8 @@ func checkBooks(a store.Audit) ([]Total, []Difference) {
 	}
 
 	out := slices.Concat(
-		compareAccounts(BalanceIsWrong, "balance", a.Balances, "postings", a.Postings),
-		compareAccounts(CreditsDiffer, "credited deposits", a.Credited, "postings", a.Credits))
+		compareAccounts(BalanceIsWrong, "balance", a.Balances, a.Postings),
+		compareAccounts(CreditsDiffer, "credited deposits", a.Credited, a.Credits))
 
 	totals := compareSums(held, booked)
 
@@ -62,13 +62,11 @@ func checkBooks(a store.Audit) ([]Total, []Difference) {
 	return totals, out
 }
 
-// compareAccounts finds accounts that have another sum on one side than on the other; none is as good as zero.
-func compareAccounts(
-	f Finding, left string, lefts []store.AccountTotal, right string, rights []store.AccountTotal,
-) []Difference {
+// compareAccounts finds accounts that have another sum on one side than by the postings; none is as good as zero.
+func compareAccounts(f Finding, left string, lefts, postings []store.AccountTotal) []Difference {
 	sides := map[account][2]amount.Total{}
 
-	for side, totals := range [][]store.AccountTotal{lefts, rights} {
+	for side, totals := range [][]store.AccountTotal{lefts, postings} {
 		for _, t := range totals {
 			key := account{t.Kind, t.Account, t.Instrument}
 			both := sides[key]
@@ -81,7 +79,7 @@ func compareAccounts(
 
 	for key, both := range sides {
 		if !both[0].Equal(both[1]) {
-			out = append(out, differ(f, key.String(), "%s %s, %s %s", left, both[0], right, both[1]))
+			out = append(out, differ(f, key.String(), "%s %s, postings %s", left, both[0], both[1]))
 		}
 	}
 

@@ -51,6 +51,10 @@ const (
 	ReservationIsWrong Finding = "reservation_is_wrong"
 	// NothingPaysIt is a withdrawal that is being paid with no live payment, so that nobody will ever end it.
 	NothingPaysIt Finding = "withdrawal_has_no_live_payment"
+	// OwnerlessDiffers is a token of which more or less is booked as without an owner than deposits wait for one.
+	OwnerlessDiffers Finding = "deposits_without_owner_differ_from_postings"
+	// CaseIsWrong is a deposit that was credited after its arrival and is not booked once, or that nobody decides about.
+	CaseIsWrong Finding = "deposit_case_is_wrong"
 )
 
 // Difference is one thing that does not agree.
@@ -124,7 +128,7 @@ func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID
 	report.Totals = totals
 	report.Differences = slices.Concat(
 		compareHoldings(active, audit.Holdings), compareInstructions(active, audit.Instructions), differences,
-		checkWithdrawals(audit))
+		checkWithdrawals(audit), checkCases(audit))
 	slices.SortFunc(report.Differences, func(a, b Difference) int {
 		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
 	})

@@ -15,7 +15,7 @@ func checkWithdrawals(a store.Audit) []Difference {
 		return t.Kind != books.WithdrawalsUnderWay
 	})
 
-	out := compareAccounts(UnderWayDiffers, "withdrawals under way", a.Withdrawals.UnderWay, "postings", underWay)
+	out := compareAccounts(UnderWayDiffers, "withdrawals under way", a.Withdrawals.UnderWay, underWay)
 
 	for _, m := range a.Withdrawals.Misbooked {
 		subject := m.Withdrawals

@@ -25,6 +25,7 @@ type Audit struct {
 	// customers.
 	Credited, Credits []AccountTotal
 	Withdrawals       WithdrawalAudit
+	Cases             CaseAudit
 }
 
 // HeldContract is an active holding.
@@ -142,7 +143,11 @@ func (db *DB) fillAudit(
 		return err
 	}
 
-	return db.fillWithdrawalAudit(ctx, tx, treasury, instruments, &a.Withdrawals)
+	if err := db.fillWithdrawalAudit(ctx, tx, treasury, instruments, &a.Withdrawals); err != nil {
+		return err
+	}
+
+	return db.fillCaseAudit(ctx, tx, treasury, instruments, &a.Cases)
 }
 
 // accountRow is a sum as the queries give it.

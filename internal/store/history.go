@@ -252,11 +252,46 @@ func (db *DB) writeDeposits(ctx context.Context, tx pgx.Tx, r *rows) error {
 		}
 	}
 
-	if r.again { // verdicts are no part of what history says
+	if r.again { // verdicts and cases are no part of what history says
 		return nil
 	}
 
-	return db.writeVerdicts(ctx, tx, r)
+	if err := db.writeVerdicts(ctx, tx, r); err != nil {
+		return err
+	}
+
+	return db.writeCases(ctx, tx, r)
+}
+
+// writeCases begins a case for every deposit that arrived in the batch and was not credited.
+func (db *DB) writeCases(ctx context.Context, tx pgx.Tx, r *rows) error {
+	waits := func(state string) bool {
+		return state == string(books.Held) || state == string(books.Unattributed)
+	}
+
+	p := dbsqlc.CaseOpenParams{TreasuryID: r.treasury, Now: r.now}
+
+	for _, d := range r.deposits {
+		if waits(d.State) {
+			p.DepositIds = append(p.DepositIds, d.DepositID)
+		}
+	}
+
+	for i, state := range r.settlements.States {
+		if waits(state) {
+			p.CorrelationIds = append(p.CorrelationIds, r.settlements.CorrelationIds[i])
+		}
+	}
+
+	if len(p.DepositIds)+len(p.CorrelationIds) == 0 {
+		return nil
+	}
+
+	if err := db.queries.CaseOpen(ctx, tx, p); err != nil {
+		return fmt.Errorf("open cases of deposits: %w", err)
+	}
+
+	return nil
 }
 
 // writeVerdicts opens a verdict, undecided, with every offer that is open after the batch, and closes those of offers

@@ -121,7 +121,7 @@ func (db *DB) Grounds(
 	g := books.NewGrounds(party)
 
 	for _, fill := range []func(context.Context, TreasuryID, books.Questions, *books.Grounds) error{
-		db.fillListings, db.fillAccounts, db.fillOffers, db.fillWithdrawals,
+		db.fillListings, db.fillAccounts, db.fillBlocked, db.fillOffers, db.fillWithdrawals,
 	} {
 		if err := fill(ctx, treasury, q, g); err != nil {
 			return nil, err
@@ -156,7 +156,9 @@ func (db *DB) fillListings(ctx context.Context, _ TreasuryID, q books.Questions,
 
 	for _, row := range rows {
 		instrument := ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}
-		g.Listings[instrument] = books.Listing{Listed: row.Listed, MinimumDeposit: row.MinimumDeposit}
+		g.Listings[instrument] = books.Listing{
+			Listed: row.Listed, MinimumDeposit: row.MinimumDeposit, Screens: row.Screen, Delays: row.CreditDelaySeconds > 0,
+		}
 	}
 
 	// The numbers are remembered, the database may have been put back to an earlier state: a number must not book one
@@ -186,6 +188,25 @@ func (db *DB) fillAccounts(ctx context.Context, treasury TreasuryID, q books.Que
 
 	for _, row := range rows {
 		g.Accounts[row.MemoKey] = books.Account{Name: row.Account, Enabled: row.Enabled}
+	}
+
+	return nil
+}
+
+func (db *DB) fillBlocked(ctx context.Context, treasury TreasuryID, q books.Questions, g *books.Grounds) error {
+	if len(q.Senders) == 0 {
+		return nil
+	}
+
+	blocked, err := db.queries.SenderListBlocked(ctx, db.exec, dbsqlc.SenderListBlockedParams{
+		TreasuryID: int32(treasury), Parties: sendable(texts(q.Senders)),
+	})
+	if err != nil {
+		return fmt.Errorf("look up blocked senders: %w", err)
+	}
+
+	for _, party := range blocked {
+		g.Blocked[ident.Party(party)] = true
 	}
 
 	return nil
@@ -235,6 +256,7 @@ func (db *DB) fillWithdrawals(ctx context.Context, treasury TreasuryID, q books.
 		w := books.Withdrawal{
 			ID: row.WithdrawalID, Kind: withdrawal.Kind(row.Kind), Origin: books.Origin(row.Origin),
 			State: withdrawal.State(row.State), Instrument: instrument, Amount: row.Amount, Receiver: row.Receiver,
+			Funds: books.AccountKind(row.Funds),
 		}
 
 		if row.Account != nil {

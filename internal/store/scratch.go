@@ -224,7 +224,7 @@ func prepareScratch(ctx context.Context, tx pgx.Tx, treasury int32) error {
 		`INSERT INTO transfers SELECT * FROM public.transfers WHERE treasury_id = $1 AND update_no = 0`,
 		`INSERT INTO unrecognized SELECT * FROM public.unrecognized WHERE treasury_id = $1 AND update_no = 0`,
 		`INSERT INTO postings SELECT * FROM public.postings
-			WHERE treasury_id = $1 AND (origin IN ('request', 'return') OR origin_no = 0)`,
+			WHERE treasury_id = $1 AND (origin IN ('request', 'return', 'case') OR origin_no = 0)`,
 		`INSERT INTO deposits SELECT * FROM public.deposits WHERE treasury_id = $1 AND offered_no = 0`,
 		`UPDATE deposits SET state = 'offered', reason = '', settled_no = NULL, settled_node = NULL, settled_leg = NULL
 			WHERE treasury_id = $1`,

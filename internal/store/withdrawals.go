@@ -18,7 +18,8 @@ import (
 // refused is the SQLSTATE of a request that the database's own functions refuse; the message is a reason code.
 const refused = "CE001"
 
-// RefusedError is a request that cannot be fulfilled as it is. Nothing was stored and no money has moved.
+// RefusedError is a request, or what a person decided about a deposit, that cannot be done as it is. The reason is a
+// code of docs/withdrawals.md or of docs/deposits.md. Nothing was stored and no money has moved.
 type RefusedError struct {
 	Reason   withdrawal.Reason
 	Sentence string

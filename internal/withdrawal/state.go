@@ -99,6 +99,8 @@ type Kind string
 const (
 	// ForCustomer pays somebody.
 	ForCustomer Kind = "customer"
+	// Return carries a deposit back to its sender.
+	Return Kind = "return"
 	// Internal is a transfer of the treasury to itself that merges or splits its holdings.
 	Internal Kind = "internal"
 )

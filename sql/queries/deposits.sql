@@ -32,9 +32,11 @@ CROSS JOIN LATERAL (SELECT * FROM deposits WHERE deposits.treasury_id = @treasur
 SELECT deposit_id, state, reason, account FROM deposits WHERE treasury_id = @treasury_id AND deposit_id = ANY(@deposit_ids::uuid[]);
 
 -- name: DepositTotals :many
-SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
-FROM deposits d JOIN instruments i USING (instrument_no)
-WHERE d.treasury_id = @treasury_id GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4;
+-- DepositTotals counts deposits by how they stand now.
+SELECT (CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE coalesce(c.state, d.state) END)::text AS state,
+    coalesce(c.reason, d.reason)::text AS reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
+FROM deposits d JOIN instruments i USING (instrument_no) LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
+WHERE d.treasury_id = @treasury_id GROUP BY 1, 2, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4;
 
 -- name: DepositCreditedTotals :many
 SELECT coalesce(account, '')::text AS account, instrument_no, sum(amount)::text AS total

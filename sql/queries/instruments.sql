@@ -5,8 +5,11 @@ ON CONFLICT (admin, instrument_id) DO UPDATE SET admin = excluded.admin
 RETURNING instrument_no;
 
 -- name: InstrumentList :many
-SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments
-WHERE instrument_no = ANY(@instrument_nos::integer[]);
+-- InstrumentList reads how the exchange deals in tokens.
+SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
+    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
+WHERE i.instrument_no = ANY(@instrument_nos::integer[]);
 
 -- name: InstrumentAll :many
 SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments ORDER BY instrument_no;

@@ -15,7 +15,7 @@ WHERE d.treasury_id = @treasury_id AND d.correlation_id = ANY(@correlation_ids::
 
 -- name: VerdictListUndecided :many
 -- VerdictListUndecided lists open offers that are new, of which something has changed, or whose time has come.
-SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
@@ -25,6 +25,7 @@ JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
+LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
 WHERE v.treasury_id = @treasury_id AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= @ledger_time)
@@ -111,10 +112,11 @@ SELECT verdict, reason, work, count(*) AS offers, min(decided_at)::timestamptz A
 FROM offer_verdicts WHERE treasury_id = @treasury_id AND open GROUP BY verdict, reason, work ORDER BY 1, 2, 3;
 
 -- name: DepositPolicySet :exec
-INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
-VALUES (@instrument_no, @accept_offers, @minimum_offer, @lead_seconds, @window_seconds, @max_tries, @screen)
+INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen, credit_delay_seconds, confirm_from)
+VALUES (@instrument_no, @accept_offers, @minimum_offer, @lead_seconds, @window_seconds, @max_tries, @screen, @credit_delay_seconds, @confirm_from)
 ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
-    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen;
+    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen,
+    credit_delay_seconds = excluded.credit_delay_seconds, confirm_from = excluded.confirm_from;
 
 -- name: DepositPolicyList :many
 SELECT p.*, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no;
@@ -122,6 +124,10 @@ SELECT p.*, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i 
 -- name: SenderBlock :exec
 INSERT INTO blocked_senders (treasury_id, party, reason, blocked_at) VALUES (@treasury_id, @party, @reason, @blocked_at)
 ON CONFLICT (treasury_id, party) DO UPDATE SET reason = excluded.reason, blocked_at = excluded.blocked_at;
+
+-- name: SenderListBlocked :many
+-- SenderListBlocked says which of the parties are blocked.
+SELECT party FROM blocked_senders WHERE treasury_id = @treasury_id AND party = ANY(@parties::text[]);
 
 -- name: SenderUnblock :execrows
 DELETE FROM blocked_senders WHERE treasury_id = @treasury_id AND party = @party;

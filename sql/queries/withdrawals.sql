@@ -38,25 +38,26 @@ WHERE r.treasury_id = @treasury_id AND r.withdrawal_id = s.withdrawal_id;
 
 -- name: WithdrawalListMet :many
 -- WithdrawalListMet finds the withdrawals that transfers in history may belong to, by id or by chain.
-SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest(@withdrawal_ids::text[]) AS withdrawal_id) AS n
 CROSS JOIN LATERAL (SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
-SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest(@correlation_ids::text[]) AS correlation_id) AS n
 CROSS JOIN LATERAL (SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w;
 
 -- name: WithdrawalUnderWayTotals :many
 -- WithdrawalUnderWayTotals sums what is set aside for withdrawals that have not ended.
 SELECT instrument_no, sum(amount)::text AS total FROM withdrawals
-WHERE treasury_id = @treasury_id AND origin = 'requested' AND kind = 'customer' AND state IN ('requested', 'reserved', 'submitted', 'offered')
+WHERE treasury_id = @treasury_id AND origin = 'requested' AND kind <> 'internal' AND state IN ('requested', 'reserved', 'submitted', 'offered')
 GROUP BY instrument_no ORDER BY 1;
 
 -- name: WithdrawalListMisbooked :many
 -- WithdrawalListMisbooked compares what must be booked for requested withdrawals with what is: each request once, the
 -- money of each failed one back once, and each completed one paid once. origin_no is that of postings.
 WITH requested AS (
-    SELECT * FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
+    SELECT withdrawal_id, withdrawal_no, origin, state, coalesce(account, '') AS account, instrument_no, amount, settled_no
+    FROM withdrawals WHERE withdrawals.treasury_id = @treasury_id AND withdrawals.origin <> 'recovered' AND withdrawals.kind <> 'internal'
 ), both_sides AS (
     SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
     UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
@@ -64,7 +65,7 @@ WITH requested AS (
     UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
     UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
     WHERE p.treasury_id = @treasury_id
-      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
+      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind IN ('customer', 'unattributed', 'held') OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
 )
 SELECT s.origin::text AS origin, s.origin_no::bigint AS origin_no, s.account::text AS account, s.instrument_no,
        sum(s.wanted)::text AS wanted, sum(s.booked)::text AS booked,

@@ -227,9 +227,10 @@ func (q *Queries) DepositSettle(ctx context.Context, db DBTX, arg DepositSettleP
 }
 
 const depositTotals = `-- name: DepositTotals :many
-SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
-FROM deposits d JOIN instruments i USING (instrument_no)
-WHERE d.treasury_id = $1 GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
+SELECT (CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE coalesce(c.state, d.state) END)::text AS state,
+    coalesce(c.reason, d.reason)::text AS reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
+FROM deposits d JOIN instruments i USING (instrument_no) LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
+WHERE d.treasury_id = $1 GROUP BY 1, 2, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
 `
 
 type DepositTotalsRow struct {
@@ -241,11 +242,12 @@ type DepositTotalsRow struct {
 	Total        string
 }
 
-// DepositTotals
+// DepositTotals counts deposits by how they stand now.
 //
-//	SELECT d.state, d.reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
-//	FROM deposits d JOIN instruments i USING (instrument_no)
-//	WHERE d.treasury_id = $1 GROUP BY d.state, d.reason, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
+//	SELECT (CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE coalesce(c.state, d.state) END)::text AS state,
+//	    coalesce(c.reason, d.reason)::text AS reason, i.admin, i.instrument_id, count(*) AS deposits, sum(d.amount)::text AS total
+//	FROM deposits d JOIN instruments i USING (instrument_no) LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
+//	WHERE d.treasury_id = $1 GROUP BY 1, 2, i.admin, i.instrument_id ORDER BY 1, 2, 3, 4
 func (q *Queries) DepositTotals(ctx context.Context, db DBTX, treasuryID int32) ([]DepositTotalsRow, error) {
 	rows, err := db.Query(ctx, depositTotals, treasuryID)
 	if err != nil {

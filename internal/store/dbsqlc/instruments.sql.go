@@ -98,22 +98,28 @@ func (q *Queries) InstrumentFind(ctx context.Context, db DBTX, arg InstrumentFin
 }
 
 const instrumentList = `-- name: InstrumentList :many
-SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments
-WHERE instrument_no = ANY($1::integer[])
+SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
+    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
+WHERE i.instrument_no = ANY($1::integer[])
 `
 
 type InstrumentListRow struct {
-	InstrumentNo   int32
-	Admin          ident.Party
-	InstrumentID   string
-	Listed         bool
-	MinimumDeposit amount.Amount
+	InstrumentNo       int32
+	Admin              ident.Party
+	InstrumentID       string
+	Listed             bool
+	MinimumDeposit     amount.Amount
+	Screen             bool
+	CreditDelaySeconds int32
 }
 
-// InstrumentList
+// InstrumentList reads how the exchange deals in tokens.
 //
-//	SELECT instrument_no, admin, instrument_id, listed, minimum_deposit FROM instruments
-//	WHERE instrument_no = ANY($1::integer[])
+//	SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
+//	    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+//	FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
+//	WHERE i.instrument_no = ANY($1::integer[])
 func (q *Queries) InstrumentList(ctx context.Context, db DBTX, instrumentNos []int32) ([]InstrumentListRow, error) {
 	rows, err := db.Query(ctx, instrumentList, instrumentNos)
 	if err != nil {
@@ -129,6 +135,8 @@ func (q *Queries) InstrumentList(ctx context.Context, db DBTX, instrumentNos []i
 			&i.InstrumentID,
 			&i.Listed,
 			&i.MinimumDeposit,
+			&i.Screen,
+			&i.CreditDelaySeconds,
 		); err != nil {
 			return nil, err
 		}

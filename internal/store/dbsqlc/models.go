@@ -34,6 +34,47 @@ type IngestionCursor struct {
 	UpdatedAt time.Time
 }
 
+// Every TransferPreapproval of a treasury that was ever seen on its node. A contract has one end: a renewal makes another contract.
+type Preapproval struct {
+	TreasuryID int32
+	ContractID ident.ContractID
+	Dso        string
+	// Who can renew it, and pays for that.
+	Provider string
+	// From this time of the ledger on, deposits of Canton Coin are offers unless another one stands.
+	ExpiresAt   time.Time
+	FirstSeenAt time.Time
+	LastSeenAt  time.Time
+	// When it was first found to be on the ledger no more: renewed, cancelled, or taken away after its end. Null while it is there, which it may be after its end.
+	GoneAt *time.Time
+	// The contract of the same provider that took its place before its end; empty for none.
+	Successor string
+	// How our last try to renew it ended. tried: under way, or failed for a reason that passes. refused: turned down for good, a person looks.
+	Renewal string
+	Tries   int32
+	TriedAt *time.Time
+	// It is not tried again before.
+	AgainAt *time.Time
+	// Under which settings it was tried last.
+	Settings string
+	// Under which settings it was refused, and is not tried again: several instances may differ in theirs.
+	RefusedUnder []string
+	CommandID    string
+	Detail       string
+	// Of which kinds there is an event.
+	Told []string
+}
+
+// What the keeper of the preapproval found when it last looked.
+type PreapprovalOutlook struct {
+	TreasuryID int32
+	CheckedAt  time.Time
+	LedgerTime time.Time
+	State      string
+	ContractID ident.ContractID
+	WhyNot     string
+}
+
 // Where a token admin's registry is served, several places in the order of preference.
 type Registry struct {
 	Admin    ident.Party

@@ -15,24 +15,26 @@ import (
 )
 
 const depositPolicyList = `-- name: DepositPolicyList :many
-SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, p.credit_delay_seconds, p.confirm_from, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
 `
 
 type DepositPolicyListRow struct {
-	InstrumentNo  int32
-	AcceptOffers  bool
-	MinimumOffer  amount.Amount
-	LeadSeconds   int32
-	WindowSeconds int32
-	MaxTries      int16
-	Screen        bool
-	Admin         ident.Party
-	InstrumentID  string
+	InstrumentNo       int32
+	AcceptOffers       bool
+	MinimumOffer       amount.Amount
+	LeadSeconds        int32
+	WindowSeconds      int32
+	MaxTries           int16
+	Screen             bool
+	CreditDelaySeconds int32
+	ConfirmFrom        *amount.Amount
+	Admin              ident.Party
+	InstrumentID       string
 }
 
 // DepositPolicyList
 //
-//	SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+//	SELECT p.instrument_no, p.accept_offers, p.minimum_offer, p.lead_seconds, p.window_seconds, p.max_tries, p.screen, p.credit_delay_seconds, p.confirm_from, i.admin, i.instrument_id FROM deposit_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
 func (q *Queries) DepositPolicyList(ctx context.Context, db DBTX) ([]DepositPolicyListRow, error) {
 	rows, err := db.Query(ctx, depositPolicyList)
 	if err != nil {
@@ -50,6 +52,8 @@ func (q *Queries) DepositPolicyList(ctx context.Context, db DBTX) ([]DepositPoli
 			&i.WindowSeconds,
 			&i.MaxTries,
 			&i.Screen,
+			&i.CreditDelaySeconds,
+			&i.ConfirmFrom,
 			&i.Admin,
 			&i.InstrumentID,
 		); err != nil {
@@ -64,28 +68,32 @@ func (q *Queries) DepositPolicyList(ctx context.Context, db DBTX) ([]DepositPoli
 }
 
 const depositPolicySet = `-- name: DepositPolicySet :exec
-INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen, credit_delay_seconds, confirm_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
-    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen
+    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen,
+    credit_delay_seconds = excluded.credit_delay_seconds, confirm_from = excluded.confirm_from
 `
 
 type DepositPolicySetParams struct {
-	InstrumentNo  int32
-	AcceptOffers  bool
-	MinimumOffer  amount.Amount
-	LeadSeconds   int32
-	WindowSeconds int32
-	MaxTries      int16
-	Screen        bool
+	InstrumentNo       int32
+	AcceptOffers       bool
+	MinimumOffer       amount.Amount
+	LeadSeconds        int32
+	WindowSeconds      int32
+	MaxTries           int16
+	Screen             bool
+	CreditDelaySeconds int32
+	ConfirmFrom        *amount.Amount
 }
 
 // DepositPolicySet
 //
-//	INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen)
-//	VALUES ($1, $2, $3, $4, $5, $6, $7)
+//	INSERT INTO deposit_policies (instrument_no, accept_offers, minimum_offer, lead_seconds, window_seconds, max_tries, screen, credit_delay_seconds, confirm_from)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 //	ON CONFLICT (instrument_no) DO UPDATE SET accept_offers = excluded.accept_offers, minimum_offer = excluded.minimum_offer,
-//	    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen
+//	    lead_seconds = excluded.lead_seconds, window_seconds = excluded.window_seconds, max_tries = excluded.max_tries, screen = excluded.screen,
+//	    credit_delay_seconds = excluded.credit_delay_seconds, confirm_from = excluded.confirm_from
 func (q *Queries) DepositPolicySet(ctx context.Context, db DBTX, arg DepositPolicySetParams) error {
 	_, err := db.Exec(ctx, depositPolicySet,
 		arg.InstrumentNo,
@@ -95,6 +103,8 @@ func (q *Queries) DepositPolicySet(ctx context.Context, db DBTX, arg DepositPoli
 		arg.WindowSeconds,
 		arg.MaxTries,
 		arg.Screen,
+		arg.CreditDelaySeconds,
+		arg.ConfirmFrom,
 	)
 	return err
 }
@@ -389,6 +399,38 @@ func (q *Queries) SenderBlock(ctx context.Context, db DBTX, arg SenderBlockParam
 	return err
 }
 
+const senderListBlocked = `-- name: SenderListBlocked :many
+SELECT party FROM blocked_senders WHERE treasury_id = $1 AND party = ANY($2::text[])
+`
+
+type SenderListBlockedParams struct {
+	TreasuryID int32
+	Parties    []string
+}
+
+// SenderListBlocked says which of the parties are blocked.
+//
+//	SELECT party FROM blocked_senders WHERE treasury_id = $1 AND party = ANY($2::text[])
+func (q *Queries) SenderListBlocked(ctx context.Context, db DBTX, arg SenderListBlockedParams) ([]string, error) {
+	rows, err := db.Query(ctx, senderListBlocked, arg.TreasuryID, arg.Parties)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var party string
+		if err := rows.Scan(&party); err != nil {
+			return nil, err
+		}
+		items = append(items, party)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const senderUnblock = `-- name: SenderUnblock :execrows
 DELETE FROM blocked_senders WHERE treasury_id = $1 AND party = $2
 `
@@ -612,7 +654,7 @@ func (q *Queries) VerdictList(ctx context.Context, db DBTX, arg VerdictListParam
 }
 
 const verdictListUndecided = `-- name: VerdictListUndecided :many
-SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
@@ -622,6 +664,7 @@ JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
+LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
 WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)
@@ -660,7 +703,7 @@ type VerdictListUndecidedRow struct {
 
 // VerdictListUndecided lists open offers that are new, of which something has changed, or whose time has come.
 //
-//	SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, v.screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+//	SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
 //	    i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
 //	    coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
 //	    coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
@@ -670,6 +713,7 @@ type VerdictListUndecidedRow struct {
 //	JOIN instruments i ON i.instrument_no = d.instrument_no
 //	LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 //	LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
+//	LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 //	LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 //	LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
 //	WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)

@@ -279,13 +279,13 @@ func (q *Queries) WithdrawalListIdle(ctx context.Context, db DBTX, treasuryID in
 }
 
 const withdrawalListMet = `-- name: WithdrawalListMet :many
-SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
-SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
 
 type WithdrawalListMetParams struct {
@@ -304,17 +304,18 @@ type WithdrawalListMetRow struct {
 	Receiver      ident.Party
 	CorrelationID *string
 	InstrumentNo  int32
+	Funds         string
 }
 
 // WithdrawalListMet finds the withdrawals that transfers in history may belong to, by id or by chain.
 //
-//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 //	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 //	UNION
-//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no
+//	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 //	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
 	rows, err := db.Query(ctx, withdrawalListMet, arg.WithdrawalIds, arg.TreasuryID, arg.CorrelationIds)
 	if err != nil {
@@ -334,6 +335,7 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 			&i.Receiver,
 			&i.CorrelationID,
 			&i.InstrumentNo,
+			&i.Funds,
 		); err != nil {
 			return nil, err
 		}
@@ -347,7 +349,8 @@ func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg Withdrawal
 
 const withdrawalListMisbooked = `-- name: WithdrawalListMisbooked :many
 WITH requested AS (
-    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
+    SELECT withdrawal_id, withdrawal_no, origin, state, coalesce(account, '') AS account, instrument_no, amount, settled_no
+    FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind <> 'internal'
 ), both_sides AS (
     SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
     UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
@@ -355,7 +358,7 @@ WITH requested AS (
     UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
     UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
     WHERE p.treasury_id = $1
-      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
+      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind IN ('customer', 'unattributed', 'held') OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
 )
 SELECT s.origin::text AS origin, s.origin_no::bigint AS origin_no, s.account::text AS account, s.instrument_no,
        sum(s.wanted)::text AS wanted, sum(s.booked)::text AS booked,
@@ -377,7 +380,8 @@ type WithdrawalListMisbookedRow struct {
 // money of each failed one back once, and each completed one paid once. origin_no is that of postings.
 //
 //	WITH requested AS (
-//	    SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind = 'customer'
+//	    SELECT withdrawal_id, withdrawal_no, origin, state, coalesce(account, '') AS account, instrument_no, amount, settled_no
+//	    FROM withdrawals WHERE withdrawals.treasury_id = $1 AND withdrawals.origin <> 'recovered' AND withdrawals.kind <> 'internal'
 //	), both_sides AS (
 //	    SELECT 'request' AS origin, withdrawal_no AS origin_no, account, instrument_no, -amount AS wanted, 0 AS booked, withdrawal_id FROM requested
 //	    UNION ALL SELECT 'return', withdrawal_no, account, instrument_no, amount, 0, withdrawal_id FROM requested WHERE state = 'failed' AND settled_no IS NULL
@@ -385,7 +389,7 @@ type WithdrawalListMisbookedRow struct {
 //	    UNION ALL SELECT 'ledger', settled_no, '', instrument_no, -amount, 0, withdrawal_id FROM requested WHERE state = 'completed' AND origin = 'requested'
 //	    UNION ALL SELECT p.origin, p.origin_no, p.account, p.instrument_no, 0, p.amount, NULL FROM postings p
 //	    WHERE p.treasury_id = $1
-//	      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind = 'customer' OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
+//	      AND (p.origin IN ('request', 'return', 'refund') AND p.account_kind IN ('customer', 'unattributed', 'held') OR p.origin = 'ledger' AND p.account_kind = 'withdrawals')
 //	)
 //	SELECT s.origin::text AS origin, s.origin_no::bigint AS origin_no, s.account::text AS account, s.instrument_no,
 //	       sum(s.wanted)::text AS wanted, sum(s.booked)::text AS booked,
@@ -442,7 +446,7 @@ func (q *Queries) WithdrawalReleaseHoldings(ctx context.Context, db DBTX, arg Wi
 
 const withdrawalUnderWayTotals = `-- name: WithdrawalUnderWayTotals :many
 SELECT instrument_no, sum(amount)::text AS total FROM withdrawals
-WHERE treasury_id = $1 AND origin = 'requested' AND kind = 'customer' AND state IN ('requested', 'reserved', 'submitted', 'offered')
+WHERE treasury_id = $1 AND origin = 'requested' AND kind <> 'internal' AND state IN ('requested', 'reserved', 'submitted', 'offered')
 GROUP BY instrument_no ORDER BY 1
 `
 
@@ -454,7 +458,7 @@ type WithdrawalUnderWayTotalsRow struct {
 // WithdrawalUnderWayTotals sums what is set aside for withdrawals that have not ended.
 //
 //	SELECT instrument_no, sum(amount)::text AS total FROM withdrawals
-//	WHERE treasury_id = $1 AND origin = 'requested' AND kind = 'customer' AND state IN ('requested', 'reserved', 'submitted', 'offered')
+//	WHERE treasury_id = $1 AND origin = 'requested' AND kind <> 'internal' AND state IN ('requested', 'reserved', 'submitted', 'offered')
 //	GROUP BY instrument_no ORDER BY 1
 func (q *Queries) WithdrawalUnderWayTotals(ctx context.Context, db DBTX, treasuryID int32) ([]WithdrawalUnderWayTotalsRow, error) {
 	rows, err := db.Query(ctx, withdrawalUnderWayTotals, treasuryID)

@@ -1,0 +1,409 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/deposit"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/service"
+	"github.com/canton-exchange/suite/internal/store"
+)
+
+func caseCommands() []command {
+	return []command{
+		{"deposits", "[STATE…] [NAME=VALUE…]", "list deposits that arrived and were not credited at once, those that wait " +
+			"for a person if no STATE is given; NAME is sender, amount, least, most, since, until, update or id",
+			0, many, treasury, listCases},
+		{"deposit", "ID", "show all there is about such a deposit, and what was decided", 1, 1, treasury, showCase},
+		{"assign-deposit", "ID ACCOUNT OPERATOR NOTE", "give a deposit to an account", 4, 4, treasury, assignDeposit},
+		{"return-deposit", "ID OPERATOR NOTE", "send a deposit back to its sender, with the sender's own memo", 3, 3,
+			treasury, returnDeposit},
+		{"confirm-deposit", "ID OPERATOR", "have take effect what another person decided, where the policy wants two", 2, 2,
+			treasury, confirmDeposit},
+		{"decline-deposit", "ID OPERATOR NOTE", "take back what was decided and not confirmed yet", 3, 3, treasury,
+			declineDeposit},
+		{"audit", "[ID|PARTY]", "show who decided what, the newest first", 0, 1, treasury, showActs},
+	}
+}
+
+func listCases(ctx context.Context, t *tool, arguments []string) error {
+	filter, err := caseFilter(arguments)
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, t.party)
+	if err != nil {
+		return err
+	}
+
+	list, err := t.db.ListCases(ctx, treasury, filter)
+	if err != nil {
+		return err
+	}
+
+	return t.printCases(list)
+}
+
+// caseFilter reads states and conditions in any order.
+func caseFilter(arguments []string) (store.CaseFilter, error) {
+	f := store.CaseFilter{Most: listed}
+
+	for _, a := range arguments {
+		name, value, condition := strings.Cut(a, "=")
+
+		var err error
+		if condition {
+			err = setCondition(&f, name, value)
+		} else {
+			err = addState(&f, a)
+		}
+
+		if err != nil {
+			return f, fmt.Errorf("%q: %w", a, err)
+		}
+	}
+
+	if len(f.States) == 0 {
+		f.States = []deposit.CaseState{deposit.Open, deposit.Proposed}
+		if f.DepositID != uuid.Nil {
+			f.States = deposit.CaseStates()
+		}
+	}
+
+	return f, nil
+}
+
+func addState(f *store.CaseFilter, word string) error {
+	if word == "all" {
+		f.States = deposit.CaseStates()
+
+		return nil
+	}
+
+	names := make([]string, 0, len(deposit.CaseStates()))
+
+	for _, s := range deposit.CaseStates() {
+		if string(s) == word {
+			f.States = append(f.States, s)
+
+			return nil
+		}
+
+		names = append(names, string(s))
+	}
+
+	return fmt.Errorf("want all, %s or NAME=VALUE", strings.Join(names, ", "))
+}
+
+func setCondition(f *store.CaseFilter, name, value string) (err error) {
+	switch name {
+	case "sender":
+		f.Sender = value
+	case "update":
+		f.Update = ident.UpdateID(value)
+	case "id":
+		f.DepositID, err = uuid.Parse(value)
+		err = wanted(err, "the id that `treasury deposits` lists")
+	case "amount":
+		f.Least, err = decimal(value)
+		f.Largest = f.Least
+	case "least":
+		f.Least, err = decimal(value)
+	case "most":
+		f.Largest, err = decimal(value)
+	case "since":
+		f.Since, err = moment(value)
+	case "until":
+		f.Until, err = moment(value)
+	default:
+		err = errors.New("want sender, amount, least, most, since, until, update or id")
+	}
+
+	return err
+}
+
+func decimal(text string) (*amount.Amount, error) {
+	value, err := amount.Parse(text)
+
+	return &value, wanted(err, "a decimal number")
+}
+
+// moment reads a time, or a day: its beginning, in UTC.
+func moment(text string) (*time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return &at, nil
+		}
+	}
+
+	return nil, errors.New("want a time such as 2026-11-26T10:30:00Z, or a day such as 2026-11-26")
+}
+
+func (t *tool) printCases(list []store.Case) error {
+	if len(list) == 0 {
+		t.printf("none\n")
+
+		return nil
+	}
+
+	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "ID\tSTATE\tWHY\tAMOUNT\tTOKEN\tMEMO\tSENDER\tARRIVED\tWHOSE MEMO\n")
+
+	for _, c := range list {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.DepositID, c.State, dash(whyCase(c)),
+			c.Amount.Short(), plain(c.Instrument.ID), memoOf(c.Memo), senderOf(c), c.RecordTime.UTC().Format(time.RFC3339),
+			dash(whoseMemo(c)))
+	}
+
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print deposits: %w", err)
+	}
+
+	if len(list) == listed {
+		t.printf("only %d are listed; there may be more: say sender=, amount=, since= or update=\n", listed)
+	}
+
+	return nil
+}
+
+// senderOf is who sent a deposit, if the ledger shows it.
+func senderOf(c store.Case) string {
+	if c.Sender == "" {
+		return "-"
+	}
+
+	return plain(c.Sender)
+}
+
+func memoOf(memo *string) string {
+	if memo == nil {
+		return "-"
+	}
+
+	return plain(*memo)
+}
+
+func whyCase(c store.Case) string {
+	switch {
+	case c.State == deposit.Proposed && c.Action == "assign":
+		return "assign to " + plain(c.Account) + " by " + plain(c.ProposedBy)
+	case c.State == deposit.Proposed:
+		return c.Action + " by " + plain(c.ProposedBy)
+	case c.State == deposit.Credited:
+		return "to " + plain(c.Account)
+	default:
+		return string(c.Reason)
+	}
+}
+
+// whoseMemo is whose account the memo names today: it may have been registered since.
+func whoseMemo(c store.Case) string {
+	switch {
+	case c.MemoAccount == "":
+		return ""
+	case !c.MemoEnabled:
+		return plain(c.MemoAccount) + " (disabled)"
+	default:
+		return plain(c.MemoAccount)
+	}
+}
+
+func showCase(ctx context.Context, t *tool, arguments []string) error {
+	id, err := depositID(arguments[0])
+	if err != nil {
+		return err
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, t.party)
+	if err != nil {
+		return err
+	}
+
+	list, err := t.db.ListCases(ctx, treasury, store.CaseFilter{DepositID: id, States: deposit.CaseStates(), Most: 1})
+	if err != nil {
+		return err
+	}
+
+	if len(list) == 0 {
+		return fmt.Errorf("deposit %s: %w: it was credited when it arrived, its money has not arrived "+
+			"(`treasury offers`), or there is none with this id", id, store.ErrNotFound)
+	}
+
+	t.printCase(list[0])
+
+	acts, err := t.db.Acts(ctx, treasury, id.String(), listed)
+	if err != nil {
+		return err
+	}
+
+	return t.printActs(acts)
+}
+
+func (t *tool) printCase(c store.Case) {
+	t.printf("deposit    %s\nstate      %s %s\n", c.DepositID, c.State, whyCase(c))
+	t.printf("amount     %s %s\n", c.Amount.Short(), named(c.Instrument))
+	t.printf("sender     %s\nmemo       %s\n", senderOf(c), memoOf(c.Memo))
+	t.printf("arrived    %s in update %s\n", c.RecordTime.UTC().Format(time.RFC3339Nano), plain(c.Update))
+
+	if whose := whoseMemo(c); whose != "" {
+		t.printf("its memo   belongs to %s today\n", whose)
+	}
+
+	if c.ReleaseAt != nil {
+		t.printf("credited   to %s when record time is past %s and nothing else is in the way\n", plain(c.Account),
+			c.ReleaseAt.UTC().Format(time.RFC3339))
+	}
+
+	if c.Return != "" {
+		t.printf("goes back  as withdrawal %s: treasury withdrawal %s\n", plain(c.Return), shellWord(c.Return))
+	}
+
+	if c.Note != "" {
+		t.printf("note       %s\n", said(c.Note))
+	}
+}
+
+func assignDeposit(ctx context.Context, t *tool, arguments []string) error {
+	id, err := depositID(arguments[0])
+	if err != nil {
+		return err
+	}
+
+	state, err := t.db.AssignDeposit(ctx, t.party, id, arguments[1], arguments[2], arguments[3], time.Now())
+	if err != nil {
+		return refusal(err)
+	}
+
+	return t.decided(id, state, "assigned to account "+plain(arguments[1]))
+}
+
+func returnDeposit(ctx context.Context, t *tool, arguments []string) error {
+	id, err := depositID(arguments[0])
+	if err != nil {
+		return err
+	}
+
+	state, err := t.db.ReturnDeposit(ctx, t.party, id, arguments[1], arguments[2], time.Now())
+	if err != nil {
+		return refusal(err)
+	}
+
+	return t.decided(id, state, "sent back to its sender")
+}
+
+func confirmDeposit(ctx context.Context, t *tool, arguments []string) error {
+	id, err := depositID(arguments[0])
+	if err != nil {
+		return err
+	}
+
+	state, err := t.db.ConfirmDeposit(ctx, t.party, id, arguments[1], time.Now())
+	if err != nil {
+		return refusal(err)
+	}
+
+	return t.decided(id, state, "dealt with as proposed")
+}
+
+func declineDeposit(ctx context.Context, t *tool, arguments []string) error {
+	id, err := depositID(arguments[0])
+	if err != nil {
+		return err
+	}
+
+	if _, err := t.db.DeclineDeposit(ctx, t.party, id, arguments[1], arguments[2], time.Now()); err != nil {
+		return refusal(err)
+	}
+
+	t.printf("deposit %s waits for a decision again; no money has moved\n", id)
+
+	return nil
+}
+
+// decided says what a decision has done.
+func (t *tool) decided(id uuid.UUID, state deposit.CaseState, what string) error {
+	switch state {
+	case deposit.Proposed:
+		t.printf("deposit %s is to be %s when another person confirms it: treasury confirm-deposit %s OPERATOR. "+
+			"No money has moved\n", id, what, id)
+	case deposit.Credited:
+		t.printf("deposit %s is %s: the money is on the account\n", id, what)
+	case deposit.Returning:
+		t.printf("deposit %s is being %s: cmd/withdraw pays it as a withdrawal. If that fails, it is listed again\n", id,
+			what)
+	case deposit.Returned:
+		t.printf("deposit %s was sent back already\n", id)
+	case deposit.Held, deposit.Open:
+		t.printf("deposit %s could not be sent back, and waits for a decision again\n", id)
+	}
+
+	return nil
+}
+
+func depositID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return id, service.UsageError(fmt.Errorf("deposit %q: want the id that `treasury deposits` lists", text))
+	}
+
+	return id, nil
+}
+
+// printOpenCases says how much money waits for its time or for a person.
+func (t *tool) printOpenCases(open []store.OpenCases, now time.Time) {
+	for _, o := range open {
+		what := string(o.State)
+		if o.Reason != "" {
+			what += " " + string(o.Reason)
+		}
+
+		t.printf("waiting    %d deposits %s, the oldest for %s\n", o.Count, what, short(now.Sub(o.Oldest)))
+	}
+}
+
+func showActs(ctx context.Context, t *tool, arguments []string) error {
+	subject := ""
+	if len(arguments) > 0 {
+		subject = arguments[0]
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, t.party)
+	if err != nil {
+		return err
+	}
+
+	acts, err := t.db.Acts(ctx, treasury, subject, listed)
+	if err != nil {
+		return err
+	}
+
+	if len(acts) == 0 {
+		t.printf("nothing was decided by a person\n")
+	}
+
+	return t.printActs(acts)
+}
+
+func (t *tool) printActs(acts []store.Act) error {
+	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+
+	for _, a := range acts {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.UTC().Format(time.RFC3339), plain(a.Actor), a.Action,
+			plain(a.Subject), said(string(a.Detail)))
+	}
+
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print audit log: %w", err)
+	}
+
+	return nil
+}

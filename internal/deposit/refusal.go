@@ -1,0 +1,27 @@
+package deposit
+
+// Refusal is why what a person decided about a deposit is not done: a code for programs, and what it means. Nothing was
+// changed, no money has moved.
+type Refusal struct {
+	Code, Sentence string
+}
+
+// Refusals are all that the database makes.
+func Refusals() []Refusal {
+	return []Refusal{
+		{"unknown_deposit", "No deposit with this id waits for a decision: it was credited when it arrived, or has not " +
+			"arrived."},
+		{"already_decided", "It is proposed, credited, on its way back or returned already."},
+		{"nothing_proposed", "There is nothing to confirm or to decline: nobody proposed anything, or it is done."},
+		{"same_person", "Who proposed it cannot confirm it."},
+		{"unknown_account", "No memo was ever given to this account. Check it, or give it a memo first."},
+		{"unlisted_instrument", "The exchange does not deal in this token: list it first, or return the deposit."},
+		{"unknown_sender", "The ledger does not show who sent it, so it cannot be returned."},
+		{"no_policy", "Nothing says how the token is paid out: set a withdrawal policy and its registry first. " +
+			"`enabled=false` keeps customers from withdrawing it."},
+		{"conflict", "There is a payment with the return's id, and it is not this return. Somebody must look."},
+		{"invalid_operator", "The name of who decides must have 1 to 200 characters, and no control characters."},
+		{"invalid_note", "The note may have at most 1000 characters."},
+		{"invalid_action", "A deposit is assigned to an account, or returned to its sender."},
+	}
+}
