@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canton-exchange/suite/internal/memo"
+	"github.com/canton-exchange/suite/internal/memo/memotest"
 )
 
 // written draws a memo as an exchange may give it to a customer.
@@ -23,7 +24,7 @@ func written() *rapid.Generator[string] {
 func TestLookAlikesAreStrangers(t *testing.T) {
 	t.Parallel()
 
-	all := alike()
+	all := memotest.LookAlikes()
 
 	rapid.Check(t, func(t *rapid.T) {
 		mine := written().Draw(t, "memo")
@@ -43,12 +44,12 @@ func TestLookAlikesAreStrangers(t *testing.T) {
 
 		// What is not seen is there: put between, before or behind, it makes another memo.
 		at := rapid.IntRange(0, len(mine)).Draw(t, "at")
-		hidden := mine[:at] + rapid.SampledFrom(unseen()).Draw(t, "unseen") + mine[at:]
+		hidden := mine[:at] + rapid.SampledFrom(memotest.Unseen()).Draw(t, "unseen") + mine[at:]
 		require.NotEqual(t, memo.Key(mine), memo.Key(hidden), "%+q", hidden)
 
 		// And so is white space within.
 		if at := rapid.IntRange(0, len(mine)).Draw(t, "blank at"); at > 0 && at < len(mine) {
-			blank := mine[:at] + rapid.SampledFrom(spaces()).Draw(t, "blank") + mine[at:]
+			blank := mine[:at] + rapid.SampledFrom(memotest.Spaces()).Draw(t, "blank") + mine[at:]
 			require.NotEqual(t, memo.Key(mine), memo.Key(blank), "%+q", blank)
 		}
 	})
@@ -82,7 +83,7 @@ func sameMemo(one, other string) bool {
 func TestOnlySurroundingsAndCaseAreForgiven(t *testing.T) {
 	t.Parallel()
 
-	around := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(spaces()), 0, 5), func(all []string) string { return strings.Join(all, "") })
+	around := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(memotest.Spaces()), 0, 5), func(all []string) string { return strings.Join(all, "") })
 
 	rapid.Check(t, func(t *rapid.T) {
 		one := rapid.OneOf(hostile(), written()).Draw(t, "one")
@@ -141,7 +142,7 @@ func TestHugeMemosCostWhatTheirBeginningsCost(t *testing.T) { //nolint:parallelt
 func TestMistypedIssuedMemosAreNobodys(t *testing.T) {
 	t.Parallel()
 
-	all := alike()
+	all := memotest.LookAlikes()
 	issue := func(t *rapid.T) string {
 		text, err := memo.Issue(bytes.NewReader(rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "random")))
 		require.NoError(t, err)
