@@ -21,18 +21,18 @@ var (
 func (db *DB) RegisterMemo(ctx context.Context, treasury TreasuryID, text, account string, now time.Time) error {
 	key := memo.Key(text)
 	if key == "" || memo.Stored(text) != text {
-		return fmt.Errorf("register memo %q: %w", memo.Stored(text), ErrBadMemo)
+		return fmt.Errorf("register memo %s: %w", memo.Shown(text), ErrBadMemo)
 	}
 
 	err := db.queries.AccountInsert(ctx, db.exec, dbsqlc.AccountInsertParams{
 		TreasuryID: int32(treasury), MemoKey: key, Memo: text, Account: account, Now: now,
 	})
 	if isUnique(err, "deposit_accounts_pkey") {
-		return fmt.Errorf("register memo %q: %w", text, ErrMemoTaken)
+		return fmt.Errorf("register memo %s: %w", memo.Shown(text), ErrMemoTaken)
 	}
 
 	if err != nil {
-		return fmt.Errorf("register memo %q: %w", text, err)
+		return fmt.Errorf("register memo %s: %w", memo.Shown(text), err)
 	}
 
 	return nil
