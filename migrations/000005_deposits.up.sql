@@ -103,7 +103,7 @@ COMMENT ON COLUMN deposit_cases.state IS 'held: waits for its time or a screenin
 COMMENT ON COLUMN deposit_cases.reason IS 'Why it is held or open now. return_failed: it was on its way back, and came again; the withdrawal says why.';
 COMMENT ON COLUMN deposit_cases.release_at IS 'Record time from which it may be credited.';
 COMMENT ON COLUMN deposit_cases.account IS 'Who gets it, or got it.';
-COMMENT ON COLUMN deposit_cases.returns IS 'How often a return was requested.';
+COMMENT ON COLUMN deposit_cases.returns IS 'The number of its last return.';
 COMMENT ON COLUMN deposit_cases.steps IS 'Counts its steps, so that each has an event of its own.';
 
 INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, opened_at, changed_at)
@@ -254,6 +254,9 @@ CREATE FUNCTION the_case(treasury text, deposit_id uuid) RETURNS deposit_cases L
 DECLARE
     c deposit_cases;
 BEGIN
+    -- Whoever ends a return has withdrawals first and cases then; a rebuild locks both. In one order nobody waits in a ring.
+    LOCK TABLE withdrawals IN ROW EXCLUSIVE MODE;
+
     SELECT x.* INTO c FROM deposit_cases x JOIN treasuries t USING (treasury_id)
     WHERE t.party = the_case.treasury AND x.deposit_id = the_case.deposit_id FOR UPDATE OF x;
     IF NOT FOUND THEN
@@ -290,9 +293,18 @@ DECLARE
     w    withdrawals;
     id   text;
     said text;
+    n    integer := c.returns;
 BEGIN
     SELECT * INTO d FROM deposits x WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id;
-    id := 'return:' || d.deposit_id || CASE WHEN c.returns = 0 THEN '' ELSE ':' || c.returns + 1 END;
+
+    LOOP -- past those that failed and that the database does not remember
+        n := n + 1;
+        id := 'return:' || d.deposit_id || CASE n WHEN 1 THEN '' ELSE ':' || n END;
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM withdrawals x
+            WHERE x.treasury_id = d.treasury_id AND x.withdrawal_id = id AND x.origin = 'recovered' AND x.state = 'failed');
+    END LOOP;
+
     said := nullif(btrim(regexp_replace(d.memo, '[[:cntrl:]]', ' ', 'g')), '');
 
     WHILE octet_length(said) > 255 LOOP
@@ -319,25 +331,16 @@ BEGIN
 
     PERFORM post_withdrawal(w, 'request', 1);
 
-    IF w.state = 'failed' THEN -- found failed on the ledger: it has come back already
-        PERFORM post_withdrawal(w, 'return', -1);
-    END IF;
-
     UPDATE deposit_cases x
     SET state = 'returning', reason = '', action = 'return', release_at = NULL, proposed_by = proposer, confirmed_by = confirmer, note = why,
-        returns = x.returns + 1, withdrawal_id = id, steps = x.steps + 1, changed_at = at
+        returns = n, withdrawal_id = id, steps = x.steps + 1, changed_at = at
     WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id AND x.state = c.state AND x.steps = c.steps;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the case of deposit % has moved on', c.deposit_id;
     END IF;
 
-    IF w.state IN ('completed', 'failed') THEN
-        UPDATE deposit_cases x
-        SET state = CASE w.state WHEN 'completed' THEN 'returned' ELSE 'open' END,
-            reason = CASE w.state WHEN 'completed' THEN '' ELSE 'return_failed' END,
-            action = CASE w.state WHEN 'completed' THEN x.action ELSE '' END,
-            withdrawal_id = CASE w.state WHEN 'completed' THEN x.withdrawal_id END,
-            steps = x.steps + 1
+    IF w.state = 'completed' THEN
+        UPDATE deposit_cases x SET state = 'returned', steps = x.steps + 1
         WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id;
     END IF;
 END $$;

@@ -68,8 +68,8 @@ func (db *DB) StoredUpdates(ctx context.Context, treasury TreasuryID, after int6
 
 // Rebuild derives a treasury's tables anew into empty copies, compares them with the ones in use and, if replace is
 // set, puts them in their place with the given derivation version. Then the treasury's writer waits meanwhile, and
-// whoever requests, works on or cancels a withdrawal, of any treasury; readers do not. Without replace nobody waits.
-// derive is given a database that reads and writes the copies.
+// whoever requests, works on or cancels a withdrawal, or decides about a deposit, of any treasury; readers do not.
+// Without replace nobody waits. derive is given a database that reads and writes the copies.
 func (db *DB) Rebuild(
 	ctx context.Context, treasury TreasuryID, derivation int, replace bool, derive func(scratch *DB) error,
 ) ([]TableDifference, error) {
@@ -104,6 +104,11 @@ func (db *DB) Rebuild(
 		if replace {
 			if err := replaceDerived(ctx, tx, int32(treasury)); err != nil {
 				return err
+			}
+
+			// A deposit that the earlier derivation did not see waits for somebody too.
+			if err := db.queries.CaseOpenMissing(ctx, tx, int32(treasury)); err != nil {
+				return fmt.Errorf("open cases of deposits: %w", err)
 			}
 
 			p := dbsqlc.CursorSetDerivationParams{TreasuryID: int32(treasury), DerivationVersion: integer(derivation)}
@@ -142,8 +147,8 @@ func (db *DB) holdStill(ctx context.Context, tx pgx.Tx, treasury TreasuryID, rep
 		return fmt.Errorf("lock cursor: %w", err)
 	}
 
-	if _, err := tx.Exec(ctx, "LOCK TABLE withdrawals IN EXCLUSIVE MODE"); err != nil {
-		return fmt.Errorf("lock withdrawals: %w", err)
+	if _, err := tx.Exec(ctx, "LOCK TABLE withdrawals, deposit_cases IN EXCLUSIVE MODE"); err != nil {
+		return fmt.Errorf("lock withdrawals and cases of deposits: %w", err)
 	}
 
 	return nil

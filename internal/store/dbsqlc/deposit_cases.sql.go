@@ -469,6 +469,30 @@ func (q *Queries) CaseOpen(ctx context.Context, db DBTX, arg CaseOpenParams) err
 	return err
 }
 
+const caseOpenMissing = `-- name: CaseOpenMissing :exec
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
+    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
+    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time
+FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
+WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
+ON CONFLICT (treasury_id, deposit_id) DO NOTHING
+`
+
+// CaseOpenMissing begins the cases of all deposits that should have one.
+//
+//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+//	SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
+//	    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
+//	    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time
+//	FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
+//	WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
+//	ON CONFLICT (treasury_id, deposit_id) DO NOTHING
+func (q *Queries) CaseOpenMissing(ctx context.Context, db DBTX, treasuryID int32) error {
+	_, err := db.Exec(ctx, caseOpenMissing, treasuryID)
+	return err
+}
+
 const caseOwnerlessTotals = `-- name: CaseOwnerlessTotals :many
 SELECT CASE d.state WHEN 'held' THEN 'held' ELSE 'unattributed' END AS account_kind, d.instrument_no, sum(d.amount)::text AS total
 FROM deposits d LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
