@@ -68,7 +68,7 @@ type depositCase struct {
 	evidence txhistory.Evidence
 	chain    string // none, new, open, ended, foreign
 	memo     string
-	listing  string // listed, delisted, unknown
+	listing  string // listed, delisted, unknown; or listed and blocked (its sender), screened, delayed, screened and delayed
 	amount   amount.Amount
 	change   amount.Amount
 }
@@ -102,10 +102,14 @@ func (c depositCase) want() depositOutcome {
 	account, reason := wantOwner(c.memo)
 
 	switch {
-	case c.listing != "listed":
+	case c.listing == "delisted" || c.listing == "unknown":
 		reason = "unlisted_instrument"
 	case reason == "" && c.arrived().Cmp(amounttest.Of("10")) < 0:
 		reason = "below_minimum"
+	case reason == "":
+		reason = map[string]string{
+			"blocked": "sender_blocked", "delayed": "awaits_time", "screened": "awaits_screening", "screened, delayed": "awaits_screening",
+		}[c.listing]
 	}
 
 	money := c.status == txhistory.Completed && c.change.Sign() > 0
@@ -131,7 +135,11 @@ func (c depositCase) want() depositOutcome {
 
 func (c depositCase) wantMoney(account, reason string) depositOutcome {
 	out := depositOutcome{state: books.Credited, account: account, reason: reason, to: books.Customer}
-	if reason != "" {
+
+	switch {
+	case strings.HasPrefix(reason, "awaits_"):
+		out.state, out.to = books.Held, books.HeldMoney
+	case reason != "":
 		out.state, out.to = books.Unattributed, books.UnattributedMoney
 	}
 
@@ -164,12 +172,15 @@ func (c depositCase) grounds() *books.Grounds {
 	g.Accounts["acc-1"] = books.Account{Name: "customer-1", Enabled: true}
 	g.Accounts["acc-2"] = books.Account{Name: "customer-2"}
 
-	switch c.listing {
-	case "listed":
-		g.Listings[coin()] = books.Listing{Listed: true, MinimumDeposit: amounttest.Of("10")}
-	case "delisted":
-		g.Listings[coin()] = books.Listing{MinimumDeposit: amounttest.Of("10")}
+	if c.listing != "unknown" {
+		g.Listings[coin()] = books.Listing{
+			Listed: c.listing != "delisted", MinimumDeposit: amounttest.Of("10"),
+			Screens: strings.HasPrefix(c.listing, "screened"), Delays: strings.HasSuffix(c.listing, "delayed"),
+		}
 	}
+
+	g.Blocked[alice] = c.listing == "blocked"
+	g.Blocked[bob] = true
 
 	if c.chain == "open" || c.chain == "ended" || c.chain == "foreign" {
 		c.recordOffer(g)
@@ -235,7 +246,7 @@ func depositCases(status txhistory.Status, evidence txhistory.Evidence) []deposi
 
 	for _, where := range []string{"none", "new", "open", "ended", "foreign"} {
 		for memo := range depositMemos() {
-			for _, listing := range []string{"listed", "delisted", "unknown"} {
+			for _, listing := range []string{"listed", "delisted", "unknown", "blocked", "screened", "delayed", "screened, delayed"} {
 				for _, promised := range []string{"9.9999999999", "10", "10.0000000001"} {
 					a := amounttest.Of(promised)
 					for _, change := range []amount.Amount{
@@ -277,7 +288,7 @@ func requireDeposit(t *testing.T, c depositCase) {
 		require.Equal(t, books.Place{Node: 4, Leg: 2}, s.Place)
 		require.Equal(t, chain, s.Correlation)
 
-		if s.Attribution.State == books.Credited || s.Attribution.State == books.Unattributed {
+		if s.Attribution.State == books.Credited || s.Attribution.State == books.Held || s.Attribution.State == books.Unattributed {
 			require.True(t, s.Amount.Equal(c.change), "%+v", c)
 		}
 	}
@@ -405,6 +416,10 @@ func TestARebuildKeepsWhatWasDecidedAboutMoney(t *testing.T) {
 			books.Attribution{State: books.Unattributed, Reason: books.ReasonUnknownMemo},
 			books.Attribution{State: books.Unattributed, Reason: books.ReasonUnknownMemo},
 		},
+		{
+			books.Attribution{State: books.Held, Reason: books.ReasonAwaitsTime, Account: "once"},
+			books.Attribution{State: books.Held, Reason: books.ReasonAwaitsTime, Account: "once"},
+		},
 		// No money had come by the old rules, so that nothing was decided about it.
 		{books.Attribution{State: books.Offered, Account: "customer-1"}, books.Attribution{State: books.Credited, Account: "customer-1"}},
 		{books.Attribution{State: books.Failed}, books.Attribution{State: books.Credited, Account: "customer-1"}},
@@ -424,7 +439,12 @@ func TestARebuildKeepsWhatWasDecidedAboutMoney(t *testing.T) {
 		require.Len(t, entries.Deposits, 1)
 		require.Equal(t, q.DepositIDs[0], entries.Deposits[0].ID)
 		require.Equal(t, tc.want, entries.Deposits[0].Attribution)
-		require.Equal(t, tc.want.Account, entries.Postings[1].Account)
+
+		if tc.want.State == books.Credited {
+			require.Equal(t, tc.want.Account, entries.Postings[1].Account)
+		} else {
+			require.Empty(t, entries.Postings[1].Account)
+		}
 	}
 }
 

@@ -243,3 +243,41 @@ func TestTwoRefundsInOneUpdate(t *testing.T) {
 	require.Empty(t, again.Advances)
 	require.Len(t, again.Postings, 2, "what has ended gives nothing back")
 }
+
+// TestAReturnThatFailsComesBackToItsQueue: a deposit on its way back to its sender is nobody's money, and stays so.
+func TestAReturnThatFailsComesBackToItsQueue(t *testing.T) {
+	t.Parallel()
+
+	for _, funds := range []books.AccountKind{books.UnattributedMoney, books.HeldMoney} {
+		g := requests()
+		w := g.Withdrawals["w-1"]
+		w.Kind, w.Account, w.Funds = withdrawal.Return, "", funds
+		g.Withdrawals["w-1"] = w
+
+		offered := sent(txhistory.Out, txhistory.Pending)
+		offered.Memo, offered.Correlation = new("w-1"), chain
+		first, err := books.Record(at(1), one(offered, amount.FromInt(-100)), g)
+		require.NoError(t, err)
+		require.Len(t, first.Advances, 1)
+
+		rejected := offered
+		rejected.Status = txhistory.Rejected
+		second, err := books.Record(at(2), one(rejected, amount.FromInt(100)), g)
+		require.NoError(t, err)
+		require.Equal(t, withdrawal.Failed, second.Advances[0].State)
+
+		var back []books.Posting
+
+		for _, p := range second.Postings {
+			if p.Origin == books.ByRefund {
+				back = append(back, p)
+			}
+		}
+
+		require.Len(t, back, 2)
+		require.Equal(t, books.WithdrawalsUnderWay, back[0].Kind)
+		require.Equal(t, funds, back[1].Kind)
+		require.Empty(t, back[1].Account)
+		require.Equal(t, "100", back[1].Amount.Short())
+	}
+}
