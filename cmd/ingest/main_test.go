@@ -15,6 +15,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
+	"github.com/canton-exchange/suite/internal/memo/memotest"
 	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
@@ -166,4 +167,17 @@ func TestSummaryListsHoldingsAndDeposits(t *testing.T) {
 	require.Contains(t, text, "deposits   2 held unknown_memo: 12.5")
 	require.Contains(t, text, "unrecognized events: 4\n")
 	require.NotContains(t, text, "NOTHING")
+
+	// A token's id is a stranger's.
+	token.ID = "\u202enekoT\" in 7\u200b"
+	text = describe("alice::1", store.Status{
+		Holdings: []store.HoldingTotal{{Instrument: token, Holdings: 3, Total: total}},
+		Deposits: []store.DepositTotal{{State: "offered", Instrument: token, Count: 1, Total: total}},
+	}, recorded)
+
+	for line := range strings.Lines(text) {
+		require.False(t, memotest.Hides(strings.TrimSuffix(line, "\n")), "%+q", line)
+	}
+
+	require.Contains(t, text, `holds      12.5 "\u202enekoT\" in 7\u200b@admin::1" in 3 holdings`)
 }

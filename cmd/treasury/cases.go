@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -184,12 +185,13 @@ func senderOf(c store.Case) string {
 	return plain(c.Sender)
 }
 
-func memoOf(memo *string) string {
-	if memo == nil {
+// memoOf is a memo, always quoted, so that one of a dash is none of these.
+func memoOf(text *string) string {
+	if text == nil {
 		return "-"
 	}
 
-	return plain(*memo)
+	return memo.Shown(*text)
 }
 
 func whyCase(c store.Case) string {

@@ -12,7 +12,6 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
-	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -137,13 +136,8 @@ func (t *tool) printOffers(list []store.ListedOffer, now time.Time) error {
 	_, _ = fmt.Fprintf(w, "ID\tVERDICT\tWHY\tWORK\tAMOUNT\tTOKEN\tMEMO\tSENDER\tENDS\tDETAIL\n")
 
 	for _, o := range list {
-		written := "-" // a memo is quoted, so that one of a dash is none of these
-		if o.Memo != nil {
-			written = memo.Shown(*o.Memo)
-		}
-
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.DepositID, o.Verdict, dash(string(o.Reason)),
-			o.Work, o.Amount.Short(), plain(o.Instrument.ID), written, plain(o.Sender), ends(o.Deadline, now),
+			o.Work, o.Amount.Short(), plain(o.Instrument.ID), memoOf(o.Memo), plain(o.Sender), ends(o.Deadline, now),
 			detail(o.Detail))
 	}
 

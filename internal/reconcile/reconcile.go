@@ -201,7 +201,7 @@ func compareHoldings(a active, held []store.HeldContract) []Difference {
 		onNode, ok := a.holdings[h.Contract]
 		if !ok {
 			out = append(out, differ(MissingOnNode, string(h.Contract),
-				"holding of %s %s is not active on the node", h.Amount, h.Instrument))
+				"holding of %s %q is not active on the node", h.Amount, h.Instrument))
 
 			continue
 		}
@@ -212,7 +212,7 @@ func compareHoldings(a active, held []store.HeldContract) []Difference {
 			sameTime(onNode.lockEnds, h.LockEnds) && onNode.synchronizer == h.Synchronizer && onNode.leaving == h.InFlight
 		if !same {
 			out = append(out, differ(Different, string(h.Contract),
-				"database: %s %s %s on %s in flight=%t; node: %s %s %s on %s in flight=%t",
+				"database: %s %q %s on %s in flight=%t; node: %s %q %s on %s in flight=%t",
 				h.Amount, h.Instrument, lockText(h.Locked, h.LockEnds), h.Synchronizer, h.InFlight,
 				n.Amount, n.Instrument, lockText(locked, onNode.lockEnds), onNode.synchronizer, onNode.leaving))
 		}
@@ -221,7 +221,7 @@ func compareHoldings(a active, held []store.HeldContract) []Difference {
 	for id, n := range a.holdings {
 		if !seen[id] {
 			out = append(out, differ(MissingInDatabase, string(id),
-				"holding of %s %s is active on the node", n.holding.Amount, n.holding.Instrument))
+				"holding of %s %q is active on the node", n.holding.Amount, n.holding.Instrument))
 		}
 	}
 
@@ -239,7 +239,7 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 		onNode, ok := a.instructions[o.Contract]
 		if !ok {
 			out = append(out, differ(MissingOnNode, string(o.Contract),
-				"instruction over %s %s is not active on the node", o.Amount, o.Instrument))
+				"instruction over %s %q is not active on the node", o.Amount, o.Instrument))
 
 			continue
 		}
@@ -251,8 +251,8 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 			sameMemo(n.Meta.Memo(), o.Memo) && onNode.AwaitsReceiver == o.AwaitsReceiver
 		if !same {
 			out = append(out, differ(Different, string(o.Contract),
-				"database: %s %s from %s to %s until %s memo %s awaits receiver=%t; "+
-					"node: %s %s from %s to %s until %s memo %s awaits receiver=%t",
+				"database: %s %q from %s to %s until %s memo %s awaits receiver=%t; "+
+					"node: %s %q from %s to %s until %s memo %s awaits receiver=%t",
 				o.Amount, o.Instrument, o.Sender, o.Receiver, timeText(o.ExecuteBefore), memoText(o.Memo), o.AwaitsReceiver,
 				n.Amount, n.Instrument, n.Sender, n.Receiver, timeText(n.ExecuteBefore), memoText(n.Meta.Memo()),
 				onNode.AwaitsReceiver))
@@ -262,7 +262,7 @@ func compareInstructions(a active, open []store.OpenContract) []Difference {
 	for id, n := range a.instructions {
 		if !seen[id] {
 			out = append(out, differ(MissingInDatabase, string(id),
-				"instruction over %s %s is active on the node", n.Transfer.Amount, n.Transfer.Instrument))
+				"instruction over %s %q is active on the node", n.Transfer.Amount, n.Transfer.Instrument))
 		}
 	}
 
@@ -299,11 +299,10 @@ func lockText(locked bool, ends *time.Time) string {
 	}
 }
 
-// memoText shows a memo as the database keeps it, escaped and cut: it is a stranger's.
 func memoText(text *string) string {
 	if text == nil {
 		return "none"
 	}
 
-	return fmt.Sprintf("%.200q", memo.Stored(*text))
+	return memo.Shown(*text)
 }

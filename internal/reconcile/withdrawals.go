@@ -23,13 +23,13 @@ func checkWithdrawals(a store.Audit) []Difference {
 			subject = fmt.Sprintf("%s %d", m.Origin, m.No)
 		}
 
-		out = append(out, differ(NotBookedOnce, subject, "postings of %s %d to %q: want %s of %s, have %s",
+		out = append(out, differ(NotBookedOnce, subject, "postings of %s %d to %q: want %s of %q, have %s",
 			m.Origin, m.No, m.Account, m.Wanted, m.Instrument, m.Booked))
 	}
 
 	for _, r := range a.Withdrawals.Reservations {
 		out = append(out, differ(ReservationIsWrong, string(r.Contract),
-			"reserved for attempt %d of %s: withdrawal in work=%t, attempt live=%t, holding active=%t",
+			"reserved for attempt %d of %q: withdrawal in work=%t, attempt live=%t, holding active=%t",
 			r.Attempt, r.Withdrawal, r.Working, r.Live, r.Active))
 	}
 
