@@ -1,3 +1,5 @@
+//go:generate go run ./draw ../../docs/deposits.md
+
 package deposit
 
 import "time"
@@ -45,6 +47,7 @@ func CaseSteps() []CaseStep {
 		{Held, Credited, operator, "An operator assigns it early."},
 		{Held, Returning, operator, "An operator returns it."},
 		{Held, Proposed, operator, "An operator decides, and its amount wants a second person."},
+		{Open, Held, operator, "An operator has it screened again, which it has not passed."},
 		{Open, Proposed, operator, "An operator decides, and its amount wants a second person."},
 		{Open, Credited, operator, "An operator assigns it to an account."},
 		{Open, Returning, operator, "An operator returns it."},

@@ -62,10 +62,13 @@ func TestTheDocumentHasTheDefaults(t *testing.T) {
 		"lead_seconds":   strconv.Itoa(int(p.Lead / time.Second)),
 		"window_seconds": strconv.Itoa(int(p.Window / time.Second)),
 		"max_tries":      strconv.Itoa(p.MaxTries), "screen": strconv.FormatBool(p.Screen),
+		"credit_delay_seconds": strconv.Itoa(int(p.CreditDelay / time.Second)), "confirm_from": "none",
 	}
 	told := map[string]string{}
 
-	for _, row := range rows(t, "\\| `([a-z_]+)` \\| (true|false|[0-9]+) \\|") {
+	require.Nil(t, p.ConfirmFrom)
+
+	for _, row := range rows(t, "\\| `([a-z_]+)` \\| (true|false|none|[0-9]+) \\|") {
 		told[row[1]] = row[2]
 	}
 
