@@ -11,7 +11,8 @@ func Refusals() []Refusal {
 	return []Refusal{
 		{"unknown_deposit", "No deposit with this id waits for a decision: it was credited when it arrived, or has not " +
 			"arrived."},
-		{"already_decided", "It is proposed, credited, on its way back or returned already."},
+		{"already_decided", "It is proposed, credited, on its way back or returned already; or it is an offer that has " +
+			"ended, or about which a person has decided."},
 		{"nothing_proposed", "There is nothing to confirm or to decline: nobody proposed anything, or it is done."},
 		{"same_person", "Who proposed it cannot confirm it."},
 		{"unknown_account", "No memo was ever given to this account. Check it, or give it a memo first."},
@@ -20,6 +21,8 @@ func Refusals() []Refusal {
 		{"no_policy", "Nothing says how the token is paid out: set a withdrawal policy and its registry first. " +
 			"`enabled=false` keeps customers from withdrawing it."},
 		{"conflict", "There is a payment with the return's id, and it is not this return. Somebody must look."},
+		{"never_screened", "The screening service was never asked about a deposit with this id."},
+		{"already_passed", "The screening service has passed it already."},
 		{"invalid_operator", "The name of who decides must have 1 to 200 characters, and no control characters."},
 		{"invalid_note", "The note may have at most 1000 characters."},
 		{"invalid_action", "A deposit is assigned to an account, or returned to its sender."},
