@@ -1,6 +1,14 @@
--- name: AccountInsert :exec
-INSERT INTO deposit_accounts (treasury_id, memo_key, memo, account, created_at)
-VALUES (@treasury_id, @memo_key, @memo, @account, @now);
+-- name: AccountGive :one
+SELECT give_memo(@treasury_id::integer, @account::text, @memo::text, '', @now::timestamptz)::boolean AS repeated;
+
+-- name: AccountRegister :one
+SELECT register_memo(@treasury::text, @account::text, @memo::text, @operator::text, @now::timestamptz)::boolean AS repeated;
+
+-- name: AccountListNewest :many
+-- AccountListNewest lists the memos of an account, or of all.
+SELECT memo, account, enabled, issued, created_at, created_by, disabled_at, disabled_by FROM deposit_accounts
+WHERE treasury_id = @treasury_id AND (@account::text = '' OR account = @account)
+ORDER BY created_at DESC, memo_key LIMIT @most;
 
 -- name: AccountList :many
 -- AccountList finds the accounts that the given memos belong to.

@@ -10,38 +10,36 @@ import (
 	"time"
 )
 
-const accountInsert = `-- name: AccountInsert :exec
-INSERT INTO deposit_accounts (treasury_id, memo_key, memo, account, created_at)
-VALUES ($1, $2, $3, $4, $5)
+const accountGive = `-- name: AccountGive :one
+SELECT give_memo($1::integer, $2::text, $3::text, '', $4::timestamptz)::boolean AS repeated
 `
 
-type AccountInsertParams struct {
+type AccountGiveParams struct {
 	TreasuryID int32
-	MemoKey    string
-	Memo       string
 	Account    string
+	Memo       string
 	Now        time.Time
 }
 
-// AccountInsert
+// AccountGive
 //
-//	INSERT INTO deposit_accounts (treasury_id, memo_key, memo, account, created_at)
-//	VALUES ($1, $2, $3, $4, $5)
-func (q *Queries) AccountInsert(ctx context.Context, db DBTX, arg AccountInsertParams) error {
-	_, err := db.Exec(ctx, accountInsert,
+//	SELECT give_memo($1::integer, $2::text, $3::text, '', $4::timestamptz)::boolean AS repeated
+func (q *Queries) AccountGive(ctx context.Context, db DBTX, arg AccountGiveParams) (bool, error) {
+	row := db.QueryRow(ctx, accountGive,
 		arg.TreasuryID,
-		arg.MemoKey,
-		arg.Memo,
 		arg.Account,
+		arg.Memo,
 		arg.Now,
 	)
-	return err
+	var repeated bool
+	err := row.Scan(&repeated)
+	return repeated, err
 }
 
 const accountList = `-- name: AccountList :many
 SELECT a.memo_key, a.account, a.enabled
 FROM (SELECT unnest($1::text[]) AS memo_key) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
+CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at, issued, created_by, disabled_at, disabled_by FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 `
 
 type AccountListParams struct {
@@ -59,7 +57,7 @@ type AccountListRow struct {
 //
 //	SELECT a.memo_key, a.account, a.enabled
 //	FROM (SELECT unnest($1::text[]) AS memo_key) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
+//	CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at, issued, created_by, disabled_at, disabled_by FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 func (q *Queries) AccountList(ctx context.Context, db DBTX, arg AccountListParams) ([]AccountListRow, error) {
 	rows, err := db.Query(ctx, accountList, arg.MemoKeys, arg.TreasuryID)
 	if err != nil {
@@ -78,4 +76,89 @@ func (q *Queries) AccountList(ctx context.Context, db DBTX, arg AccountListParam
 		return nil, err
 	}
 	return items, nil
+}
+
+const accountListNewest = `-- name: AccountListNewest :many
+SELECT memo, account, enabled, issued, created_at, created_by, disabled_at, disabled_by FROM deposit_accounts
+WHERE treasury_id = $1 AND ($2::text = '' OR account = $2)
+ORDER BY created_at DESC, memo_key LIMIT $3
+`
+
+type AccountListNewestParams struct {
+	TreasuryID int32
+	Account    string
+	Most       int32
+}
+
+type AccountListNewestRow struct {
+	Memo       string
+	Account    string
+	Enabled    bool
+	Issued     bool
+	CreatedAt  time.Time
+	CreatedBy  string
+	DisabledAt *time.Time
+	DisabledBy string
+}
+
+// AccountListNewest lists the memos of an account, or of all.
+//
+//	SELECT memo, account, enabled, issued, created_at, created_by, disabled_at, disabled_by FROM deposit_accounts
+//	WHERE treasury_id = $1 AND ($2::text = '' OR account = $2)
+//	ORDER BY created_at DESC, memo_key LIMIT $3
+func (q *Queries) AccountListNewest(ctx context.Context, db DBTX, arg AccountListNewestParams) ([]AccountListNewestRow, error) {
+	rows, err := db.Query(ctx, accountListNewest, arg.TreasuryID, arg.Account, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountListNewestRow
+	for rows.Next() {
+		var i AccountListNewestRow
+		if err := rows.Scan(
+			&i.Memo,
+			&i.Account,
+			&i.Enabled,
+			&i.Issued,
+			&i.CreatedAt,
+			&i.CreatedBy,
+			&i.DisabledAt,
+			&i.DisabledBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const accountRegister = `-- name: AccountRegister :one
+SELECT register_memo($1::text, $2::text, $3::text, $4::text, $5::timestamptz)::boolean AS repeated
+`
+
+type AccountRegisterParams struct {
+	Treasury string
+	Account  string
+	Memo     string
+	Operator string
+	Now      time.Time
+}
+
+// AccountRegister
+//
+//	SELECT register_memo($1::text, $2::text, $3::text, $4::text, $5::timestamptz)::boolean AS repeated
+func (q *Queries) AccountRegister(ctx context.Context, db DBTX, arg AccountRegisterParams) (bool, error) {
+	row := db.QueryRow(ctx, accountRegister,
+		arg.Treasury,
+		arg.Account,
+		arg.Memo,
+		arg.Operator,
+		arg.Now,
+	)
+	var repeated bool
+	err := row.Scan(&repeated)
+	return repeated, err
 }
