@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/reconcile"
@@ -26,15 +27,23 @@ const (
 )
 
 // finish lets what was begun come to its end, compares everything, and fails if anything differs.
-func (e *exhibit) finish(ctx context.Context, stopPayments func() error) error {
+func (e *exhibit) finish(ctx context.Context, stop func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
+
+	if err := e.confirm(ctx); err != nil {
+		return err
+	}
 
 	if err := e.until(ctx, "withdrawals did not come to an end or an offer", e.nothingMoves); err != nil {
 		return errors.Join(err, e.payments.Ready())
 	}
 
-	if err := stopPayments(); err != nil {
+	if err := e.until(ctx, "offers were not accepted", e.nothingArrives); err != nil {
+		return errors.Join(err, e.intake.Ready())
+	}
+
+	if err := stop(); err != nil {
 		return err
 	}
 
@@ -57,7 +66,26 @@ func (e *exhibit) finish(ctx context.Context, stopPayments func() error) error {
 		return err
 	}
 
+	if err := e.decisions(ctx); err != nil {
+		return err
+	}
+
 	return e.reconcile(ctx)
+}
+
+// nothingArrives reports whether every offer has been decided and answered, and nothing is held.
+func (e *exhibit) nothingArrives(ctx context.Context) (bool, error) {
+	offers, err := e.db.OpenOffers(ctx, e.treasury)
+	if err != nil {
+		return false, err
+	}
+
+	cases, err := e.db.OpenCases(ctx, e.treasury)
+	moves := slices.ContainsFunc(offers, func(o store.OpenOffers) bool {
+		return o.Reason == undecided || o.Work == store.Due || o.Work == store.Submitted
+	})
+
+	return !moves && !slices.ContainsFunc(cases, func(c store.OpenCases) bool { return c.State == deposit.Held }), err
 }
 
 // nothingMoves reports whether every withdrawal has ended or waits for its receiver.
@@ -111,7 +139,7 @@ func (e *exhibit) fates(ctx context.Context) error {
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, w := range list {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", w.ID, w.Account, w.Amount.Short(), e.named(w.Instrument), fate(w))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", w.ID, whose(w), w.Amount.Short(), e.named(w.Instrument), fate(w))
 	}
 
 	if err := table.Flush(); err != nil {
@@ -135,6 +163,15 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// whose is the customer who asked for it, or the sender whom it goes back to.
+func whose(w store.ListedWithdrawal) string {
+	if w.Kind == withdrawal.Return {
+		return "(its sender)"
+	}
+
+	return w.Account
+}
+
 // fate says it in words.
 func fate(w store.ListedWithdrawal) string {
 	switch w.State {
@@ -149,6 +186,10 @@ func fate(w store.ListedWithdrawal) string {
 		return "offered" + in(w) + "; the receiver has not answered yet"
 	case withdrawal.Failed:
 		why, _ := withdrawal.Explain(w.Reason)
+
+		if w.Kind == withdrawal.Return {
+			return fmt.Sprintf("%s: %s The deposit waits for a person again.", w.State, why.Sentence)
+		}
 
 		return fmt.Sprintf("%s: %s The money is back on the account.", w.State, why.Sentence)
 	case withdrawal.Requested, withdrawal.Reserved, withdrawal.Submitted:

@@ -1,6 +1,6 @@
 // Command demo shows the suite at work on one machine: a PostgreSQL of its own, a sandbox that plays the rest of the
-// network, Tx History Ingestion, Withdrawal Automation, and customers who deposit with a memo and withdraw. It needs no
-// configuration.
+// network, Tx History Ingestion, Withdrawal Automation, Multi-Step Deposit Automation, customers who deposit with a
+// memo and withdraw, and operators who look after what names nobody. It needs no configuration.
 package main
 
 import (

@@ -64,7 +64,7 @@ func TestTheDemoPaysUntilItIsInterrupted(t *testing.T) {
 	require.Equal(t, 0, command.ProcessState.ExitCode())
 
 	for _, want := range []string{
-		"what became of the withdrawals:", "paid ", "The receiver rejected the offer. The money is back on the account.",
+		"what became of the withdrawals:", "what became of deposits that named nobody:", "given to alice by olga", "paid ", "The receiver rejected the offer. The money is back on the account.",
 		"no difference",
 	} {
 		require.Contains(t, out.String(), want)

@@ -14,6 +14,7 @@ import (
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
+	"github.com/canton-exchange/suite/internal/intake"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/onboarding"
 	"github.com/canton-exchange/suite/internal/payout"
@@ -48,6 +49,7 @@ type exhibit struct {
 	key      signer.Signer // the treasury's
 	worker   *ingest.Service
 	payments *payout.Service
+	intake   *intake.Service
 	accounts []account
 	refusals refusals
 }
@@ -190,8 +192,8 @@ func (e *exhibit) onboard(ctx context.Context) error {
 // out, the customers' memos.
 func (e *exhibit) prepare(ctx context.Context) error {
 	// The sandbox's own wallet needs no key, whoever's the party is. That keeps what is not the demo's point short: the
-	// treasury's preapproval, and that it accepts offers (TreasuryAccepts). What the treasury pays goes through its key.
-	_, err := e.network.Preapprove(e.party)
+	// treasury's preapproval. What the treasury accepts and pays goes through its key.
+	_, err := e.network.PreapproveWith(sandbox.PreapprovalRequest{Receiver: e.party, Life: firstLife})
 	if err != nil {
 		return err
 	}
@@ -221,6 +223,10 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		return err
 	}
 
+	if err := e.setDepositPolicies(ctx); err != nil {
+		return err
+	}
+
 	metrics := ingest.NewMetrics(e.Metrics)
 
 	e.worker, err = ingest.New(ingest.Config{Party: e.party}, e.node, e.db, clock.System{}, e.serviceLog(), metrics)
@@ -228,7 +234,11 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		return err
 	}
 
-	e.payments, err = e.newPayments()
+	if e.payments, err = e.newPayments(); err != nil {
+		return err
+	}
+
+	e.intake, err = e.newIntake()
 
 	return err
 }
@@ -238,6 +248,7 @@ func (e *exhibit) perform(ctx context.Context) error {
 	// The services outlive the customers, because they have to finish the last things that they did.
 	working := context.WithoutCancel(ctx)
 	ingestion, payments := start(working, e.worker.Run), start(working, e.payments.Run)
+	deposits := start(working, e.intake.Run)
 
 	acting, cancel := ctx, context.CancelFunc(func() {})
 	if e.settings.length > 0 {
@@ -252,12 +263,15 @@ func (e *exhibit) perform(ctx context.Context) error {
 		service.Runner{Name: "table", Run: e.watch},
 		service.Runner{Name: "ingestion", Run: ingestion.watch},
 		service.Runner{Name: "payments", Run: payments.watch},
+		service.Runner{Name: "deposits", Run: deposits.watch},
+		service.Runner{Name: "operators", Run: e.operate},
+		service.Runner{Name: "preapproval", Run: e.renew},
 	)
 	if err == nil {
-		err = e.finish(working, payments.stop)
+		err = e.finish(working, func() error { return errors.Join(deposits.stop(), payments.stop()) })
 	}
 
-	return errors.Join(err, payments.stop(), ingestion.stop())
+	return errors.Join(err, deposits.stop(), payments.stop(), ingestion.stop())
 }
 
 // background is a service that runs beside the customers.
@@ -303,7 +317,7 @@ func (e *exhibit) act(ctx context.Context) error {
 	}
 
 	_, err := e.network.Traffic(ctx, sandbox.TrafficConfig{
-		Seed: e.settings.seed, Treasury: e.party, Memos: memos, Interval: e.settings.interval, TreasuryAccepts: true,
+		Seed: e.settings.seed, Treasury: e.party, Memos: memos, Interval: e.settings.interval,
 	})
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/books"
+	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -35,6 +36,11 @@ func (e *exhibit) table(ctx context.Context) error {
 	}
 
 	totals, err := e.db.WithdrawalTotals(ctx, e.treasury)
+	if err != nil {
+		return err
+	}
+
+	open, err := e.db.OpenOffers(ctx, e.treasury)
 	if err != nil {
 		return err
 	}
@@ -63,6 +69,7 @@ func (e *exhibit) table(ctx context.Context) error {
 		line(a.name, a.memo, account(books.Customer, a.name))
 	}
 
+	line("held for a moment", "", account(books.HeldMoney, ""))
 	line("unattributed", "", account(books.UnattributedMoney, ""))
 	line("being withdrawn", "", account(books.WithdrawalsUnderWay, ""))
 	line("the treasury holds", "", func(i ident.Instrument) string { return held(audit, i) })
@@ -71,8 +78,8 @@ func (e *exhibit) table(ctx context.Context) error {
 		return fmt.Errorf("print table: %w", err)
 	}
 
-	_, _ = fmt.Fprintf(&b, "%s\n%s\n%s\n\n",
-		deposits(status), e.withdrawals(totals), progress(status, e.network.LedgerEnd()))
+	_, _ = fmt.Fprintf(&b, "%s\n%s\n%s\n%s\n\n",
+		deposits(status), offers(open), e.withdrawals(totals), progress(status, e.network.LedgerEnd()))
 	_, _ = fmt.Fprint(e.Stdout, b.String())
 
 	return nil
@@ -124,6 +131,33 @@ func deposits(s store.Status) string {
 	}
 
 	return "deposits: " + strings.Join(parts, ", ")
+}
+
+// offers says what becomes of the offers that wait.
+func offers(open []store.OpenOffers) string {
+	counts := map[string]int64{}
+
+	for _, o := range open {
+		what := map[deposit.Verdict]string{
+			deposit.Accept: "being accepted", deposit.Ignore: "ignored", deposit.Hold: "held", deposit.Reject: "being rejected",
+		}[o.Verdict]
+		if o.Reason == undecided {
+			what = ""
+		}
+
+		counts[strings.TrimSpace(what+" "+strings.ReplaceAll(string(o.Reason), "_", " "))] += o.Count
+	}
+
+	parts := make([]string, 0, len(counts))
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[name], name))
+	}
+
+	if len(parts) == 0 {
+		parts = []string{"none"}
+	}
+
+	return "open offers: " + strings.Join(parts, ", ")
 }
 
 // withdrawals says how many withdrawals are in which state, those first that went well, and how many requests were

@@ -71,14 +71,14 @@ func (e *exhibit) openWallets() error {
 func (e *exhibit) answerOffers(ctx context.Context) error {
 	const look = time.Second
 
-	return e.every(ctx, look, func(context.Context) error {
+	return e.every(ctx, look, func(ctx context.Context) error {
 		for _, a := range e.accounts {
 			if err := e.answer(a); err != nil {
 				return fmt.Errorf("wallet of %s: %w", a.name, err)
 			}
 		}
 
-		return nil
+		return e.takeBack(ctx)
 	})
 }
 
@@ -89,6 +89,10 @@ func (e *exhibit) answer(a account) error {
 	}
 
 	for _, o := range offers {
+		if o.Receiver != a.wallet { // one that it has made itself
+			continue
+		}
+
 		switch a.offers {
 		case accepts:
 			_, err = e.network.Accept(a.wallet, o.ContractID)

@@ -71,12 +71,12 @@ type action struct {
 func actions() []action {
 	return []action{
 		{"deposit", 40, func(c *crowd, who ident.Party) error { return c.deposit(who, c.memo()) }},
-		{"deposit with a wrong memo", 4, func(c *crowd, who ident.Party) error {
-			return c.deposit(who, new(fmt.Sprintf("no such account %d", c.rng.IntN(wrongMemos))))
-		}},
+		{"deposit with a wrong memo", 4, func(c *crowd, who ident.Party) error { return c.deposit(who, c.wrongMemo()) }},
 		{"deposit without a memo", 3, func(c *crowd, who ident.Party) error { return c.deposit(who, nil) }},
 		{"deposit with an empty memo", 1, func(c *crowd, who ident.Party) error { return c.deposit(who, new("")) }},
-		{"offer", 10, (*crowd).offer},
+		{"offer", 10, func(c *crowd, who ident.Party) error { return c.offer(who, c.memo()) }},
+		{"offer with a wrong memo", 2, func(c *crowd, who ident.Party) error { return c.offer(who, c.wrongMemo()) }},
+		{"offer without a memo", 1, func(c *crowd, who ident.Party) error { return c.offer(who, nil) }},
 		{"offer that will expire", 3, (*crowd).shortOffer},
 		{"withdraw an offer", 4, (*crowd).withdraw},
 		{"treasury accepts an offer", 6, (*crowd).accept},
@@ -264,6 +264,10 @@ func (c *crowd) memo() *string {
 	return &c.cfg.Memos[c.rng.IntN(len(c.cfg.Memos))]
 }
 
+func (c *crowd) wrongMemo() *string {
+	return new(fmt.Sprintf("no such account %d", c.rng.IntN(wrongMemos)))
+}
+
 func (c *crowd) send(req TransferRequest) error {
 	_, err := c.s.Transfer(req)
 
@@ -276,9 +280,9 @@ func (c *crowd) deposit(who ident.Party, memo *string) error {
 	})
 }
 
-func (c *crowd) offer(who ident.Party) error {
+func (c *crowd) offer(who ident.Party, memo *string) error {
 	return c.send(TransferRequest{
-		Sender: who, Receiver: c.cfg.Treasury, Instrument: c.s.AcmeToken(), Amount: c.small(), Memo: c.memo(),
+		Sender: who, Receiver: c.cfg.Treasury, Instrument: c.s.AcmeToken(), Amount: c.small(), Memo: memo,
 	})
 }
 
