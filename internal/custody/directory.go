@@ -85,13 +85,13 @@ func (d *Directory) WithdrawContext(
 }
 
 // AmuletContext asks as registry.Client does.
-func (d *Directory) AmuletContext(ctx context.Context, dso ident.Party, at time.Time) (registry.AmuletContext, error) {
+func (d *Directory) AmuletContext(ctx context.Context, dso ident.Party) (registry.AmuletContext, error) {
 	client, err := d.current(ctx)
 	if err != nil {
 		return registry.AmuletContext{}, err
 	}
 
-	return client.AmuletContext(ctx, dso, at)
+	return client.AmuletContext(ctx, dso)
 }
 
 // CloseIdle closes connections that wait for the next request.

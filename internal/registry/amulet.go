@@ -26,9 +26,9 @@ const (
 // maxOpenRounds is many times what is open at once: three.
 const maxOpenRounds = 100
 
-// AmuletContext asks the DSO's endpoints for it, at a time. Only those answer that are a validator's scan-proxy
+// AmuletContext asks the DSO's endpoints for it. Only those answer that are a validator's scan-proxy
 // (…/api/validator/v0/scan-proxy).
-func (c *Client) AmuletContext(ctx context.Context, dso ident.Party, at time.Time) (AmuletContext, error) {
+func (c *Client) AmuletContext(ctx context.Context, dso ident.Party) (AmuletContext, error) {
 	const opRules, opRounds = "get amulet rules", "get open mining rounds"
 
 	r, err := c.registrar(opRules, dso)
@@ -44,7 +44,9 @@ func (c *Client) AmuletContext(ctx context.Context, dso ident.Party, at time.Tim
 	}
 
 	q = question{op: opRounds, method: http.MethodGet, path: pathRounds, ofProxy: true}
-	out.Round, err = ask(ctx, r, q, func(raw []byte) (DisclosedContract, error) { return decodeRounds(raw, at) })
+	out.Round, err = ask(ctx, r, q, func(raw []byte) (DisclosedContract, error) {
+		return decodeRounds(raw, r.clock.Now())
+	})
 
 	return out, err
 }
