@@ -5,6 +5,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/token"
 )
 
@@ -247,8 +248,9 @@ func (p *parser) checkNext(s *step, next ident.ContractID) {
 	}
 }
 
+// sameMemo compares memos as far as the database keeps them: one of the two may come from there.
 func sameMemo(a, b *string) bool {
-	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+	return (a == nil) == (b == nil) && (a == nil || memo.Stored(*a) == memo.Stored(*b))
 }
 
 // outcomeByEffects tells how a step ended that does not say so in the standard's words, such as an instruction

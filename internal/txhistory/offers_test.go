@@ -1,13 +1,34 @@
 package txhistory_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/token"
 	"github.com/canton-exchange/suite/internal/txhistory"
 )
+
+// TestAChainGoesOnWithWhatIsKeptOfItsMemo: of a memo beyond what the database keeps, or with the one character that it cannot
+// hold, the offer that is known has a part. It is the same transfer all the same.
+func TestAChainGoesOnWithWhatIsKeptOfItsMemo(t *testing.T) {
+	t.Parallel()
+
+	problems := func(known, told string) []txhistory.Unrecognized {
+		e, err := parse(t, knowing(t, offer("00t0", transferValue(bob, treasury, "70", known))),
+			choose(token.ChoiceAccept, "00t0", pending("00t1"), offer("00t1", transferValue(bob, treasury, "70", told)).continues("00t0")))
+		require.NoError(t, err)
+
+		return e.Unrecognized
+	}
+
+	for _, told := range []string{strings.Repeat("ACC-1 ", 4000), "ACC-1\x00"} {
+		require.Empty(t, problems(memo.Stored(told), told))
+		require.Len(t, problems("another", told), 1)
+	}
+}
 
 func TestOffers(t *testing.T) {
 	t.Parallel()
