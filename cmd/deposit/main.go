@@ -14,6 +14,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intake"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/screening"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/signer"
 	"github.com/canton-exchange/suite/internal/signer/driver"
@@ -26,7 +27,8 @@ type config struct {
 	service.DatabaseConfig
 	ledger.Settings
 
-	Signer driver.Settings
+	Signer    driver.Settings
+	Screening screening.Settings
 
 	Party   string        `env:"CES_TREASURY_PARTY,required" help:"Party id of the treasury that receives, name::fingerprint."`
 	User    string        `env:"CES_LEDGER_USER" help:"Ledger user that submits; the access token's own if not set. It needs CanReadAs and CanExecuteAs of the treasury, and nothing more."`
@@ -63,7 +65,7 @@ func (c *config) Validate() error {
 func (c *config) settings() intake.Config {
 	return intake.Config{
 		Party: ident.Party(c.Party), UserID: c.User, Workers: c.Workers, PerMinute: c.Rate, Burst: c.Burst,
-		Recheck: c.Recheck, MaxLag: c.MaxLag,
+		Recheck: c.Recheck, MaxLag: c.MaxLag, ScreeningWorkers: c.Screening.Workers,
 	}
 }
 
@@ -112,15 +114,28 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	directory := custody.NewDirectory(db, tokens, clock.System{}, s.Logger)
 	defer directory.CloseIdle()
 
-	worker, err := intake.New(cfg.settings(), intake.Parts{
+	parts := intake.Parts{
 		Node: node, Registries: directory, Signer: key, DB: db, Clock: clock.System{}, Logger: s.Logger,
 		Metrics: intake.NewMetrics(s.Metrics), Random: rand.Reader,
-	})
+	}
+
+	if cfg.Screening.Configured() {
+		client, err := cfg.Screening.Client()
+		if err != nil {
+			return service.UsageError(err)
+		}
+		defer client.CloseIdle()
+
+		parts.Screening = client
+	}
+
+	worker, err := intake.New(cfg.settings(), parts)
 	if err != nil {
 		return service.UsageError(err)
 	}
 
 	s.Health.Register("deposits", func(context.Context) error { return worker.Ready() })
+	s.Health.Register("screening", func(context.Context) error { return worker.ScreeningReady() })
 	s.Health.Register("database", db.Ping)
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig), service.Runner{Name: "deposits", Run: worker.Run})

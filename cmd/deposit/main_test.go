@@ -40,7 +40,8 @@ func TestMistakesAreNamed(t *testing.T) {
 	for name, value := range map[string]string{
 		"CES_DATABASE_URL": "", "CES_TREASURY_PARTY": "treasury", "CES_DEPOSIT_WORKERS": "0", "CES_DEPOSIT_PER_MINUTE": "-1",
 		"CES_DEPOSIT_BURST": "-1", "CES_DEPOSIT_RECHECK": "0s", "CES_DEPOSIT_MAX_LAG": "-1m", "CES_SIGNER": "pocket",
-		"CES_DEPOSIT_RECHEK": "5s",
+		"CES_DEPOSIT_RECHEK": "5s", "CES_SCREENING_URL": "http://screening.example", "CES_SCREENING_WORKERS": "65",
+		"CES_SCREENING_TIMEOUT": "1m",
 	} {
 		require.ErrorContains(t, load(map[string]string{name: value}), name)
 	}

@@ -15,6 +15,8 @@ type Config struct {
 	UserID string
 	// Workers answer offers at once.
 	Workers int
+	// ScreeningWorkers ask the screening service at once.
+	ScreeningWorkers int
 	// PerMinute bounds submissions, Burst how many may come at once. No bound if PerMinute is 0.
 	PerMinute int
 	Burst     int
@@ -39,6 +41,7 @@ type Config struct {
 // Defaults of Config.
 const (
 	DefaultWorkers   = 8
+	DefaultScreening = 4 // workers
 	DefaultPoll      = 100 * time.Millisecond
 	DefaultLease     = time.Minute
 	DefaultRecheck   = 10 * time.Second
@@ -61,6 +64,7 @@ func (c *Config) Validate() error {
 	}
 
 	setDefault(&c.Workers, DefaultWorkers)
+	setDefault(&c.ScreeningWorkers, DefaultScreening)
 	setDefault(&c.Poll, DefaultPoll)
 	setDefault(&c.Lease, DefaultLease)
 	setDefault(&c.Recheck, DefaultRecheck)
@@ -76,6 +80,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Workers < 1 || c.Workers > MaxWorkers:
 		return fmt.Errorf("%d workers: want 1 to %d", c.Workers, MaxWorkers)
+	case c.ScreeningWorkers < 1 || c.ScreeningWorkers > MaxWorkers:
+		return fmt.Errorf("%d workers that screen: want 1 to %d", c.ScreeningWorkers, MaxWorkers)
 	case c.PerMinute < 0 || c.Burst < 0:
 		return errors.New("rate and burst of submissions: want 0 or more")
 	case min(c.Poll, c.Lease, c.Recheck, c.MaxLag, c.Tolerance, c.MaxSkew, c.RoundTimeout) <= 0:

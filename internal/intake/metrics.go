@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -22,6 +23,12 @@ type Metrics struct {
 	open       *prometheus.GaugeVec
 	cases      *prometheus.GaugeVec
 	credited   prometheus.Counter
+
+	screenings *prometheus.CounterVec
+	screening  prometheus.Histogram
+	awaiting   *prometheus.GaugeVec
+	oldest     prometheus.Gauge
+	unscreened prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of deposits.
@@ -58,10 +65,34 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 	}
 
+	m.withScreening(registry, seconds)
 	registry.MustRegister(m.turns, m.verdicts, m.executions, m.execute, m.postponed, m.troubles, m.alarms, m.faster,
 		m.open, m.cases, m.credited)
 
 	return m
+}
+
+func (m *Metrics) withScreening(registry prometheus.Registerer, seconds []float64) {
+	m.screenings = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ces_deposit_screenings_total", Help: "Questions to the screening service, by its answer.",
+	}, []string{"result"})
+	m.screening = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "ces_deposit_screening_seconds", Help: "Time of one question to the screening service.", Buckets: seconds,
+	})
+	m.awaiting = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ces_deposit_awaiting_screening",
+		Help: "Offers and deposits that wait for an answer of the screening service: not_asked yet, or it was unavailable.",
+	}, []string{"result"})
+	m.oldest = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ces_deposit_oldest_screening_seconds",
+		Help: "Since when the oldest of them waits, in seconds of Unix time; 0 if none does.",
+	})
+	m.unscreened = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ces_deposit_unscreened_tokens",
+		Help: "Tokens of which nothing is taken, because they are to be screened and no service is configured.",
+	})
+
+	registry.MustRegister(m.screenings, m.screening, m.awaiting, m.oldest, m.unscreened)
 }
 
 func (m *Metrics) decided(list []store.DecidedOffer, took time.Duration) {
@@ -86,6 +117,35 @@ func (m *Metrics) alarm(name string) { m.alarms.WithLabelValues(name).Inc() }
 func (m *Metrics) moved() { m.faster.Inc() }
 
 func (m *Metrics) released(deposits int) { m.credited.Add(float64(deposits)) }
+
+func (m *Metrics) screened(result deposit.Screening, took time.Duration) {
+	m.screenings.WithLabelValues(string(result)).Inc()
+	m.screening.Observe(took.Seconds())
+}
+
+func (m *Metrics) missScreening(tokens int64) { m.unscreened.Set(float64(tokens)) }
+
+// awaitScreening shows what waits for an answer.
+func (m *Metrics) awaitScreening(list []store.WaitingScreenings) {
+	m.awaiting.Reset()
+	m.oldest.Set(0)
+
+	var oldest time.Time
+
+	for _, w := range list {
+		result := string(w.Result)
+		if result == "" {
+			result = "not_asked"
+		}
+
+		m.awaiting.WithLabelValues(result).Set(float64(w.Count))
+
+		if oldest.IsZero() || w.Oldest.Before(oldest) {
+			oldest = w.Oldest
+			m.oldest.Set(float64(oldest.Unix()))
+		}
+	}
+}
 
 // waiting shows what has arrived and is not credited.
 func (m *Metrics) waiting(list []store.OpenCases) {

@@ -6,6 +6,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/registry"
+	"github.com/canton-exchange/suite/internal/screening"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/token"
 )
@@ -26,6 +27,11 @@ type Registries interface {
 	RejectContext(
 		ctx context.Context, admin ident.Party, instruction ident.ContractID, meta token.Metadata,
 	) (registry.Context, error)
+}
+
+// Screening is the exchange's service that says whether money may be taken.
+type Screening interface {
+	Ask(ctx context.Context, q screening.Question) (screening.Answer, error)
 }
 
 // Signer signs for the treasury.

@@ -20,10 +20,12 @@ type Parts struct {
 	Node       Node
 	Registries Registries
 	Signer     Signer
-	DB         *store.DB
-	Clock      clock.Clock
-	Logger     *slog.Logger
-	Metrics    *Metrics
+	// Screening is the exchange's screening service; nil where none is configured.
+	Screening Screening
+	DB        *store.DB
+	Clock     clock.Clock
+	Logger    *slog.Logger
+	Metrics   *Metrics
 	// Random gives the ids of submissions: crypto/rand.Reader, or something seeded in tests.
 	Random io.Reader
 }
@@ -46,6 +48,7 @@ type Service struct {
 	maxLag time.Duration
 	// releasedAt is when the dispatcher last looked for held deposits.
 	releasedAt time.Time
+	screener   screener
 
 	health custody.Health
 	told   custody.Told
@@ -65,6 +68,7 @@ func New(config Config, parts Parts) (*Service, error) {
 	return &Service{
 		Parts: parts, config: config, pace: custody.NewPace(config.PerMinute, config.Burst, parts.Clock),
 		jobs: make(chan store.OfferJob, queue*config.Workers), maxLag: config.MaxLag,
+		screener: screener{jobs: make(chan store.ScreeningJob, config.ScreeningWorkers)},
 	}, nil
 }
 
@@ -81,6 +85,11 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 
 	running.Go(func() { s.dispatcher(ctx) })
+
+	if s.Screening != nil {
+		running.Go(func() { s.screens(ctx) })
+	}
+
 	running.Wait()
 
 	return nil

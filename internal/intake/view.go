@@ -88,6 +88,7 @@ func (s *Service) readSettings(ctx context.Context, next *view, now time.Time) e
 	}
 
 	next.settingsAt = now
+	s.missScreening(ctx, next.policies)
 
 	if now.Sub(next.countedAt) < countAge && !now.Before(next.countedAt) {
 		return nil
