@@ -98,7 +98,7 @@ func commands() []command {
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
-	}, offerCommands(), caseCommands(), withdrawalCommands())
+	}, offerCommands(), preapprovalCommands(), caseCommands(), withdrawalCommands())
 }
 
 func withdrawalCommands() []command {
