@@ -160,9 +160,9 @@ func (t *tool) printCases(list []store.Case) error {
 	_, _ = fmt.Fprintf(w, "ID\tSTATE\tWHY\tAMOUNT\tTOKEN\tMEMO\tSENDER\tARRIVED\tWHOSE MEMO\n")
 
 	for _, c := range list {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.DepositID, c.State, dash(whyCase(c)),
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.DepositID, c.State, orDash(whyCase(c)),
 			c.Amount.Short(), plain(c.Instrument.ID), memoOf(c.Memo), senderOf(c), c.RecordTime.UTC().Format(time.RFC3339),
-			dash(whoseMemo(c)))
+			orDash(whoseMemo(c)))
 	}
 
 	if err := w.Flush(); err != nil {
@@ -174,6 +174,15 @@ func (t *tool) printCases(list []store.Case) error {
 	}
 
 	return nil
+}
+
+// orDash is a text of ours, or a dash for none.
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+
+	return text
 }
 
 // senderOf is who sent a deposit, if the ledger shows it.
