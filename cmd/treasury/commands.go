@@ -47,22 +47,6 @@ func listToken(ctx context.Context, t *tool, arguments []string) error {
 	return nil
 }
 
-func addMemo(ctx context.Context, t *tool, arguments []string) error {
-	treasury, err := t.db.EnsureTreasury(ctx, t.party, time.Now())
-	if err != nil {
-		return err
-	}
-
-	account, text := arguments[0], arguments[1]
-	if err := t.db.RegisterMemo(ctx, treasury, text, account, time.Now()); err != nil {
-		return err
-	}
-
-	t.printf("deposits to %s with memo %s are credited to account %s\n", t.party, memo.Shown(text), memo.Shown(account))
-
-	return nil
-}
-
 var errDifferences = errors.New(
 	"the database does not agree with the ledger: nothing should be paid until somebody has looked")
 

@@ -88,7 +88,6 @@ func commands() []command {
 			0, 0, database, migrate},
 		{"list-token", "ADMIN ID [MINIMUM]", "deal in a token: deposits of at least MINIMUM are credited",
 			2, 3, database, listToken},
-		{"add-memo", "ACCOUNT MEMO", "give a memo to a customer account, for ever", 2, 2, treasury, addMemo},
 		{"status", "", "show how far ingestion is, what the treasury holds and what needs a person", 0, 0, treasury, status},
 		{"reconcile", "", "compare the database with the node's active contracts and with its own books; " +
 			"exit code 1 on any difference", 0, 0, node, runReconcile},
@@ -98,7 +97,7 @@ func commands() []command {
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
-	}, offerCommands(), preapprovalCommands(), caseCommands(), withdrawalCommands())
+	}, memoCommands(), offerCommands(), preapprovalCommands(), screeningCommands(), caseCommands(), withdrawalCommands())
 }
 
 func withdrawalCommands() []command {
@@ -187,7 +186,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 
 	if len(arguments) < c.least || len(arguments) > c.most {
-		return service.UsageError(fmt.Errorf("usage: treasury %s %s", c.name, c.arguments))
+		return usage(c.name)
 	}
 
 	t := &tool{Service: s, party: ident.Party(cfg.Party), signer: &cfg.Signer}
@@ -209,6 +208,17 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	defer t.db.Close()
 
 	return c.run(ctx, t, arguments)
+}
+
+// usage is the error of a command that got arguments which it does not take.
+func usage(name string) error {
+	for _, c := range commands() {
+		if c.name == name {
+			name += " " + c.arguments
+		}
+	}
+
+	return service.UsageError(fmt.Errorf("usage: treasury %s", name))
 }
 
 // find is the command that a line begins with. Some have two words.
