@@ -14,6 +14,7 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/intake"
 	"github.com/canton-exchange/suite/internal/ledger"
+	"github.com/canton-exchange/suite/internal/preapproval"
 	"github.com/canton-exchange/suite/internal/screening"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/signer"
@@ -27,11 +28,12 @@ type config struct {
 	service.DatabaseConfig
 	ledger.Settings
 
-	Signer    driver.Settings
-	Screening screening.Settings
+	Signer      driver.Settings
+	Screening   screening.Settings
+	Preapproval preapproval.Settings
 
 	Party   string        `env:"CES_TREASURY_PARTY,required" help:"Party id of the treasury that receives, name::fingerprint."`
-	User    string        `env:"CES_LEDGER_USER" help:"Ledger user that submits; the access token's own if not set. It needs CanReadAs and CanExecuteAs of the treasury, and nothing more."`
+	User    string        `env:"CES_LEDGER_USER" help:"Ledger user that submits; the access token's own if not set. It needs CanReadAs and CanExecuteAs of the treasury, CanActAs of CES_PREAPPROVAL_PROVIDER if that is set, and nothing more."`
 	Workers int           `env:"CES_DEPOSIT_WORKERS" default:"8" help:"How many offers are answered at once, 1 to 256."`
 	Rate    int           `env:"CES_DEPOSIT_PER_MINUTE" default:"0" help:"Most submissions per minute, which is what bounds the cost of traffic, about 20 kB each; 0 for no bound."`
 	Burst   int           `env:"CES_DEPOSIT_BURST" default:"0" help:"How many submissions may be made at once after a quiet time; a second's worth if 0."`
@@ -46,6 +48,9 @@ func (c *config) Validate() error {
 	}
 
 	switch {
+	case c.Preapproval.Provider == c.Party:
+		return service.Invalid("CES_PREAPPROVAL_PROVIDER", c.Preapproval.Provider,
+			"another party than the treasury, whose coins are reserved for withdrawals")
 	case c.Workers < 1 || c.Workers > intake.MaxWorkers:
 		return service.Invalid("CES_DEPOSIT_WORKERS", strconv.Itoa(c.Workers),
 			fmt.Sprintf("a whole number from 1 to %d", intake.MaxWorkers))
@@ -138,5 +143,10 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	s.Health.Register("screening", func(context.Context) error { return worker.ScreeningReady() })
 	s.Health.Register("database", db.Ping)
 
-	return s.Run(ctx, s.Admin(cfg.AdminConfig), service.Runner{Name: "deposits", Run: worker.Run})
+	preapprovals, err := keeper(s, &cfg, node, directory, db)
+	if err != nil {
+		return err
+	}
+
+	return s.Run(ctx, s.Admin(cfg.AdminConfig), service.Runner{Name: "deposits", Run: worker.Run}, preapprovals)
 }

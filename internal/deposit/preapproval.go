@@ -54,26 +54,20 @@ type RenewalPolicy struct {
 	MaxCost amount.Amount
 }
 
-// Defaults and bounds of RenewalPolicy.
+// Bounds of RenewalPolicy.Extend.
 const (
-	day = 24 * time.Hour
-
-	DefaultRenewalWarn   = 14 * day
-	DefaultRenewalRenew  = 30 * day
-	DefaultRenewalExtend = 90 * day
-
-	minExtend = time.Hour
-	maxExtend = 3650 * day
+	MinRenewalExtend = time.Hour
+	MaxRenewalExtend = 10 * 365 * 24 * time.Hour
 )
 
 // Validate says what cannot be meant.
 func (p RenewalPolicy) Validate() error {
 	switch {
-	case p.Warn <= 0 || p.Renew < p.Warn || p.Renew > maxExtend:
+	case p.Warn <= 0 || p.Renew < p.Warn || p.Renew > MaxRenewalExtend:
 		return fmt.Errorf("warn %s and renew %s before the end: want more than 0, and to renew no later than to warn",
 			p.Warn, p.Renew)
-	case p.Extend < minExtend || p.Extend > maxExtend:
-		return fmt.Errorf("extend by %s: want %s to %s", p.Extend, minExtend, maxExtend)
+	case p.Extend < MinRenewalExtend || p.Extend > MaxRenewalExtend:
+		return fmt.Errorf("extend by %s: want %s to %s", p.Extend, MinRenewalExtend, MaxRenewalExtend)
 	case p.MaxCost.Sign() < 0:
 		return fmt.Errorf("a renewal that costs at most %s: want 0 or more", p.MaxCost.Short())
 	case p.Provider == "":

@@ -28,15 +28,25 @@ func (s *Settings) Validate() error {
 		return service.Invalid("CES_PREAPPROVAL_MAX_COST", s.MaxCost, "an amount of Canton Coin of at least 0")
 	}
 
-	if s.Every <= 0 {
+	if _, err := ident.ParseParty(s.Provider); s.Provider != "" && err != nil {
+		return fmt.Errorf("CES_PREAPPROVAL_PROVIDER: %w", err)
+	}
+
+	switch {
+	case s.Every <= 0:
 		return service.Invalid("CES_PREAPPROVAL_EVERY", s.Every.String(), "a duration above zero")
+	case s.Renew <= 0 || s.Renew > deposit.MaxRenewalExtend:
+		return service.Invalid("CES_PREAPPROVAL_RENEW", s.Renew.String(),
+			fmt.Sprintf("a duration above zero and of at most %s", deposit.MaxRenewalExtend))
+	case s.Warn <= 0 || s.Warn > s.Renew:
+		return service.Invalid("CES_PREAPPROVAL_WARN", s.Warn.String(),
+			"a duration above zero, not longer than CES_PREAPPROVAL_RENEW")
+	case s.Extend < deposit.MinRenewalExtend || s.Extend > deposit.MaxRenewalExtend:
+		return service.Invalid("CES_PREAPPROVAL_EXTEND", s.Extend.String(),
+			fmt.Sprintf("a duration from %s to %s", deposit.MinRenewalExtend, deposit.MaxRenewalExtend))
+	default:
+		return s.policy("", cost).Validate()
 	}
-
-	if err := s.policy("", cost).Validate(); err != nil {
-		return fmt.Errorf("CES_PREAPPROVAL_…: %w", err)
-	}
-
-	return nil
 }
 
 func (s *Settings) policy(treasury ident.Party, cost amount.Amount) deposit.RenewalPolicy {
