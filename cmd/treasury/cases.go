@@ -409,7 +409,7 @@ func (t *tool) printActs(acts []store.Act) error {
 
 	for _, a := range acts {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.UTC().Format(time.RFC3339), plain(a.Actor), a.Action,
-			plain(a.Subject), said(string(a.Detail)))
+			plain(a.Subject), memo.Line(string(a.Detail)))
 	}
 
 	if err := w.Flush(); err != nil {
