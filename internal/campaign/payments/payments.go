@@ -166,6 +166,9 @@ func (c *Campaign) openLedger(ctx context.Context) error {
 		Latency:          time.Duration(10+pick.IntN(60)) * time.Millisecond, CheckpointInterval: 50 * time.Millisecond,
 	}
 
+	strikes := weather.NewStrikes()
+	config.Logger = slog.New(strikes)
+
 	c.two = config.TwoSynchronizers
 	c.report.Node = fmt.Sprintf("%s %s, AcmeToken %s, permissioned=%t, events V2=%t, two synchronizers=%t, latency %s", config.Version,
 		config.Shape, config.Workflow, config.AcmePermissioned, config.EventsV2, config.TwoSynchronizers, config.Latency)
@@ -177,7 +180,7 @@ func (c *Campaign) openLedger(ctx context.Context) error {
 	}
 
 	c.meddler = weather.NewMeddler(c.ledger.Handler(), chance.Source(c.cfg.Seed, "meddler"))
-	c.sky = weather.NewSky(c.ledger.Faults(), c.meddler, chance.Source(c.cfg.Seed, "weather"),
+	c.sky = weather.NewSky(c.ledger.Faults(), c.meddler, strikes, chance.Source(c.cfg.Seed, "weather"),
 		slices.Concat(weather.OnTheWay(), weather.AtTheNode(), weather.Meddled()))
 
 	plain, err := c.serve(ctx, c.ledger.Handler())

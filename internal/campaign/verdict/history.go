@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
@@ -30,13 +31,18 @@ const (
 	MemoSQL = `CASE WHEN memo IS NULL THEN 'none' ELSE '"' || memo || '"' END`
 )
 
-// MemoLine is a memo as MemoSQL says it.
+// MemoLine is a memo as MemoSQL says it: the beginning of a huge one, without the one character that PostgreSQL cannot
+// hold.
 func MemoLine(memo *string) string {
+	const most = 4000
+
 	if memo == nil {
 		return "none"
 	}
 
-	return `"` + *memo + `"`
+	text := strings.ToValidUTF8((*memo)[:min(len(*memo), most)], "")
+
+	return `"` + strings.ReplaceAll(text, "\x00", "\ufffd") + `"`
 }
 
 // Truth is what the sandbox knows happened, read when it is quiet.
@@ -171,7 +177,8 @@ func (k *History) LookAlikes(ctx context.Context) error {
 		}
 	}
 
-	have, err := k.Tally(ctx, `SELECT coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) FROM unrecognized WHERE treasury_id = $1`)
+	have, err := k.Tally(ctx, `SELECT CASE problem WHEN 'bare_create' THEN coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) ELSE problem || ': ' || detail END
+		FROM unrecognized WHERE treasury_id = $1`)
 	k.Compare(LookAlikesShown, want, have)
 
 	return err

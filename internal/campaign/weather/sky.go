@@ -16,17 +16,18 @@ import (
 type Sky struct {
 	faults  *fault.Plan
 	meddler *Meddler
+	strikes *Strikes
 	rng     *rand.Rand
 	deck    *chance.Deck[Weather]
 
-	mu     sync.Mutex
-	struck map[string]int
+	mu   sync.Mutex
+	days map[string]int
 }
 
-// NewSky makes a sky with these weathers.
-func NewSky(faults *fault.Plan, meddler *Meddler, rng *rand.Rand, all []Weather) *Sky {
+// NewSky makes a sky with these weathers. strikes must be the handler of the sandbox's logger.
+func NewSky(faults *fault.Plan, meddler *Meddler, strikes *Strikes, rng *rand.Rand, all []Weather) *Sky {
 	return &Sky{
-		faults: faults, meddler: meddler, rng: rng, struck: map[string]int{},
+		faults: faults, meddler: meddler, strikes: strikes, rng: rng, days: map[string]int{},
 		deck: chance.NewDeck(rng, all, func(w Weather) int { return w.Cards }),
 	}
 }
@@ -46,7 +47,6 @@ func (s *Sky) Blow(ctx context.Context) error {
 		}
 
 		timer.Stop()
-		s.note()
 	}
 
 	s.faults.Clear()
@@ -73,21 +73,9 @@ func (s *Sky) let(w Weather) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.struck["weather: "+w.Name]++
+	s.days["weather: "+w.Name]++
 
 	return nil
-}
-
-// note counts what struck, before the next weather forgets it.
-func (s *Sky) note() {
-	_, rules := s.faults.Standing()
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	for _, r := range rules {
-		s.struck[string(r.Rule.Kind)] += r.Fired
-	}
 }
 
 // Struck is how often each weather was, each kind of fault struck, and the meddler meddled.
@@ -95,7 +83,9 @@ func (s *Sky) Struck() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	struck := maps.Clone(s.struck)
+	struck := maps.Clone(s.days)
+	maps.Copy(struck, s.strikes.Counts())
+
 	for name, n := range s.meddler.Counts() {
 		struck["meddler "+name] = n
 	}

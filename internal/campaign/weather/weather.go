@@ -129,8 +129,8 @@ func Meddled() []Weather {
 func Lies() []Weather {
 	kinds := []fault.Kind{fault.LieExtraNode, fault.LieRecipientOfChange, fault.LieHash, fault.LieMetadata, fault.LieDeadline}
 
-	return []Weather{{Name: "the node lies", Cards: 1, Rules: func(rng *rand.Rand) []fault.Rule {
-		return []fault.Rule{by(kinds[rng.IntN(len(kinds))], oneIn(2), prepares)}
+	return []Weather{{Name: "the node lies", Cards: 2, Rules: func(rng *rand.Rand) []fault.Rule {
+		return []fault.Rule{by(kinds[rng.IntN(len(kinds))], fault.Probability{}, prepares)}
 	}}}
 }
 
