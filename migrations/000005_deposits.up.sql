@@ -345,19 +345,31 @@ BEGIN
     END IF;
 END $$;
 
--- Credits held deposits whose time has come: those of the list that are still held.
+-- Credits held deposits whose time has come: those of the list that are still held. All is posted by one statement, which
+-- takes the balances in the order in which everybody does.
 CREATE FUNCTION release_deposits(the_treasury integer, ids uuid[], at timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    c        deposit_cases;
-    released integer := 0;
+    booked bigint;
 BEGIN
-    FOR c IN SELECT * FROM deposit_cases x
-             WHERE x.treasury_id = the_treasury AND x.deposit_id = ANY(ids) AND x.state = 'held' ORDER BY x.deposit_id FOR UPDATE LOOP
-        PERFORM credit_case(c, 'release', c.account, '', '', '', at);
-        released := released + 1;
-    END LOOP;
+    WITH due AS (
+        SELECT c.deposit_id FROM deposit_cases c
+        WHERE c.treasury_id = the_treasury AND c.deposit_id = ANY(ids) AND c.state = 'held' ORDER BY c.deposit_id FOR UPDATE
+    ), released AS (
+        UPDATE deposit_cases c
+        SET state = 'credited', reason = '', action = 'release', release_at = NULL, steps = c.steps + 1, changed_at = at
+        FROM due WHERE c.treasury_id = the_treasury AND c.deposit_id = due.deposit_id
+        RETURNING c.deposit_id, c.case_no, c.account
+    ), posted AS (
+        INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
+        SELECT d.treasury_id, 'case', r.case_no, 0, side.line, side.kind, side.account, d.instrument_no, side.sign * d.amount
+        FROM released r
+        JOIN deposits d ON d.treasury_id = the_treasury AND d.deposit_id = r.deposit_id
+        CROSS JOIN LATERAL (VALUES (0, d.state, '', -1), (1, 'customer', r.account, 1)) AS side (line, kind, account, sign)
+        RETURNING line
+    )
+    SELECT count(*) INTO booked FROM posted;
 
-    RETURN released;
+    RETURN booked / 2;
 END $$;
 
 CREATE FUNCTION resolve_deposit(treasury text, deposit_id uuid, action text, account text, operator text, note text, at timestamptz)

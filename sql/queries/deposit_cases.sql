@@ -41,7 +41,11 @@ ORDER BY c.release_at, c.deposit_id LIMIT @most;
 SELECT release_deposits(@treasury_id, @deposit_ids::uuid[], @now)::integer AS released;
 
 -- name: CaseHold :execrows
--- CaseHold changes why deposits are held, or leaves them to a person.
+-- CaseHold changes why deposits are held, or leaves them to a person. Several instances take the rows in one order.
+WITH locked AS (
+    SELECT x.deposit_id FROM deposit_cases x
+    WHERE x.treasury_id = @treasury_id AND x.deposit_id = ANY(@deposit_ids::uuid[]) AND x.state = 'held' ORDER BY x.deposit_id FOR UPDATE
+)
 UPDATE deposit_cases c
 SET state = s.state, reason = s.reason, release_at = CASE s.state WHEN 'held' THEN c.release_at END, account = CASE s.state WHEN 'held' THEN c.account END,
     steps = c.steps + CASE WHEN s.state = 'held' THEN 0 ELSE 1 END, changed_at = @now
@@ -51,6 +55,7 @@ FROM (SELECT
     unnest(@reasons::text[]) AS reason,
     unnest(@steps::integer[]) AS steps
 ) AS s
+JOIN locked USING (deposit_id)
 WHERE c.treasury_id = @treasury_id AND c.deposit_id = s.deposit_id AND c.state = 'held' AND c.steps = s.steps AND (s.state, s.reason) <> (c.state, c.reason);
 
 -- name: CaseList :many

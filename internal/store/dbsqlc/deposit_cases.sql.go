@@ -110,6 +110,10 @@ func (q *Queries) CaseDecline(ctx context.Context, db DBTX, arg CaseDeclineParam
 }
 
 const caseHold = `-- name: CaseHold :execrows
+WITH locked AS (
+    SELECT x.deposit_id FROM deposit_cases x
+    WHERE x.treasury_id = $2 AND x.deposit_id = ANY($3::uuid[]) AND x.state = 'held' ORDER BY x.deposit_id FOR UPDATE
+)
 UPDATE deposit_cases c
 SET state = s.state, reason = s.reason, release_at = CASE s.state WHEN 'held' THEN c.release_at END, account = CASE s.state WHEN 'held' THEN c.account END,
     steps = c.steps + CASE WHEN s.state = 'held' THEN 0 ELSE 1 END, changed_at = $1
@@ -119,6 +123,7 @@ FROM (SELECT
     unnest($5::text[]) AS reason,
     unnest($6::integer[]) AS steps
 ) AS s
+JOIN locked USING (deposit_id)
 WHERE c.treasury_id = $2 AND c.deposit_id = s.deposit_id AND c.state = 'held' AND c.steps = s.steps AND (s.state, s.reason) <> (c.state, c.reason)
 `
 
@@ -131,8 +136,12 @@ type CaseHoldParams struct {
 	Steps      []int32
 }
 
-// CaseHold changes why deposits are held, or leaves them to a person.
+// CaseHold changes why deposits are held, or leaves them to a person. Several instances take the rows in one order.
 //
+//	WITH locked AS (
+//	    SELECT x.deposit_id FROM deposit_cases x
+//	    WHERE x.treasury_id = $2 AND x.deposit_id = ANY($3::uuid[]) AND x.state = 'held' ORDER BY x.deposit_id FOR UPDATE
+//	)
 //	UPDATE deposit_cases c
 //	SET state = s.state, reason = s.reason, release_at = CASE s.state WHEN 'held' THEN c.release_at END, account = CASE s.state WHEN 'held' THEN c.account END,
 //	    steps = c.steps + CASE WHEN s.state = 'held' THEN 0 ELSE 1 END, changed_at = $1
@@ -142,6 +151,7 @@ type CaseHoldParams struct {
 //	    unnest($5::text[]) AS reason,
 //	    unnest($6::integer[]) AS steps
 //	) AS s
+//	JOIN locked USING (deposit_id)
 //	WHERE c.treasury_id = $2 AND c.deposit_id = s.deposit_id AND c.state = 'held' AND c.steps = s.steps AND (s.state, s.reason) <> (c.state, c.reason)
 func (q *Queries) CaseHold(ctx context.Context, db DBTX, arg CaseHoldParams) (int64, error) {
 	result, err := db.Exec(ctx, caseHold,
