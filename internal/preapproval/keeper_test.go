@@ -211,12 +211,18 @@ func TestACancelledOneHasLapsed(t *testing.T) {
 	w.untilState(deposit.NoPreapproval, deposit.NothingToRenew)
 	k.looksOn()
 	require.Empty(t, w.events(), "what never was has not lapsed")
+
+	// One that the treasury provides to somebody else is not the treasury's.
+	_, err := w.PreapproveWith(sandbox.PreapprovalRequest{Receiver: w.payer, Provider: w.treasury, Life: day})
+	require.NoError(t, err)
+	k.looksOn()
+	require.Equal(t, deposit.NoPreapproval, w.outlook().State)
 	require.False(t, w.direct())
 
 	old := w.preapprove(w.ours, 90*day)
 	w.untilState(deposit.PreapprovalFine, deposit.RenewalNotDue)
 
-	_, err := w.CancelPreapproval(w.treasury)
+	_, err = w.CancelPreapproval(w.treasury)
 	require.NoError(t, err)
 	w.untilState(deposit.PreapprovalLapsed, deposit.RenewalTooLate)
 	k.looksOn()
