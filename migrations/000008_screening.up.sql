@@ -56,7 +56,7 @@ BEGIN
     SELECT x.* INTO s FROM screenings x JOIN treasuries t USING (treasury_id)
     WHERE t.party = rescreen_deposit.treasury AND x.deposit_id = rescreen_deposit.deposit_id FOR UPDATE OF x;
     IF NOT FOUND THEN
-        PERFORM refuse_decision('never_screened', 'The screening service was never asked about a deposit with this id. Nothing was changed.');
+        PERFORM refuse_decision('never_screened', 'The screening service was never asked about a deposit with this id.');
     END IF;
 
     IF s.result = '' THEN
@@ -64,7 +64,7 @@ BEGIN
     END IF;
 
     IF s.result = 'passed' THEN
-        PERFORM refuse_decision('already_passed', 'The screening service has passed it already. Nothing was changed.');
+        PERFORM refuse_decision('already_passed', 'The screening service has passed it already.');
     END IF;
 
     IF length(note) > 1000 THEN
@@ -83,7 +83,7 @@ BEGIN
         SELECT FROM offer_verdicts v
         WHERE v.treasury_id = s.treasury_id AND v.deposit_id = s.deposit_id AND v.open AND v.operator_verdict IS NULL
     ) THEN
-        PERFORM refuse_decision('already_decided', 'The offer has ended, or a person has decided about it or its money. Nothing was changed.');
+        PERFORM refuse_decision('already_decided', 'The offer has ended, or a person has decided about it or its money.');
     END IF;
 
     PERFORM note_act(s.treasury_id, operator, 'deposit.rescreen', s.deposit_id::text,
