@@ -24,6 +24,7 @@ import (
 	"github.com/canton-exchange/suite/internal/preapproval"
 	"github.com/canton-exchange/suite/internal/registry"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/sandbox/admin"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/store"
@@ -43,6 +44,8 @@ type world struct {
 
 	t          *testing.T
 	clock      *shifted
+	url        string
+	user       string
 	node       *ledger.Client
 	registries *registry.Client
 	db         *store.DB
@@ -62,10 +65,17 @@ func (s *shifted) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
-	w := &world{t: t, clock: &shifted{}}
+	return newWorldFor(t, &shifted{}, admin.AuthConfig{}, nil)
+}
+
+// newWorldFor makes a world on whose node tokens are asked for.
+func newWorldFor(t *testing.T, now *shifted, auth admin.AuthConfig, tokens ledger.TokenSource) *world {
+	t.Helper()
+
+	w := &world{t: t, clock: now, user: "ledger-api-user"}
 
 	var err error
-	w.Sandbox, err = sandbox.New(sandbox.Config{Clock: w.clock})
+	w.Sandbox, err = sandbox.New(sandbox.Config{Clock: w.clock, Auth: auth})
 	require.NoError(t, err)
 
 	server := httptest.NewServer(w.Handler())
@@ -75,13 +85,14 @@ func newWorld(t *testing.T) *world {
 		server.Close()
 	})
 
-	w.node, err = ledger.New(ledger.Config{URL: server.URL, Clock: clock.System{}})
+	w.url = server.URL
+	w.node, err = ledger.New(ledger.Config{URL: server.URL, Tokens: tokens, Clock: clock.System{}})
 	require.NoError(t, err)
 	t.Cleanup(w.node.CloseIdle)
 
 	w.registries, err = registry.New(registry.Config{
 		Registries: []registry.Registry{{Admin: w.DSO(), Endpoints: []registry.Endpoint{
-			{URL: server.URL + scanProxy},
+			{URL: server.URL + scanProxy, Tokens: tokens},
 		}}},
 		Retry: registry.Retry{Rounds: 1, Initial: time.Millisecond, Max: time.Millisecond}, Clock: w.clock,
 	})
@@ -247,7 +258,7 @@ func (w *world) keep(change ...func(*deposit.RenewalPolicy)) *keeper {
 	k := &keeper{observed: &observed{Node: w.node}, w: w, registry: prometheus.NewRegistry()}
 
 	one, err := preapproval.New(preapproval.Config{
-		Policy: w.policy(change...), UserID: "ledger-api-user", Every: time.Millisecond,
+		Policy: w.policy(change...), UserID: w.user, Every: time.Millisecond,
 	}, preapproval.Parts{
 		Node: k.observed, Registries: w.registries, DB: w.db, Clock: w.clock,
 		Logger:  slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
