@@ -18,6 +18,7 @@ import (
 // Node is what the keeper needs of a validator node.
 type Node interface {
 	LedgerEnd(ctx context.Context) (ident.Offset, error)
+	ConnectedSynchronizers(ctx context.Context, party ident.Party) ([]ledger.ConnectedSynchronizer, error)
 	ActiveContracts(ctx context.Context, party ident.Party, at ident.Offset, yield func(ledger.ActiveContract) error) error
 	ActiveContractsOf(
 		ctx context.Context, party ident.Party, template ident.Name, at ident.Offset,

@@ -2,6 +2,7 @@ package preapproval_test
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/ledger"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/sandbox/fault"
 )
@@ -346,4 +348,31 @@ func TestWhatOperatorsWatch(t *testing.T) {
 	require.InDelta(t, float64(old.ExpiresAt.Unix()), found["ces_deposit_preapproval_expires_seconds "+string(old.Provider)], 1)
 	require.InDelta(t, 1, found["ces_deposit_preapproval_state fine"], 0)
 	require.InDelta(t, 0, found["ces_deposit_preapproval_state lapsed"], 0)
+}
+
+// TestANodeWithoutTheTreasurySaysNothing: that it tells of no preapproval is no word about it.
+func TestANodeWithoutTheTreasurySaysNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	w.preapprove(w.party("theirs"), 90*day)
+	k := w.keep()
+	w.untilState(deposit.PreapprovalFine, deposit.RenewalNotDue)
+	k.looksOn()
+	k.stop()
+
+	server := httptest.NewServer(w.Validators()[1].Handler())
+	t.Cleanup(func() {
+		w.Close()
+		server.CloseClientConnections()
+		server.Close()
+	})
+
+	elsewhere, err := ledger.New(ledger.Config{URL: server.URL})
+	require.NoError(t, err)
+	t.Cleanup(elsewhere.CloseIdle)
+
+	w.keepAt(elsewhere).looksOn()
+	require.Equal(t, deposit.PreapprovalFine, w.outlook().State)
+	require.Empty(t, w.events())
 }

@@ -57,8 +57,28 @@ func (k *Keeper) standing(ctx context.Context) ([]deposit.Preapproval, error) {
 
 		return nil
 	})
+	if err == nil && len(list) == 0 {
+		err = k.hosted(ctx)
+	}
 
 	return list, err
+}
+
+// hosted makes sure that nothing is all there is: a node that does not have the treasury tells of nothing too, and what
+// stands must not be taken for lapsed because of that. A user who may not ask has to be believed.
+func (k *Keeper) hosted(ctx context.Context) error {
+	connected, err := k.Node.ConnectedSynchronizers(ctx, k.config.Policy.Treasury)
+
+	switch {
+	case ledger.IsForbidden(err):
+		return nil
+	case err != nil:
+		return err
+	case len(connected) == 0:
+		return errors.New("the node does not host the treasury, or is not ready")
+	default:
+		return nil
+	}
 }
 
 func preapprovalOf(c ledger.ActiveContract) (deposit.Preapproval, ident.Party, error) {

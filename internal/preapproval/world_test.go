@@ -75,7 +75,7 @@ func newWorldFor(t *testing.T, now *shifted, auth admin.AuthConfig, tokens ledge
 	w := &world{t: t, clock: now, user: "ledger-api-user"}
 
 	var err error
-	w.Sandbox, err = sandbox.New(sandbox.Config{Clock: w.clock, Auth: auth})
+	w.Sandbox, err = sandbox.New(sandbox.Config{Clock: w.clock, Auth: auth, TwoValidators: true})
 	require.NoError(t, err)
 
 	server := httptest.NewServer(w.Handler())
@@ -255,7 +255,13 @@ type keeper struct {
 func (w *world) keep(change ...func(*deposit.RenewalPolicy)) *keeper {
 	w.t.Helper()
 
-	k := &keeper{observed: &observed{Node: w.node}, w: w, registry: prometheus.NewRegistry()}
+	return w.keepAt(w.node, change...)
+}
+
+func (w *world) keepAt(node preapproval.Node, change ...func(*deposit.RenewalPolicy)) *keeper {
+	w.t.Helper()
+
+	k := &keeper{observed: &observed{Node: node}, w: w, registry: prometheus.NewRegistry()}
 
 	one, err := preapproval.New(preapproval.Config{
 		Policy: w.policy(change...), UserID: w.user, Every: time.Millisecond,
