@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// enrollEvery is how often it is looked what awaits a screening, enrolled how much is found at once.
+	// enrollEvery is how often it is looked what awaits a screening, enrolled how much is found at once. Where very much
+	// waits a look takes long; then enrollShare times as long passes until the next one.
 	enrollEvery = 250 * time.Millisecond
-	enrolled    = 1_000
+	enrolled    = 5_000
+	enrollShare = 10
 	// firstScreening and longestScreening bound the pauses between questions about one deposit that got no answer.
 	firstScreening   = time.Second
 	longestScreening = 3 * time.Minute
@@ -29,11 +31,17 @@ const (
 
 // screener is the part of the service that has offers and deposits screened.
 type screener struct {
-	jobs       chan store.ScreeningJob
-	busy       atomic.Int64
-	breaker    custody.Breaker
-	health     custody.Health
-	enrolledAt time.Time
+	jobs chan store.ScreeningJob
+	// free is told when a worker has its hands free.
+	free    chan struct{}
+	busy    atomic.Int64
+	breaker custody.Breaker
+	health  custody.Health
+	// enrolledAt is when it was last looked what awaits a screening, enrollPause how long not again, countedAt when it was
+	// last counted.
+	enrolledAt  time.Time
+	enrollPause time.Duration
+	countedAt   time.Time
 	// unscreened is how many tokens want a screening while nobody is there to be asked.
 	unscreened atomic.Int64
 }
@@ -59,11 +67,23 @@ func (s *Service) screens(ctx context.Context) {
 		}
 
 		if !found {
-			custody.Sleep(ctx, s.config.Poll)
+			s.screener.rest(ctx, s.config.Poll)
 		}
 	}
 
 	running.Wait()
+}
+
+// rest waits for a while, or until a worker has its hands free.
+func (s *screener) rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-s.free:
+	}
 }
 
 // screeningRound puts on the list what awaits a screening, and gives the workers as much as they have hands for. It
@@ -78,8 +98,14 @@ func (s *Service) screeningRound(ctx context.Context) (bool, error) {
 	}
 
 	now := s.Clock.Now()
-	if last := s.screener.enrolledAt; now.Sub(last) >= enrollEvery || now.Before(last) {
+	if last := s.screener.enrolledAt; now.Sub(last) >= s.screener.enrollPause || now.Before(last) {
 		if err := s.enroll(ctx, now); err != nil {
+			return false, err
+		}
+	}
+
+	if last := s.screener.countedAt; now.Sub(last) >= countAge || now.Before(last) {
+		if err := s.countScreenings(ctx, now); err != nil {
 			return false, err
 		}
 	}
@@ -116,8 +142,22 @@ func (s *Service) enroll(ctx context.Context, now time.Time) error {
 		return err
 	}
 
-	if fresh < enrolled { // else there may be more
-		s.screener.enrolledAt = now
+	s.screener.enrolledAt = now
+	s.screener.enrollPause = min(max(enrollEvery, enrollShare*s.Clock.Now().Sub(now)), countAge)
+
+	if fresh == enrolled { // there may be more
+		s.screener.enrollPause = 0
+	}
+
+	return nil
+}
+
+// countScreenings takes from the list what nobody waits for any more, and shows how much is left.
+func (s *Service) countScreenings(ctx context.Context, now time.Time) error {
+	s.screener.countedAt = now
+
+	if err := s.DB.DropScreenings(ctx, s.treasury, now, enrolled); err != nil {
+		return err
 	}
 
 	waiting, err := s.DB.WaitingScreenings(ctx, s.treasury)
@@ -145,6 +185,11 @@ func (s *Service) screeningWorker(ctx context.Context) {
 			}
 
 			s.screener.busy.Add(-1)
+
+			select {
+			case s.screener.free <- struct{}{}:
+			default: // it is known already
+			}
 		}
 	}
 }

@@ -351,6 +351,37 @@ func TestLiesLetNothingThrough(t *testing.T) {
 	require.Zero(t, w.told(deposit.Passed))
 }
 
+// TestOneQuestionDoesNotHoldUpTheOthers: a stranger can write what the service stumbles over, as often as he likes.
+func TestOneQuestionDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	w.screensAll()
+
+	h := newHook(t, func(w http.ResponseWriter, q asked) {
+		switch q.Amount {
+		case "1":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "2":
+			w.WriteHeader(http.StatusBadRequest)
+		default:
+			says(deposit.Passed)(w, q)
+		}
+	})
+
+	for i := range 20 {
+		w.offer(w.AcmeToken(), strconv.Itoa(1+i%2), new(memo))
+	}
+
+	w.accept(h.by)
+	w.until("all have failed", func() bool { return w.told(deposit.Unavailable) == 20 })
+
+	// The service is not taken for one that is away.
+	w.untilDeposit(w.offer(w.AcmeToken(), "3", new(memo)), "held")
+	w.untilCount(1, "credited", "")
+	require.Equal(t, "3", w.balance(w.AcmeToken()))
+}
+
 // TestInstancesShareTheQuestions: no deposit is asked about by two at a time, and none twice.
 func TestInstancesShareTheQuestions(t *testing.T) {
 	t.Parallel()

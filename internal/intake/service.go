@@ -68,7 +68,9 @@ func New(config Config, parts Parts) (*Service, error) {
 	return &Service{
 		Parts: parts, config: config, pace: custody.NewPace(config.PerMinute, config.Burst, parts.Clock),
 		jobs: make(chan store.OfferJob, queue*config.Workers), maxLag: config.MaxLag,
-		screener: screener{jobs: make(chan store.ScreeningJob, config.ScreeningWorkers)},
+		screener: screener{
+			jobs: make(chan store.ScreeningJob, config.ScreeningWorkers), free: make(chan struct{}, 1),
+		},
 	}, nil
 }
 

@@ -41,15 +41,19 @@ type ScreeningJob struct {
 	Epoch int64
 }
 
-// EnrollScreenings puts what awaits a screening on the list of what is asked about, at most so many, and takes from it
-// what nobody waits for any more. It says how many are new.
-func (db *DB) EnrollScreenings(ctx context.Context, treasury TreasuryID, now time.Time, most int) (int, error) {
-	if _, err := db.queries.ScreeningDrop(ctx, db.exec, dbsqlc.ScreeningDropParams{
+// DropScreenings takes from the list of what is asked about what nobody waits for any more, at most so many. It is not
+// asked about as it is; but a list of what waits should be short.
+func (db *DB) DropScreenings(ctx context.Context, treasury TreasuryID, now time.Time, most int) error {
+	_, err := db.queries.ScreeningDrop(ctx, db.exec, dbsqlc.ScreeningDropParams{
 		TreasuryID: int32(treasury), Now: &now, Most: integer(most),
-	}); err != nil {
-		return 0, fmt.Errorf("drop screenings that nobody waits for: %w", err)
-	}
+	})
 
+	return wrap("drop screenings that nobody waits for", err)
+}
+
+// EnrollScreenings puts what awaits a screening on the list of what is asked about, at most so many. It says how many
+// are new.
+func (db *DB) EnrollScreenings(ctx context.Context, treasury TreasuryID, now time.Time, most int) (int, error) {
 	enrolled, err := db.queries.ScreeningEnroll(ctx, db.exec, dbsqlc.ScreeningEnrollParams{
 		TreasuryID: int32(treasury), Now: now, Most: integer(most),
 	})

@@ -28,6 +28,8 @@ func (l *ledger) awaits(name string) uuid.UUID {
 func (l *ledger) enroll(at time.Time) int {
 	l.t.Helper()
 
+	require.NoError(l.t, l.db.DropScreenings(l.t.Context(), l.treasury, at, 100))
+
 	n, err := l.db.EnrollScreenings(l.t.Context(), l.treasury, at, 100)
 	require.NoError(l.t, err)
 

@@ -82,11 +82,13 @@ UPDATE screenings s SET lease_epoch = s.lease_epoch + 1, lease_until = $1
 FROM (
     SELECT q.deposit_id FROM screenings q
     WHERE q.treasury_id = $2 AND q.next_at <= $3 AND (q.lease_until IS NULL OR q.lease_until <= $3)
-      AND (EXISTS (SELECT FROM offer_verdicts v WHERE v.treasury_id = q.treasury_id AND v.deposit_id = q.deposit_id AND v.open
-              AND v.reason IN ('awaits_screening', 'screening_unavailable'))
-          OR EXISTS (SELECT FROM deposit_cases c WHERE c.treasury_id = q.treasury_id AND c.deposit_id = q.deposit_id AND c.state = 'held'
-              AND c.reason IN ('awaits_screening', 'screening_unavailable')))
-    ORDER BY q.next_at, q.deposit_id LIMIT $4 FOR UPDATE OF q SKIP LOCKED
+      AND coalesce(
+          (SELECT true FROM offer_verdicts v WHERE v.treasury_id = q.treasury_id AND v.deposit_id = q.deposit_id AND v.open
+              AND v.reason IN ('awaits_screening', 'screening_unavailable')),
+          (SELECT true FROM deposit_cases c WHERE c.treasury_id = q.treasury_id AND c.deposit_id = q.deposit_id AND c.state = 'held'
+              AND c.reason IN ('awaits_screening', 'screening_unavailable')),
+          false)
+    ORDER BY q.next_at LIMIT $4 FOR UPDATE OF q SKIP LOCKED
 ) AS due
 JOIN deposits d ON d.treasury_id = $2 AND d.deposit_id = due.deposit_id
 JOIN instruments i ON i.instrument_no = d.instrument_no
@@ -122,16 +124,19 @@ type ScreeningClaimRow struct {
 }
 
 // ScreeningClaim takes up what is to be asked now and is in nobody's hands: offers that are open, deposits that are held.
+// Whether they are is asked row by row, which stops with the last that is wanted, however many wait.
 //
 //	UPDATE screenings s SET lease_epoch = s.lease_epoch + 1, lease_until = $1
 //	FROM (
 //	    SELECT q.deposit_id FROM screenings q
 //	    WHERE q.treasury_id = $2 AND q.next_at <= $3 AND (q.lease_until IS NULL OR q.lease_until <= $3)
-//	      AND (EXISTS (SELECT FROM offer_verdicts v WHERE v.treasury_id = q.treasury_id AND v.deposit_id = q.deposit_id AND v.open
-//	              AND v.reason IN ('awaits_screening', 'screening_unavailable'))
-//	          OR EXISTS (SELECT FROM deposit_cases c WHERE c.treasury_id = q.treasury_id AND c.deposit_id = q.deposit_id AND c.state = 'held'
-//	              AND c.reason IN ('awaits_screening', 'screening_unavailable')))
-//	    ORDER BY q.next_at, q.deposit_id LIMIT $4 FOR UPDATE OF q SKIP LOCKED
+//	      AND coalesce(
+//	          (SELECT true FROM offer_verdicts v WHERE v.treasury_id = q.treasury_id AND v.deposit_id = q.deposit_id AND v.open
+//	              AND v.reason IN ('awaits_screening', 'screening_unavailable')),
+//	          (SELECT true FROM deposit_cases c WHERE c.treasury_id = q.treasury_id AND c.deposit_id = q.deposit_id AND c.state = 'held'
+//	              AND c.reason IN ('awaits_screening', 'screening_unavailable')),
+//	          false)
+//	    ORDER BY q.next_at LIMIT $4 FOR UPDATE OF q SKIP LOCKED
 //	) AS due
 //	JOIN deposits d ON d.treasury_id = $2 AND d.deposit_id = due.deposit_id
 //	JOIN instruments i ON i.instrument_no = d.instrument_no
