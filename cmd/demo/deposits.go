@@ -15,6 +15,7 @@ import (
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/intake"
 	"github.com/canton-exchange/suite/internal/memo"
+	"github.com/canton-exchange/suite/internal/preapproval"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/store"
 
@@ -34,6 +35,8 @@ const (
 	decidedEach = 3
 	// undecided is the reason of an offer that nobody has looked at yet.
 	undecided = "undecided"
+	// month is how long before its end a preapproval is to be renewed, and for how long.
+	month = 30 * 24 * time.Hour
 	// aMoment is how often the operators look into their queue.
 	aMoment = time.Second
 	// looked is how many deposits an operator looks at.
@@ -70,17 +73,25 @@ func (e *exhibit) newIntake() (*intake.Service, error) {
 	return intake.New(config, parts)
 }
 
-// renew gets a new preapproval some time after the first one has lapsed. Meanwhile deposits of Canton Coin are offers.
-func (e *exhibit) renew(ctx context.Context) error {
-	say := func(text string) { _, _ = fmt.Fprintf(e.Stdout, "  >> %s\n\n", text) }
+// newKeeper makes the keeper of the treasury's preapproval, as cmd/deposit does.
+func (e *exhibit) newKeeper() (*preapproval.Keeper, error) {
+	settings := preapproval.Settings{MaxCost: "0", Renew: month, Warn: month, Extend: month, Every: aMoment}
 
-	if !pause(ctx, firstLife) {
-		return nil
+	config, err := settings.Config(e.party, "ledger-api-user")
+	if err != nil {
+		return nil, err
 	}
 
-	say("The treasury's preapproval has lapsed: deposits of Canton Coin come as offers now, and are accepted.")
+	return preapproval.New(config, preapproval.Parts{
+		Node: e.node, Registries: custody.NewDirectory(e.db, nil, clock.System{}, e.serviceLog()), DB: e.db,
+		Clock: clock.System{}, Logger: e.serviceLog(), Metrics: preapproval.NewMetrics(e.Metrics),
+	})
+}
 
-	if !pause(ctx, withoutOne) {
+// renew gets a new preapproval some time after the first one has lapsed: its provider is another party, so that the
+// keeper can only tell. Meanwhile deposits of Canton Coin are offers.
+func (e *exhibit) renew(ctx context.Context) error {
+	if !pause(ctx, firstLife+withoutOne) {
 		return nil
 	}
 
@@ -88,11 +99,33 @@ func (e *exhibit) renew(ctx context.Context) error {
 		return err
 	}
 
-	say("The treasury has a preapproval again: Canton Coin comes in one step.")
-
 	<-ctx.Done()
 
 	return nil
+}
+
+// tellPreapproval prints what the keeper has seen, when it is something else than before.
+func (e *exhibit) tellPreapproval(ctx context.Context) error {
+	var last deposit.PreapprovalState
+
+	meaning := map[deposit.PreapprovalState]string{
+		deposit.NoPreapproval:       "",
+		deposit.PreapprovalExpiring: "ends soon, says its keeper: its provider should renew it",
+		deposit.PreapprovalLapsed:   "has lapsed: deposits of Canton Coin come as offers now, and are accepted",
+		deposit.PreapprovalFine:     "is there again: Canton Coin comes in one step",
+	}
+
+	return e.every(ctx, aMoment/2, func(ctx context.Context) error {
+		outlook, err := e.db.PreapprovalOutlookOf(ctx, e.treasury)
+		if err != nil || outlook.State == last || meaning[outlook.State] == "" {
+			return err
+		}
+
+		last = outlook.State
+		_, _ = fmt.Fprintf(e.Stdout, "  >> The treasury's preapproval %s.\n\n", meaning[last])
+
+		return nil
+	})
 }
 
 // pause waits; it reports false if ctx ended first.

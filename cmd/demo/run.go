@@ -19,6 +19,7 @@ import (
 	"github.com/canton-exchange/suite/internal/onboarding"
 	"github.com/canton-exchange/suite/internal/payout"
 	"github.com/canton-exchange/suite/internal/pgtest"
+	"github.com/canton-exchange/suite/internal/preapproval"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/service"
@@ -50,6 +51,7 @@ type exhibit struct {
 	worker   *ingest.Service
 	payments *payout.Service
 	intake   *intake.Service
+	keeper   *preapproval.Keeper
 	accounts []account
 	refusals refusals
 }
@@ -238,7 +240,11 @@ func (e *exhibit) prepare(ctx context.Context) error {
 		return err
 	}
 
-	e.intake, err = e.newIntake()
+	if e.intake, err = e.newIntake(); err != nil {
+		return err
+	}
+
+	e.keeper, err = e.newKeeper()
 
 	return err
 }
@@ -265,7 +271,9 @@ func (e *exhibit) perform(ctx context.Context) error {
 		service.Runner{Name: "payments", Run: payments.watch},
 		service.Runner{Name: "deposits", Run: deposits.watch},
 		service.Runner{Name: "operators", Run: e.operate},
-		service.Runner{Name: "preapproval", Run: e.renew},
+		service.Runner{Name: "keeper of the preapproval", Run: e.keeper.Run},
+		service.Runner{Name: "provider of the preapproval", Run: e.renew},
+		service.Runner{Name: "news of the preapproval", Run: e.tellPreapproval},
 	)
 	if err == nil {
 		err = e.finish(working, func() error { return errors.Join(deposits.stop(), payments.stop()) })
