@@ -139,7 +139,7 @@ func (e *exhibit) fates(ctx context.Context) error {
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, w := range list {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", w.ID, whose(w), w.Amount.Short(), e.named(w.Instrument), fate(w))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", short(w.ID), whose(w), w.Amount.Short(), e.named(w.Instrument), fate(w))
 	}
 
 	if err := table.Flush(); err != nil {
@@ -161,6 +161,16 @@ func times(n int) string {
 	}
 
 	return fmt.Sprintf("%d times", n)
+}
+
+// short is an id as it is shown: those of returns are long.
+func short(id string) string {
+	const enough = 15
+	if len(id) <= enough {
+		return id
+	}
+
+	return id[:enough] + "…"
 }
 
 // whose is the customer who asked for it, or the sender whom it goes back to.
