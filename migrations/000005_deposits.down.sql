@@ -1,7 +1,8 @@
 -- Only while no deposit was held, assigned or returned: what was booked does not fit into the earlier schema.
 DROP VIEW api.unattributed, api.offers, api.audit_log;
 DROP TRIGGER verdicts_are_told ON offer_verdicts;
-DROP INDEX offer_verdicts_awaiting_screening;
+DROP INDEX offer_verdicts_awaiting_screening, offer_verdicts_old;
+CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, deposit_id) WHERE open AND changes > decided_changes;
 ALTER TABLE offer_verdicts
     ADD COLUMN screening text NOT NULL DEFAULT '' CHECK (screening IN ('', 'passed', 'doubtful', 'refused', 'unavailable')),
     ADD COLUMN screened_at timestamptz;

@@ -542,25 +542,33 @@ CREATE TRIGGER screenings_change_verdicts AFTER UPDATE OF result ON screenings
 CREATE INDEX offer_verdicts_awaiting_screening ON offer_verdicts (treasury_id, deposit_id) WHERE open AND reason IN ('awaits_screening', 'screening_unavailable');
 CREATE INDEX deposit_cases_awaiting_screening ON deposit_cases (treasury_id, deposit_id) WHERE state = 'held' AND reason IN ('awaits_screening', 'screening_unavailable');
 
+-- New offers are decided before those of which something has changed, however many these are.
+DROP INDEX offer_verdicts_old;
+CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes, deposit_id) WHERE open AND changes > decided_changes;
+
 -- What is decided about offers, and what is done, is told: a customer asks, the support desk answers.
 CREATE FUNCTION tell_verdicts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- What is another one than before is found first, by itself: nothing is known of how many rows these tables have, and
+    -- joined with small ones they would be compared row by row, each with all.
+    WITH v AS MATERIALIZED (
+        SELECT n.*, n.work IN ('submitted', 'given_up') AND n.work <> w.work AS is_work
+        FROM now_verdicts n JOIN was_verdicts w ON w.deposit_id = n.deposit_id AND w.treasury_id = n.treasury_id
+        WHERE n.open AND (n.verdict <> w.verdict OR n.reason <> w.reason OR (n.work <> w.work AND n.work IN ('submitted', 'given_up')))
+    )
     INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
     SELECT v.treasury_id,
         encode(sha256(convert_to(concat_ws(E'\n', 'offer', t.party, v.deposit_id, v.decided_changes, v.lease_epoch, v.verdict, v.reason, v.work), 'UTF8')), 'hex')::char(32)::uuid,
-        'offer.' || CASE WHEN v.work IN ('submitted', 'given_up') AND w.work <> v.work THEN v.work ELSE v.verdict END, v.deposit_id::text, 0,
+        'offer.' || CASE WHEN v.is_work THEN v.work ELSE v.verdict END, v.deposit_id::text, 0,
         jsonb_strip_nulls(jsonb_build_object(
             'depositId', v.deposit_id, 'verdict', v.verdict, 'reason', nullif(v.reason, ''), 'work', v.work,
             'account', d.account, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id, 'amount', d.amount::text,
             'sender', nullif(d.sender, ''), 'memo', d.memo, 'correlationId', d.correlation_id)),
         clock_timestamp()
-    FROM now_verdicts v
-    JOIN was_verdicts w ON (w.treasury_id, w.deposit_id) = (v.treasury_id, v.deposit_id)
-        AND (w.verdict <> v.verdict OR w.reason <> v.reason OR (w.work <> v.work AND v.work IN ('submitted', 'given_up')))
+    FROM v
     JOIN treasuries t ON t.treasury_id = v.treasury_id
     JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
-    JOIN instruments i ON i.instrument_no = v.instrument_no
-    WHERE v.open;
+    JOIN instruments i ON i.instrument_no = v.instrument_no;
 
     RETURN NULL;
 END $$;

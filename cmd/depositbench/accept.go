@@ -89,9 +89,22 @@ func (b *bench) accept(ctx context.Context, s scenario) (err error) {
 	}
 
 	r := &result{scenario: s, sent: newSubmissions()}
+
+	before, err := e.used()
+	if err != nil {
+		return err
+	}
+
 	if err := e.measure(ctx, r); err != nil {
 		return err
 	}
+
+	after, err := e.used()
+	if err != nil {
+		return err
+	}
+
+	r.used = after.minus(before)
 
 	if err := r.read(ctx, e); err != nil {
 		return err

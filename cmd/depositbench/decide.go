@@ -120,24 +120,13 @@ func (b *bench) decide(ctx context.Context) (err error) {
 
 	b.printf("%d %s, all of one sender, token and memo; load %s\n", b.options.waiting, title, load())
 
-	began := time.Now()
-
 	return beside(ctx, e.decider, func(ctx context.Context) error {
-		if err := e.decided(ctx, began, change{title: "they are new", reason: deposit.UnknownMemo}); err != nil {
-			return err
+		first := change{
+			title: "they are new", reason: deposit.UnknownMemo, make: func(context.Context) error { return nil },
 		}
 
-		for _, c := range e.changes() {
-			if err := e.data.exec(ctx, "CHECKPOINT"); err != nil {
-				return err
-			}
-
-			began := time.Now()
-			if err := c.make(ctx); err != nil {
-				return err
-			}
-
-			if err := e.decided(ctx, began, c); err != nil {
+		for _, c := range append([]change{first}, e.changes()...) {
+			if err := e.decided(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -172,8 +161,24 @@ func beside(ctx context.Context, service, do func(context.Context) error) error 
 	return errors.Join(err, <-ended)
 }
 
-// decided waits until all are decided after a change, and tells how long it took since it began to be made.
-func (e *exchange) decided(ctx context.Context, began time.Time, c change) error {
+// decided makes a change, waits until all are decided, and tells how long it took since the change began to be made.
+func (e *exchange) decided(ctx context.Context, c change) error {
+	// As it is in the long run: nothing is left to be written out, and no dead rows of the change before.
+	if err := e.data.exec(ctx, "VACUUM ANALYZE offer_verdicts", "CHECKPOINT"); err != nil {
+		return err
+	}
+
+	before, err := e.used()
+	if err != nil {
+		return err
+	}
+
+	began := time.Now()
+
+	if err := c.make(ctx); err != nil {
+		return err
+	}
+
 	made := time.Since(began)
 
 	if err := e.until(ctx, undecided); err != nil {
@@ -181,6 +186,11 @@ func (e *exchange) decided(ctx context.Context, began time.Time, c change) error
 	}
 
 	took := time.Since(began)
+
+	after, err := e.used()
+	if err != nil {
+		return err
+	}
 
 	var right int
 	if err := e.data.pool.QueryRow(ctx, told, string(c.reason)).Scan(&right); err != nil {
@@ -191,8 +201,10 @@ func (e *exchange) decided(ctx context.Context, began time.Time, c change) error
 		return fmt.Errorf("%s: %w: %d of %d are %q", c.title, errUndecided, right, want, c.reason)
 	}
 
-	e.bench.printf("%11s%-34s all decided after %.2f s, of which the change itself %.2f s\n", "", c.title,
-		took.Seconds(), made.Seconds())
+	used := after.minus(before)
+	e.bench.printf("%11s%-34s all decided after %.2f s, of which the change itself %.2f s; "+
+		"processor time: deposits %.2f s, PostgreSQL %.2f s\n", "", c.title,
+		took.Seconds(), made.Seconds(), used.own.Seconds(), used.database.Seconds())
 
 	return e.printStatements(ctx)
 }

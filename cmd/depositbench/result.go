@@ -19,6 +19,7 @@ type result struct {
 	// making is how long it took until all offers were made, took until the last was credited, from the first offer or,
 	// where all were made before, from when deposits began.
 	making, took time.Duration
+	used         usage
 	// seen is from the update's record time to the commit that has the offer in the database. The others are from this
 	// commit to the submission's and to the credit's, and the last two from the record time.
 	seen, submitted, credited, recordedSubmitted, recordedCredited durations
@@ -102,6 +103,10 @@ func (r *result) print(b *bench) {
 	b.printf("%-38s %.1f credited/s (%d in %.1f s); made at %.1f/s; load %s\n", r.scenario.title,
 		n/r.took.Seconds(), r.scenario.count, r.took.Seconds(), n/r.making.Seconds(), load())
 
+	each := func(d time.Duration) string { return (d / time.Duration(r.scenario.count)).Round(fine).String() }
+	b.printf("%11sprocessor time of each: ingestion and deposits %s, PostgreSQL %s, sandbox %s; cores used %s\n", "",
+		each(r.used.own), each(r.used.database), each(r.used.node), r.used.cores(r.took))
+
 	if r.scenario.first {
 		return // they waited for deposits to begin
 	}
@@ -124,11 +129,14 @@ func (d durations) String() string {
 
 	slices.Sort(d)
 
-	at := func(percent int) string { return rounded(d[(len(d)-1)*percent/100]) } //nolint:mnd // per cent
+	at := func(percent int) string { return rounded(d[(len(d)-1)*percent/100]) }
 
 	//nolint:mnd // per cent
 	return fmt.Sprintf("p50 %s, p90 %s, p99 %s, at most %s", at(50), at(90), at(99), at(100))
 }
+
+// fine is to what processor time is told.
+const fine = 10 * time.Microsecond
 
 func rounded(d time.Duration) string { return d.Round(time.Millisecond).String() }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -25,6 +27,7 @@ type server struct {
 	*pgtest.Server
 
 	databases  int
+	pid        int
 	statements bool
 }
 
@@ -51,7 +54,32 @@ func startServer(ctx context.Context, o options) (*server, error) {
 		}
 	}
 
+	if err := s.findProcess(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+
 	return s, nil
+}
+
+// findProcess finds the server's process.
+func (s *server) findProcess(ctx context.Context) error {
+	pool, err := connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	var content string
+	if err := pool.QueryRow(ctx, "SELECT pg_read_file('postmaster.pid')").Scan(&content); err != nil {
+		return fmt.Errorf("find the server's process: %w", err)
+	}
+
+	first, _, _ := strings.Cut(content, "\n")
+	if s.pid, err = strconv.Atoi(strings.TrimSpace(first)); err != nil {
+		return fmt.Errorf("find the server's process: %w", err)
+	}
+
+	return nil
 }
 
 // admin runs a statement outside the databases that are measured.

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// undecidedRead is how many offers are read at once, decidedStored how many verdicts are stored in one statement.
-	undecidedRead = 20_000
+	// undecidedRead is how many offers are decided before others are taken up that are due, decidedStored how many
+	// verdicts are stored in one statement.
+	undecidedRead = 2_000
 	decidedStored = 1_000
 )
 
@@ -45,5 +46,5 @@ func (s *Service) decide(ctx context.Context, ledgerTime time.Time) (bool, error
 
 	s.Metrics.decided(verdicts, s.Clock.Now().Sub(began))
 
-	return len(undecided) == undecidedRead, nil
+	return len(undecided) >= undecidedRead, nil
 }

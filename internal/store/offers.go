@@ -27,12 +27,20 @@ type UndecidedOffer struct {
 }
 
 // UndecidedOffers lists open offers that are new, of which something has changed since, or whose time has come by the
-// ledger's time; at most so many.
+// ledger's time: at most so many of the first two kinds, those that were never decided before the others, and as many
+// of the third.
 func (db *DB) UndecidedOffers(
 	ctx context.Context, treasury TreasuryID, ledgerTime time.Time, most int,
 ) ([]UndecidedOffer, error) {
-	rows, err := db.queries.VerdictListUndecided(ctx, db.exec, dbsqlc.VerdictListUndecidedParams{
+	ids, err := db.queries.VerdictFindUndecided(ctx, db.exec, dbsqlc.VerdictFindUndecidedParams{
 		TreasuryID: int32(treasury), LedgerTime: &ledgerTime, Most: integer(most),
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, wrap("find undecided offers", err)
+	}
+
+	rows, err := db.queries.VerdictListGrounds(ctx, db.exec, dbsqlc.VerdictListGroundsParams{
+		TreasuryID: int32(treasury), DepositIds: ids,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list undecided offers: %w", err)
@@ -59,7 +67,7 @@ func (db *DB) UndecidedOffers(
 	return offers, nil
 }
 
-func memoSays(row dbsqlc.VerdictListUndecidedRow) deposit.Memo {
+func memoSays(row dbsqlc.VerdictListGroundsRow) deposit.Memo {
 	switch {
 	case row.Memo == nil:
 		return deposit.MemoMissing

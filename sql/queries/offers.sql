@@ -13,8 +13,19 @@ FROM deposits d
 WHERE d.treasury_id = @treasury_id AND d.correlation_id = ANY(@correlation_ids::text[])
   AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open;
 
--- name: VerdictListUndecided :many
--- VerdictListUndecided lists open offers that are new, of which something has changed, or whose time has come.
+-- name: VerdictFindUndecided :many
+-- VerdictFindUndecided finds open offers that are new, of which something has changed, or whose time has come. Those come
+-- first that were never decided: a new one does not wait for the many of which one policy has changed.
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = @treasury_id AND v.open AND v.changes > v.decided_changes
+ ORDER BY v.decided_changes, v.deposit_id LIMIT @most)
+UNION ALL
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = @treasury_id AND v.open AND v.decide_at <= @ledger_time AND v.changes = v.decided_changes
+ ORDER BY v.decide_at LIMIT @most);
+
+-- name: VerdictListGrounds :many
+-- VerdictListGrounds lists all on which the verdicts of offers rest.
 SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
@@ -28,8 +39,8 @@ LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
-WHERE v.treasury_id = @treasury_id AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= @ledger_time)
-ORDER BY v.deposit_id LIMIT @most;
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = ANY(@deposit_ids::uuid[]) AND v.open
+ORDER BY v.deposit_id;
 
 -- name: VerdictList :many
 -- VerdictList is what an operator sees: open offers, those first that end first.

@@ -582,6 +582,52 @@ func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideP
 	return result.RowsAffected(), nil
 }
 
+const verdictFindUndecided = `-- name: VerdictFindUndecided :many
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = $1 AND v.open AND v.changes > v.decided_changes
+ ORDER BY v.decided_changes, v.deposit_id LIMIT $2)
+UNION ALL
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = $1 AND v.open AND v.decide_at <= $3 AND v.changes = v.decided_changes
+ ORDER BY v.decide_at LIMIT $2)
+`
+
+type VerdictFindUndecidedParams struct {
+	TreasuryID int32
+	Most       int32
+	LedgerTime *time.Time
+}
+
+// VerdictFindUndecided finds open offers that are new, of which something has changed, or whose time has come. Those come
+// first that were never decided: a new one does not wait for the many of which one policy has changed.
+//
+//	(SELECT v.deposit_id FROM offer_verdicts v
+//	 WHERE v.treasury_id = $1 AND v.open AND v.changes > v.decided_changes
+//	 ORDER BY v.decided_changes, v.deposit_id LIMIT $2)
+//	UNION ALL
+//	(SELECT v.deposit_id FROM offer_verdicts v
+//	 WHERE v.treasury_id = $1 AND v.open AND v.decide_at <= $3 AND v.changes = v.decided_changes
+//	 ORDER BY v.decide_at LIMIT $2)
+func (q *Queries) VerdictFindUndecided(ctx context.Context, db DBTX, arg VerdictFindUndecidedParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, verdictFindUndecided, arg.TreasuryID, arg.Most, arg.LedgerTime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var deposit_id uuid.UUID
+		if err := rows.Scan(&deposit_id); err != nil {
+			return nil, err
+		}
+		items = append(items, deposit_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const verdictList = `-- name: VerdictList :many
 SELECT v.deposit_id, v.verdict, v.reason, v.work, v.tries, v.detail, d.amount, d.sender, d.memo, d.execute_before, i.admin, i.instrument_id
 FROM offer_verdicts v
@@ -653,7 +699,7 @@ func (q *Queries) VerdictList(ctx context.Context, db DBTX, arg VerdictListParam
 	return items, nil
 }
 
-const verdictListUndecided = `-- name: VerdictListUndecided :many
+const verdictListGrounds = `-- name: VerdictListGrounds :many
 SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
@@ -667,17 +713,16 @@ LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
-WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)
-ORDER BY v.deposit_id LIMIT $3
+WHERE v.treasury_id = $1 AND v.deposit_id = ANY($2::uuid[]) AND v.open
+ORDER BY v.deposit_id
 `
 
-type VerdictListUndecidedParams struct {
+type VerdictListGroundsParams struct {
 	TreasuryID int32
-	LedgerTime *time.Time
-	Most       int32
+	DepositIds []uuid.UUID
 }
 
-type VerdictListUndecidedRow struct {
+type VerdictListGroundsRow struct {
 	DepositID       uuid.UUID
 	Changes         int64
 	MemoKey         string
@@ -701,7 +746,7 @@ type VerdictListUndecidedRow struct {
 	OfferContract   string
 }
 
-// VerdictListUndecided lists open offers that are new, of which something has changed, or whose time has come.
+// VerdictListGrounds lists all on which the verdicts of offers rest.
 //
 //	SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
 //	    i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
@@ -716,17 +761,17 @@ type VerdictListUndecidedRow struct {
 //	LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 //	LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
 //	LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
-//	WHERE v.treasury_id = $1 AND v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)
-//	ORDER BY v.deposit_id LIMIT $3
-func (q *Queries) VerdictListUndecided(ctx context.Context, db DBTX, arg VerdictListUndecidedParams) ([]VerdictListUndecidedRow, error) {
-	rows, err := db.Query(ctx, verdictListUndecided, arg.TreasuryID, arg.LedgerTime, arg.Most)
+//	WHERE v.treasury_id = $1 AND v.deposit_id = ANY($2::uuid[]) AND v.open
+//	ORDER BY v.deposit_id
+func (q *Queries) VerdictListGrounds(ctx context.Context, db DBTX, arg VerdictListGroundsParams) ([]VerdictListGroundsRow, error) {
+	rows, err := db.Query(ctx, verdictListGrounds, arg.TreasuryID, arg.DepositIds)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []VerdictListUndecidedRow
+	var items []VerdictListGroundsRow
 	for rows.Next() {
-		var i VerdictListUndecidedRow
+		var i VerdictListGroundsRow
 		if err := rows.Scan(
 			&i.DepositID,
 			&i.Changes,

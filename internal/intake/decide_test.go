@@ -1,0 +1,65 @@
+package intake_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/canton-exchange/suite/internal/amount/amounttest"
+	"github.com/canton-exchange/suite/internal/deposit"
+	"github.com/canton-exchange/suite/internal/sandbox"
+)
+
+// TestNewOffersAreDecidedFirst: however many offers a policy has decided again, a new one does not wait for them.
+func TestNewOffersAreDecidedFirst(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	stop := w.run(w.instance().Run)
+
+	for range 5 {
+		w.untilReason(w.offer(w.AcmeToken(), "1", new("ACC-9")), deposit.UnknownMemo)
+	}
+
+	stop()
+	w.setPolicy(w.AcmeToken(), func(p *deposit.Policy) { p.MinimumOffer = amounttest.Of("2") })
+
+	fresh := w.offer(w.AcmeToken(), "7", new("ACC-9"))
+	w.until("the offer is there", func() bool { return w.verdict(fresh).Open })
+
+	for _, most := range []int{1, 3, 100} {
+		list, err := w.db.UndecidedOffers(t.Context(), w.treasury, time.Now(), most)
+		require.NoError(t, err)
+		require.Len(t, list, min(most, 6))
+
+		var found bool
+		for _, o := range list {
+			found = found || o.Contract == fresh
+		}
+
+		require.True(t, found, "of %d", most)
+	}
+}
+
+// TestAHostileMemoIsItsOwnersAlone: what only means harm is a memo like any other, all the way to the credit.
+func TestAHostileMemoIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	w.run(w.instance().Run)
+
+	for i, text := range []string{"АСС-1", "\u202e1-CCA", "ACC-1\u200b", "'; DROP TABLE deposits; --", "\x1b[2J", "<script>alert(1)</script>\n{{.}}"} {
+		account := string(rune('a' + i))
+		require.NoError(t, w.db.RegisterMemo(t.Context(), w.treasury, text, account, time.Now()))
+
+		meta := func(r *sandbox.TransferRequest) { r.Meta = map[string]string{text: text, "\x00": "\u2066"} }
+		offer := w.offer(w.AcmeToken(), "3", &text, meta)
+		w.untilDeposit(offer, "credited")
+
+		var credited, kept string
+
+		require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT account, memo FROM deposits WHERE correlation_id = $1", string(offer)).Scan(&credited, &kept))
+		require.Equal(t, [...]string{account, text}, [...]string{credited, kept})
+	}
+}
