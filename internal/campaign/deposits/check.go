@@ -32,6 +32,7 @@ const (
 	accountsAsPaid    = "every account holds what was paid into it"
 	eventsAsStates    = "every state of a deposit is told exactly once"
 	liesRefused       = "a node that lies gets no signature"
+	screenedTruly     = "a screening is what the service said, and nothing else"
 	noFalseAlarm      = "nothing is frozen as long as the node prepares what it is asked for"
 	noComplaint       = "the programs find nothing that they should never have left behind"
 	reconcileClean    = "the operator's reconciliation is clean"
@@ -129,7 +130,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 	}
 
 	for _, check := range []func(context.Context) error{
-		k.read, k.readFiles, k.failed, k.deposits, k.attributions, k.cases, k.answers, k.submissions, k.verdicts, k.work, k.accounts, k.events, k.alarms, k.seen,
+		k.read, k.readFiles, k.failed, k.deposits, k.attributions, k.cases, k.answers, k.submissions, k.verdicts, k.work, k.accounts, k.events, k.alarms, k.seen, k.screenings,
 		k.Updates, k.Numbers, k.Cursor, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.Balances, k.EventOrder,
 	} {
 		if err := check(ctx); err != nil {

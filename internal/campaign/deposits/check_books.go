@@ -169,6 +169,7 @@ func (k *checker) seen(ctx context.Context) error {
 // summarize counts how deposits ended, and what is said of those that are open.
 func (c *Campaign) summarize(ctx context.Context) error {
 	for query, into := range map[string]map[string]int{
+		`SELECT coalesce(nullif(result, ''), 'nothing'), count(*)::int FROM screenings GROUP BY 1`:                          c.report.Screened,
 		`SELECT concat_ws(' ', kind, state, nullif(reason, '')), count(*)::int FROM deposits GROUP BY 1`:                    c.report.Ends,
 		`SELECT concat_ws(' ', verdict, nullif(reason, ''), work), count(*)::int FROM offer_verdicts WHERE open GROUP BY 1`: c.report.Verdicts,
 		`SELECT concat_ws(' ', state, nullif(reason, ''), nullif(action, '')), count(*)::int FROM deposit_cases GROUP BY 1`: c.report.Cases,
@@ -195,6 +196,8 @@ func (c *Campaign) summarize(ctx context.Context) error {
 			return fmt.Errorf("summarize: %w", err)
 		}
 	}
+
+	c.report.Screened["asked and not answered so"] = c.service.told()
 
 	return nil
 }

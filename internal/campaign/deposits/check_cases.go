@@ -28,7 +28,7 @@ type file struct {
 func (k *checker) readFiles(ctx context.Context) error {
 	rows, err := k.Tx.Query(ctx, `SELECT c.deposit_id, c.state, c.reason, c.action, coalesce(c.account, ''), c.confirmed_by, coalesce(c.withdrawal_id, ''),
 			coalesce(w.state, ''), coalesce(w.waiting, ''), coalesce(c.release_at, 'epoch'), c.steps,
-			(SELECT count(*) FROM events e WHERE e.treasury_id = c.treasury_id AND e.subject = c.deposit_id::text AND e.type LIKE 'deposit.%' AND e.update_no = 0)::int
+			(SELECT count(*) FROM events e WHERE e.treasury_id = c.treasury_id AND e.subject = c.deposit_id::text AND e.type LIKE 'deposit.%' AND e.type <> 'deposit.screened' AND e.update_no = 0)::int
 		FROM deposit_cases c LEFT JOIN withdrawals w USING (treasury_id, withdrawal_id) WHERE c.treasury_id = $1`, k.Treasury)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
@@ -133,6 +133,10 @@ func (k *checker) wrong(r row, f file) string {
 			return "it was not held for this account"
 		}
 
+		if k.unscreened(r) {
+			return "the screening service did not pass it"
+		}
+
 		return ""
 	case f.State == "returning" && f.Waits != "insufficient_holdings":
 		return "it is still on its way: " + f.WithdrawalState + " " + f.Waits
@@ -151,10 +155,8 @@ func (k *checker) wronglyHeld(r row, f file) string {
 		return "nothing holds it"
 	case f.Reason == "awaits_time" && !due:
 		return ""
-	case terms.screens && memo.enabled && !blocked && f.Reason == "awaits_screening":
-		return ""
 	default:
-		return fmt.Sprintf("until %s, at %s; account enabled %t, sender blocked %t", f.ReleaseAt, k.now, memo.enabled, blocked)
+		return fmt.Sprintf("until %s, at %s; account enabled %t, sender blocked %t, screened %t", f.ReleaseAt, k.now, memo.enabled, blocked, terms.screens)
 	}
 }
 
@@ -163,7 +165,8 @@ func (k *checker) wronglyOpen(r row, f file) string {
 	switch {
 	case f.Reason == "return_failed" && k.said(r, "return", "") && len(k.back[r.ID])+k.failedReturns[r.ID] > 0,
 		r.State == "unattributed" && f.Reason == r.Reason,
-		r.State == "held" && f.Reason == "by_operator" && k.said(r, "decline", ""):
+		r.State == "held" && f.Reason == "by_operator" && k.said(r, "decline", ""),
+		r.State == "held" && k.stopped(r, f.Reason):
 		return ""
 	case r.State == "held" && f.Reason == "disabled_memo":
 		for _, m := range k.memosDuring(r.Memo, r.RecordTime, k.now.Add(time.Minute)) {

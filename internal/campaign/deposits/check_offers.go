@@ -82,7 +82,7 @@ func (k *checker) right(s submission, t sandbox.Transfer) bool {
 		for _, terms := range during(k.grounds.terms, t.Instrument.Ident(), from, to) {
 			for _, memo := range k.memosDuring(t.Memo, from, to) {
 				for _, blocked := range during(k.grounds.blocked, t.Sender, from, to) {
-					if said, _ := judge(t, terms, memo, blocked, word, longAgo); said == s.Verdict {
+					if said, _ := judge(t, terms, s.ID, memo, blocked, word, longAgo); said == s.Verdict {
 						return true
 					}
 				}
@@ -94,7 +94,7 @@ func (k *checker) right(s submission, t sandbox.Transfer) bool {
 }
 
 // judge is the verdict on an offer and its reason, as docs/deposits.md has them.
-func judge(t sandbox.Transfer, g terms, m memoState, blocked bool, word string, now time.Time) (verdict, reason string) {
+func judge(t sandbox.Transfer, g terms, id uuid.UUID, m memoState, blocked bool, word string, now time.Time) (verdict, reason string) {
 	switch {
 	case t.State == sandbox.TransferPending:
 		return "ignore", "awaits_registry"
@@ -114,11 +114,13 @@ func judge(t sandbox.Transfer, g terms, m memoState, blocked bool, word string, 
 		return "ignore", "below_minimum"
 	case blocked:
 		return "ignore", "sender_blocked"
-	case g.screens:
-		return "hold", "awaits_screening"
-	default:
-		return "accept", ""
 	}
+
+	if _, held := says(id); g.screens && held != "" {
+		return "hold", held
+	}
+
+	return "accept", ""
 }
 
 func greater(a, b amount.Amount) amount.Amount {
@@ -160,7 +162,7 @@ func (k *checker) verdicts(ctx context.Context) error {
 			memo = atLast(k.grounds.memos, keyOf(*t.Memo))
 		}
 
-		verdict, reason := judge(t, atLast(k.grounds.terms, t.Instrument.Ident()), memo, atLast(k.grounds.blocked, t.Sender), atLast(k.grounds.words, o.ID), k.now)
+		verdict, reason := judge(t, atLast(k.grounds.terms, t.Instrument.Ident()), o.ID, memo, atLast(k.grounds.blocked, t.Sender), atLast(k.grounds.words, o.ID), k.now)
 		if o.Verdict != verdict || o.Reason != reason || o.Work != "none" {
 			k.Reportf(verdictsTrue, "%s is %s %s, work %s, and should be %s %s: %s %s from %s memo %s until %s, at %s", o.ID, o.Verdict, o.Reason, o.Work, verdict, reason,
 				t.Amount, t.Instrument.Ident(), t.Sender, beginning(t.Memo), t.ExecuteBefore, k.now)

@@ -50,6 +50,7 @@ type Campaign struct {
 	world   world
 	grounds grounds
 	fleet   fleet
+	service *service
 
 	people  sync.WaitGroup
 	rest    context.CancelFunc // ends what people do
@@ -76,6 +77,8 @@ type Report struct {
 	// Ends are the states in which history has deposits, with their reasons; Verdicts what was said last of offers that are open.
 	Ends     map[string]int
 	Verdicts map[string]int
+	// Screened is what the screening service said at last, and how often something else.
+	Screened map[string]int
 	// Cases is what became of money that was not credited at once.
 	Cases map[string]int
 	Took  time.Duration
@@ -96,11 +99,16 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 		rest: func() {}, failure: make(chan error, 16),
 		report: Report{
 			Seed: cfg.Seed, Kills: map[string]int{}, Starts: map[string]int{}, Scenes: map[string]int{},
-			Ends: map[string]int{}, Verdicts: map[string]int{}, Cases: map[string]int{},
+			Ends: map[string]int{}, Verdicts: map[string]int{}, Cases: map[string]int{}, Screened: map[string]int{},
 		},
 	}
 	c.report.Node = stage.Describe(c.network)
 	c.cfg.Logger.InfoContext(ctx, "the node", slog.String("is", c.report.Node))
+
+	var err error
+	if c.service, err = openService(ctx, cfg.Seed); err != nil {
+		return nil, err
+	}
 
 	c.plan = chance.NewDeck(c.rng, scenes(), func(s scene) int {
 		if len(cfg.Scenes) > 0 && !slices.Contains(cfg.Scenes, s.name) {
@@ -144,11 +152,12 @@ func (c *Campaign) Close(ctx context.Context) error {
 	c.people.Wait()
 	c.fleet.killAll()
 
+	err := c.service.close()
 	if c.stage == nil {
-		return nil
+		return err
 	}
 
-	return c.stage.Close(ctx)
+	return errors.Join(err, c.stage.Close(ctx))
 }
 
 // Build makes the programs that a campaign runs; see program.Build.

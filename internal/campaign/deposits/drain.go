@@ -21,18 +21,16 @@ const (
 
 const (
 	// toDoSQL counts what is still to be decided or answered.
-	toDoSQL = `SELECT count(*) FROM offer_verdicts WHERE open AND (verdict IN ('accept', 'reject') OR work <> 'none' OR changes > decided_changes)`
+	toDoSQL = `SELECT count(*) FROM offer_verdicts WHERE open AND (verdict IN ('accept', 'reject') OR work <> 'none' OR changes > decided_changes
+		OR reason IN ('awaits_screening', 'screening_unavailable'))`
 	// returnsSQL counts what is still to be sent back.
 	returnsSQL = `SELECT (SELECT count(*) FROM withdrawals WHERE state NOT IN ('completed', 'failed') AND (state, waiting) <> ('requested', 'insufficient_holdings')) + (SELECT count(*) FROM withdrawal_attempts WHERE result IS NULL)`
 	// heldSQL counts what is held and need not be any more.
-	heldSQL = `SELECT count(*) FROM deposit_cases c JOIN deposits d USING (treasury_id, deposit_id)
-		LEFT JOIN deposit_policies p USING (instrument_no)
-		LEFT JOIN deposit_accounts a ON a.treasury_id = c.treasury_id AND a.memo_key = memo_key(d.memo)
-		LEFT JOIN blocked_senders b ON b.treasury_id = c.treasury_id AND b.party = d.sender
-		WHERE c.state = 'held' AND (c.release_at <= (SELECT max(record_time) FROM synchronizer_clocks) OR c.reason = 'awaits_screening')
-			AND (NOT a.enabled OR b.party IS NOT NULL OR NOT p.screen AND (c.release_at <= (SELECT max(record_time) FROM synchronizer_clocks) OR c.reason = 'awaits_screening'))`
+	heldSQL = `SELECT count(*) FROM deposit_cases WHERE state = 'held'
+		AND (release_at <= (SELECT max(record_time) FROM synchronizer_clocks) OR reason IN ('awaits_screening', 'screening_unavailable'))`
 	// oldSQL counts verdicts that are of another time than history's.
-	oldSQL = `SELECT count(*) FROM offer_verdicts WHERE open AND (changes > decided_changes OR decide_at <= (SELECT max(record_time) FROM synchronizer_clocks))`
+	oldSQL = `SELECT count(*) FROM offer_verdicts WHERE open AND (changes > decided_changes OR decide_at <= (SELECT max(record_time) FROM synchronizer_clocks)
+		OR reason IN ('awaits_screening', 'screening_unavailable'))`
 )
 
 // drain waits until each offer that is to be answered has been, everything is in the books, and every verdict is of the
@@ -49,11 +47,14 @@ func (c *Campaign) drain(ctx context.Context) error {
 		}
 	}
 
+	c.service.reform()
+
 	looks := 0
 	done := stage.Until(ctx, draining, func() bool {
 		looks++
 		if looks%10 == 0 { // as if the pauses before the next tries had passed
 			_ = c.stage.Insist(ctx, "UPDATE offer_verdicts SET next_at = now() WHERE open AND work = 'due' AND next_at > now()") // tried again
+			_ = c.stage.Insist(ctx, "UPDATE screenings SET next_at = now() WHERE next_at > now()")
 		}
 
 		if looks%50 == 0 {

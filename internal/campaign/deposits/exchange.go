@@ -265,15 +265,15 @@ func (c *Campaign) changeTerms(ctx context.Context, rng *rand.Rand) error {
 			t.confirmFrom = "20"
 		}
 
-		switch rng.IntN(7) {
+		switch rng.IntN(8) {
 		case 0:
 			t.accepts = false
 		case 1:
 			t.minimumOffer = amount.FromInt(3)
 		case 2:
 			t.lead = time.Second
-		case 3:
-			t.screens = true // nobody does
+		case 3, 5:
+			t.screens = true
 		case 4:
 			t.delay = time.Duration(1+rng.IntN(3)) * time.Second
 		}

@@ -97,8 +97,13 @@ func (c *Campaign) environment(name string) []string {
 	}
 
 	prefix := "CES_" + strings.ToUpper(name)
+	more := c.stage.Signer()
 
-	return append(c.stage.Signer(), "CES_LEDGER_URL=http://"+c.stage.SignNet.Addr(), "CES_LEDGER_TIMEOUT="+requestTimeout.String(),
+	if name == "deposit" {
+		more = append(more, "CES_SCREENING_URL=http://"+c.service.address, "CES_SCREENING_TIMEOUT="+screeningTimeout.String())
+	}
+
+	return append(more, "CES_LEDGER_URL=http://"+c.stage.SignNet.Addr(), "CES_LEDGER_TIMEOUT="+requestTimeout.String(),
 		"CES_LEDGER_USER="+stage.User, prefix+"_RECHECK="+recheck.String(), prefix+"_MAX_LAG="+maxLag.String())
 }
 
@@ -137,7 +142,9 @@ func (c *Campaign) again(ctx context.Context, p *post) error {
 // endLeases lets all leases end: as if their minute had passed, also under the hands of workers that are alive. A row that
 // a stalled worker holds is left alone.
 func (c *Campaign) endLeases(ctx context.Context) error {
-	return errors.Join(c.stage.Insist(ctx, `UPDATE offer_verdicts SET lease_until = now() WHERE (treasury_id, deposit_id) IN
+	return errors.Join(c.stage.Insist(ctx, `UPDATE screenings SET lease_until = now() WHERE (treasury_id, deposit_id) IN
+		(SELECT treasury_id, deposit_id FROM screenings WHERE lease_until > now() FOR UPDATE SKIP LOCKED)`),
+		c.stage.Insist(ctx, `UPDATE offer_verdicts SET lease_until = now() WHERE (treasury_id, deposit_id) IN
 		(SELECT treasury_id, deposit_id FROM offer_verdicts WHERE lease_until > now() FOR UPDATE SKIP LOCKED)`),
 		c.stage.Insist(ctx, `UPDATE withdrawals SET lease_until = now() WHERE (treasury_id, withdrawal_id) IN
 		(SELECT treasury_id, withdrawal_id FROM withdrawals WHERE lease_until > now() FOR UPDATE SKIP LOCKED)`))
