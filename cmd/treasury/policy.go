@@ -92,6 +92,14 @@ func settings() []setting[draft] {
 			return &d.MaxOvertaken
 		}),
 		span("max_wait_seconds", "and for how long", func(d *draft) *time.Duration { return &d.MaxWait }),
+		optionalMoney("approve_from", "amount from which somebody else than who requested it must approve",
+			func(d *draft) **amount.Amount { return &d.ApproveFrom }),
+		flagged("destinations_only", "whether customers withdraw only to parties of their list", func(d *draft) *bool {
+			return &d.DestinationsOnly
+		}),
+		span("cooling_seconds", "how long after it was added a party of a list cannot be withdrawn to", func(d *draft) *time.Duration {
+			return &d.Cooling
+		}),
 	}
 }
 

@@ -24,6 +24,8 @@ func Refusals() []Refusal {
 		{"conflict", "There is a payment with the return's id, and it is not this return. Somebody must look."},
 		{"never_screened", "The screening service was never asked about a deposit with this id."},
 		{"already_passed", "The screening service has passed it already."},
+		{"invalid_party", "A party id has the form name::fingerprint."},
+		{"unknown_destination", "The party is not on the account's list of parties to withdraw to."},
 		{"invalid_operator", "The name of who decides must have 1 to 200 characters, and no control characters."},
 		{"invalid_note", "The note may have at most 1000 characters."},
 		{"invalid_action", "A deposit is assigned to an account, or returned to its sender."},

@@ -31,6 +31,7 @@ func (db *DB) SetPolicy(ctx context.Context, i ident.Instrument, p withdrawal.Po
 		MaxAttempts: small(p.MaxAttempts), MaxInputs: small(p.MaxInputs), SpendExpiredLocks: p.SpendExpiredLocks,
 		Sweep: small(p.Sweep), Dust: p.Dust, Tiny: p.Tiny, MergeFrom: small(p.MergeFrom), PoolTarget: small(p.PoolTarget),
 		PoolLarge: p.PoolLarge, MaxOvertaken: integer(p.MaxOvertaken), MaxWaitSeconds: seconds(p.MaxWait),
+		ApproveFrom: p.ApproveFrom, DestinationsOnly: p.DestinationsOnly, CoolingSeconds: seconds(p.Cooling),
 	}
 
 	if p.Maximum.Sign() > 0 {
@@ -65,6 +66,8 @@ func (db *DB) Policies(ctx context.Context) (map[ident.Instrument]withdrawal.Pol
 			SpendExpiredLocks: r.SpendExpiredLocks, Sweep: int(r.Sweep), Dust: r.Dust, Tiny: r.Tiny, MergeFrom: int(r.MergeFrom),
 			PoolTarget: int(r.PoolTarget), PoolLarge: r.PoolLarge,
 			MaxOvertaken: int(r.MaxOvertaken), MaxWait: time.Duration(r.MaxWaitSeconds) * time.Second,
+			ApproveFrom: r.ApproveFrom, DestinationsOnly: r.DestinationsOnly,
+			Cooling: time.Duration(r.CoolingSeconds) * time.Second,
 		}
 
 		if r.Maximum != nil {

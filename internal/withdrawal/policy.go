@@ -34,6 +34,7 @@ const (
 	maxMergeFrom = 10_000
 	maxOvertaken = 1_000_000
 	maxWait      = 30 * 24 * time.Hour
+	maxCooling   = 30 * 24 * time.Hour
 
 	minutesPerHour = 60
 	hoursPerDay    = 24
@@ -69,6 +70,11 @@ type Policy struct {
 	Hours        *Hours
 	MaxOvertaken int
 	MaxWait      time.Duration
+	// ApproveFrom is the amount from which somebody else than who requested it must approve; nil for never.
+	ApproveFrom *amount.Amount
+	// DestinationsOnly lets customers withdraw only to parties of their list; each counts Cooling after it was added.
+	DestinationsOnly bool
+	Cooling          time.Duration
 }
 
 // Hours are a part of every day, in minutes of UTC; From may be later than Until, which is then on the next day.
@@ -97,11 +103,13 @@ func DefaultPolicy() Policy {
 		attempts = 5
 		overtake = 100
 		wait     = 10 * time.Minute
+		cooling  = 24 * time.Hour
 	)
 
 	return Policy{
 		Enabled: true, Decimals: amount.Scale, Delivery: Any, OfferLifetime: hoursPerDay * time.Hour, Reclaim: true,
 		Window: window, MaxAttempts: attempts, MaxInputs: utxo.MaxInputs, MaxOvertaken: overtake, MaxWait: wait,
+		Cooling: cooling,
 	}
 }
 
@@ -129,6 +137,8 @@ func (p Policy) Validate() error {
 	expect(p.Sweep >= 0 && p.Sweep < utxo.MaxInputs, "sweep: want 0 to %d", utxo.MaxInputs-1)
 	expect(p.MergeFrom <= maxMergeFrom, "merge from: want at most %d", maxMergeFrom)
 	expect(p.MaxOvertaken >= 0 && p.MaxOvertaken <= maxOvertaken, "overtaken: want 0 to %d", maxOvertaken)
+	expect(p.ApproveFrom == nil || p.ApproveFrom.Sign() >= 0, "approval: want an amount of 0 or more")
+	expect(p.Cooling >= 0 && p.Cooling <= maxCooling, "cooling off: want 0 to %s", maxCooling)
 	expect(p.MaxWait >= 0 && p.MaxWait <= maxWait, "wait: want 0 to %s", maxWait)
 
 	if p.Hours != nil {

@@ -34,6 +34,11 @@ const (
 	UnknownWithdrawal   Reason = "unknown_withdrawal"
 	TooLate             Reason = "too_late"
 	NotCertainYet       Reason = "not_certain_yet"
+	UnknownDestination  Reason = "unknown_destination"
+	DestinationCoolsOff Reason = "destination_cools_off"
+	LimitExceeded       Reason = "limit_exceeded"
+	NothingToApprove    Reason = "nothing_to_approve"
+	OwnRequest          Reason = "own_request"
 )
 
 // Reasons for which a withdrawal waits.
@@ -53,6 +58,7 @@ const (
 	NoTraffic           Reason = "no_traffic"
 	SynchronizerPaused  Reason = "synchronizer_paused"
 	SignerUnavailable   Reason = "signer_unavailable"
+	AwaitsApproval      Reason = "awaits_approval"
 	AwaitsSignature     Reason = "awaits_signature"
 	AwaitsRecordTime    Reason = "awaits_record_time"
 	RefusedToSign       Reason = "refused_to_sign"
@@ -64,6 +70,7 @@ const (
 // Reasons for which a withdrawal has failed.
 const (
 	Cancelled         Reason = "cancelled"
+	NotApproved       Reason = "not_approved"
 	NoPreapproval     Reason = "no_preapproval"
 	RefusedByRegistry Reason = "refused_by_registry"
 	RefusedByToken    Reason = "refused_by_token"
@@ -89,7 +96,7 @@ type Explanation struct {
 func Explanations() []Explanation {
 	return []Explanation{
 		{UnknownTreasury, Refusal, "No treasury with this party id is registered."},
-		{InvalidID, Refusal, "The withdrawal's id must have 1 to 255 bytes, no control characters, and not begin with internal: or recovered:."},
+		{InvalidID, Refusal, "The withdrawal's id must have 1 to 255 bytes, no control characters, and not begin with internal:, return: or recovered:."},
 		{InvalidAccount, Refusal, "The customer account must have 1 to 128 characters."},
 		{InvalidReceiver, Refusal, "The receiver must be the party id of somebody else, name::fingerprint."},
 		{UnknownInstrument, Refusal, "The exchange does not pay out this token: it is the admin together with the id that names it."},
@@ -106,6 +113,13 @@ func Explanations() []Explanation {
 
 		{NotCertainYet, Refusal, "The database was put back to an earlier state, and it is not certain yet that the withdrawal is unpaid. Try again later."},
 
+		{UnknownDestination, Refusal, "The token is withdrawn only to parties of the account's list, and the receiver is not on it."},
+		{DestinationCoolsOff, Refusal, "The receiver was added to the account's list too short a time ago."},
+		{LimitExceeded, Refusal, "The account would withdraw more of the token within a limit's time than it may."},
+		{NothingToApprove, Refusal, "The withdrawal waits for no approval: none was needed, or it was decided already."},
+		{OwnRequest, Refusal, "Who requested a withdrawal cannot approve it."},
+
+		{AwaitsApproval, Waits, "Its amount wants somebody else than who requested it to approve it."},
 		{Insufficient, Waits, "The treasury holds less of the token than is to be paid. Send it tokens, or cancel."},
 		{HoldingsBusy, Waits, "The treasury's holdings are reserved by other payments or locked. It goes on when they are free."},
 		{NeedsMerge, Waits, "The amount is there, in too many small holdings. A merge is under way."},
@@ -129,6 +143,7 @@ func Explanations() []Explanation {
 		{BooksDisagree, Waits, "The database and the ledger do not agree. Everything is frozen until an operator has looked."},
 
 		{Cancelled, Ends, "Cancelled before anything was reserved."},
+		{NotApproved, Ends, "Somebody who was to approve it refused it."},
 		{NoPreapproval, Ends, "The receiver has not agreed to receive this token directly, and the policy is direct_only."},
 		{RefusedByRegistry, Ends, "The token's registry refuses this transfer. Ask its issuer whether the receiver may hold the token."},
 		{RefusedByToken, Ends, "The token's rules on the ledger refuse this transfer."},

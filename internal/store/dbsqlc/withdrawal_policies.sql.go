@@ -104,7 +104,7 @@ func (q *Queries) FreezeSet(ctx context.Context, db DBTX, arg FreezeSetParams) (
 }
 
 const policyList = `-- name: PolicyList :many
-SELECT p.instrument_no, p.enabled, p.decimals, p.minimum, p.maximum, p.delivery, p.offer_seconds, p.reclaim, p.attempt_seconds, p.max_attempts, p.max_inputs, p.spend_expired_locks, p.sweep, p.dust, p.tiny, p.merge_from, p.pool_target, p.pool_large, p.shape_from, p.shape_until, p.max_overtaken, p.max_wait_seconds, i.admin, i.instrument_id FROM withdrawal_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+SELECT p.instrument_no, p.enabled, p.decimals, p.minimum, p.maximum, p.delivery, p.offer_seconds, p.reclaim, p.attempt_seconds, p.max_attempts, p.max_inputs, p.spend_expired_locks, p.sweep, p.dust, p.tiny, p.merge_from, p.pool_target, p.pool_large, p.shape_from, p.shape_until, p.max_overtaken, p.max_wait_seconds, p.approve_from, p.destinations_only, p.cooling_seconds, i.admin, i.instrument_id FROM withdrawal_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
 `
 
 type PolicyListRow struct {
@@ -130,13 +130,16 @@ type PolicyListRow struct {
 	ShapeUntil        *int16
 	MaxOvertaken      int32
 	MaxWaitSeconds    int32
+	ApproveFrom       *amount.Amount
+	DestinationsOnly  bool
+	CoolingSeconds    int32
 	Admin             ident.Party
 	InstrumentID      string
 }
 
 // PolicyList
 //
-//	SELECT p.instrument_no, p.enabled, p.decimals, p.minimum, p.maximum, p.delivery, p.offer_seconds, p.reclaim, p.attempt_seconds, p.max_attempts, p.max_inputs, p.spend_expired_locks, p.sweep, p.dust, p.tiny, p.merge_from, p.pool_target, p.pool_large, p.shape_from, p.shape_until, p.max_overtaken, p.max_wait_seconds, i.admin, i.instrument_id FROM withdrawal_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
+//	SELECT p.instrument_no, p.enabled, p.decimals, p.minimum, p.maximum, p.delivery, p.offer_seconds, p.reclaim, p.attempt_seconds, p.max_attempts, p.max_inputs, p.spend_expired_locks, p.sweep, p.dust, p.tiny, p.merge_from, p.pool_target, p.pool_large, p.shape_from, p.shape_until, p.max_overtaken, p.max_wait_seconds, p.approve_from, p.destinations_only, p.cooling_seconds, i.admin, i.instrument_id FROM withdrawal_policies p JOIN instruments i USING (instrument_no) ORDER BY p.instrument_no
 func (q *Queries) PolicyList(ctx context.Context, db DBTX) ([]PolicyListRow, error) {
 	rows, err := db.Query(ctx, policyList)
 	if err != nil {
@@ -169,6 +172,9 @@ func (q *Queries) PolicyList(ctx context.Context, db DBTX) ([]PolicyListRow, err
 			&i.ShapeUntil,
 			&i.MaxOvertaken,
 			&i.MaxWaitSeconds,
+			&i.ApproveFrom,
+			&i.DestinationsOnly,
+			&i.CoolingSeconds,
 			&i.Admin,
 			&i.InstrumentID,
 		); err != nil {
@@ -184,14 +190,17 @@ func (q *Queries) PolicyList(ctx context.Context, db DBTX) ([]PolicyListRow, err
 
 const policySet = `-- name: PolicySet :exec
 INSERT INTO withdrawal_policies (instrument_no, enabled, decimals, minimum, maximum, delivery, offer_seconds, reclaim, attempt_seconds, max_attempts, max_inputs,
-    spend_expired_locks, sweep, dust, tiny, merge_from, pool_target, pool_large, shape_from, shape_until, max_overtaken, max_wait_seconds)
+    spend_expired_locks, sweep, dust, tiny, merge_from, pool_target, pool_large, shape_from, shape_until, max_overtaken, max_wait_seconds,
+    approve_from, destinations_only, cooling_seconds)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+    $23, $24, $25)
 ON CONFLICT (instrument_no) DO UPDATE SET enabled = excluded.enabled, decimals = excluded.decimals, minimum = excluded.minimum, maximum = excluded.maximum,
     delivery = excluded.delivery, offer_seconds = excluded.offer_seconds, reclaim = excluded.reclaim, attempt_seconds = excluded.attempt_seconds,
     max_attempts = excluded.max_attempts, max_inputs = excluded.max_inputs, spend_expired_locks = excluded.spend_expired_locks, sweep = excluded.sweep,
     dust = excluded.dust, tiny = excluded.tiny, merge_from = excluded.merge_from, pool_target = excluded.pool_target, pool_large = excluded.pool_large,
-    shape_from = excluded.shape_from, shape_until = excluded.shape_until, max_overtaken = excluded.max_overtaken, max_wait_seconds = excluded.max_wait_seconds
+    shape_from = excluded.shape_from, shape_until = excluded.shape_until, max_overtaken = excluded.max_overtaken, max_wait_seconds = excluded.max_wait_seconds,
+    approve_from = excluded.approve_from, destinations_only = excluded.destinations_only, cooling_seconds = excluded.cooling_seconds
 `
 
 type PolicySetParams struct {
@@ -217,19 +226,25 @@ type PolicySetParams struct {
 	ShapeUntil        *int16
 	MaxOvertaken      int32
 	MaxWaitSeconds    int32
+	ApproveFrom       *amount.Amount
+	DestinationsOnly  bool
+	CoolingSeconds    int32
 }
 
 // PolicySet
 //
 //	INSERT INTO withdrawal_policies (instrument_no, enabled, decimals, minimum, maximum, delivery, offer_seconds, reclaim, attempt_seconds, max_attempts, max_inputs,
-//	    spend_expired_locks, sweep, dust, tiny, merge_from, pool_target, pool_large, shape_from, shape_until, max_overtaken, max_wait_seconds)
+//	    spend_expired_locks, sweep, dust, tiny, merge_from, pool_target, pool_large, shape_from, shape_until, max_overtaken, max_wait_seconds,
+//	    approve_from, destinations_only, cooling_seconds)
 //	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-//	    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+//	    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+//	    $23, $24, $25)
 //	ON CONFLICT (instrument_no) DO UPDATE SET enabled = excluded.enabled, decimals = excluded.decimals, minimum = excluded.minimum, maximum = excluded.maximum,
 //	    delivery = excluded.delivery, offer_seconds = excluded.offer_seconds, reclaim = excluded.reclaim, attempt_seconds = excluded.attempt_seconds,
 //	    max_attempts = excluded.max_attempts, max_inputs = excluded.max_inputs, spend_expired_locks = excluded.spend_expired_locks, sweep = excluded.sweep,
 //	    dust = excluded.dust, tiny = excluded.tiny, merge_from = excluded.merge_from, pool_target = excluded.pool_target, pool_large = excluded.pool_large,
-//	    shape_from = excluded.shape_from, shape_until = excluded.shape_until, max_overtaken = excluded.max_overtaken, max_wait_seconds = excluded.max_wait_seconds
+//	    shape_from = excluded.shape_from, shape_until = excluded.shape_until, max_overtaken = excluded.max_overtaken, max_wait_seconds = excluded.max_wait_seconds,
+//	    approve_from = excluded.approve_from, destinations_only = excluded.destinations_only, cooling_seconds = excluded.cooling_seconds
 func (q *Queries) PolicySet(ctx context.Context, db DBTX, arg PolicySetParams) error {
 	_, err := db.Exec(ctx, policySet,
 		arg.InstrumentNo,
@@ -254,6 +269,9 @@ func (q *Queries) PolicySet(ctx context.Context, db DBTX, arg PolicySetParams) e
 		arg.ShapeUntil,
 		arg.MaxOvertaken,
 		arg.MaxWaitSeconds,
+		arg.ApproveFrom,
+		arg.DestinationsOnly,
+		arg.CoolingSeconds,
 	)
 	return err
 }

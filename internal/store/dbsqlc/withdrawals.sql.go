@@ -281,11 +281,11 @@ func (q *Queries) WithdrawalListIdle(ctx context.Context, db DBTX, treasuryID in
 const withdrawalListMet = `-- name: WithdrawalListMet :many
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds, requested_by, approval, approved_by, ended_at FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 UNION
 SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds, requested_by, approval, approved_by, ended_at FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 `
 
 type WithdrawalListMetParams struct {
@@ -311,11 +311,11 @@ type WithdrawalListMetRow struct {
 //
 //	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 //	FROM (SELECT unnest($1::text[]) AS withdrawal_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds, requested_by, approval, approved_by, ended_at FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.withdrawal_id = n.withdrawal_id LIMIT 1) AS w
 //	UNION
 //	SELECT w.withdrawal_id, w.kind, w.origin, w.state, w.account, w.amount, w.receiver, w.correlation_id, w.instrument_no, w.funds
 //	FROM (SELECT unnest($3::text[]) AS correlation_id) AS n
-//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
+//	CROSS JOIN LATERAL (SELECT treasury_id, withdrawal_id, origin, state, reason, instrument_no, amount, receiver, correlation_id, offered_no, settled_no, record_time, withdrawal_no, kind, account, memo, requested_at, purpose, serves, waiting, detail, next_at, lease_until, lease_epoch, attempt, deaths, tries, refusals, overtaken, funds, requested_by, approval, approved_by, ended_at FROM withdrawals WHERE withdrawals.treasury_id = $2 AND withdrawals.correlation_id = n.correlation_id LIMIT 1) AS w
 func (q *Queries) WithdrawalListMet(ctx context.Context, db DBTX, arg WithdrawalListMetParams) ([]WithdrawalListMetRow, error) {
 	rows, err := db.Query(ctx, withdrawalListMet, arg.WithdrawalIds, arg.TreasuryID, arg.CorrelationIds)
 	if err != nil {

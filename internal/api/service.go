@@ -1,0 +1,25 @@
+package api
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/canton-exchange/suite/internal/api/server"
+	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/store"
+)
+
+// Parts are what the API works with.
+type Parts struct {
+	DB     *store.DB
+	Clock  clock.Clock
+	Logger *slog.Logger
+	// Random makes keys: crypto/rand.Reader, or something seeded in tests.
+	Random io.Reader
+}
+
+// Service answers the exchange's systems. Several may run at once on the same database; they keep nothing.
+type Service struct {
+	Parts
+	server.StrictServerInterface // until every operation is here
+}

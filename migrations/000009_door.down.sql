@@ -1,0 +1,87 @@
+-- Only while nothing waits for approval.
+DROP FUNCTION grant_door;
+DROP FUNCTION api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal,
+    api.add_destination, api.remove_destination;
+DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.destinations, api.balances, api.deposits,
+    api.offers, api.withdrawals;
+DROP INDEX deposits_in_order, deposits_of_update, deposits_sender, withdrawals_in_order, deposit_cases_account;
+
+CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET state = 'failed', reason = why, waiting = '', detail = more, next_at = NULL, lease_until = NULL
+    WHERE x.treasury_id = the_treasury AND x.withdrawal_id = id AND x.state = from_state AND x.attempt = from_attempt AND x.origin = 'requested'
+      AND payment_barrier(the_treasury, at) IS NULL
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    IF w.kind <> 'internal' THEN
+        PERFORM post_withdrawal(w, 'return', -1);
+    END IF;
+
+    PERFORM tell_withdrawal(w, at);
+
+    RETURN true;
+END $$;
+
+ALTER TABLE withdrawals DROP COLUMN ended_at;
+DROP TRIGGER withdrawals_are_admitted ON withdrawals;
+DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal(), the_actor;
+DROP INDEX withdrawals_rolling;
+ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
+DROP TABLE withdrawal_destinations, withdrawal_limits;
+ALTER TABLE withdrawal_policies DROP COLUMN approve_from, DROP COLUMN destinations_only, DROP COLUMN cooling_seconds;
+DROP FUNCTION verify_audit, seal_audit, audit_hash;
+DROP TABLE audit_seals, api_answers, api_keys;
+ALTER TABLE audit_log DROP COLUMN xid;
+
+CREATE VIEW api.balances AS
+SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount
+FROM balances b
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no);
+
+CREATE VIEW api.deposits AS
+SELECT t.party AS treasury, d.deposit_id, d.kind,
+       CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE coalesce(c.state, d.state) END AS state,
+       coalesce(c.reason, d.reason) AS reason,
+       CASE WHEN c.state = 'credited' THEN c.account ELSE d.account END AS account,
+       i.admin AS instrument_admin, i.instrument_id, d.amount,
+       d.sender, d.memo, d.correlation_id, u.update_id, d.record_time, d.execute_before,
+       c.release_at, c.withdrawal_id AS return_withdrawal_id, c.changed_at AS decided_at
+FROM deposits d
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
+LEFT JOIN ledger_updates u ON u.treasury_id = d.treasury_id AND u.update_no = coalesce(d.settled_no, d.offered_no);
+
+CREATE VIEW api.offers AS
+SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v.tries, v.detail, v.operator, v.note, v.decided_at,
+       i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo, d.account, d.correlation_id, d.execute_before, d.state
+FROM offer_verdicts v
+JOIN deposits d USING (treasury_id, deposit_id)
+JOIN treasuries t ON t.treasury_id = v.treasury_id
+JOIN instruments i ON i.instrument_no = v.instrument_no;
+
+CREATE VIEW api.withdrawals AS
+SELECT t.party AS treasury, w.withdrawal_id, w.kind, w.origin, w.state, w.reason, w.waiting, w.account, i.admin AS instrument_admin, i.instrument_id,
+       w.amount, w.receiver, w.memo, w.requested_at, w.next_at, w.attempt, a.target_record_time, a.delivery, a.hashing_scheme,
+       w.correlation_id, coalesce(s.update_id, o.update_id) AS update_id, w.record_time,
+       n.execute_before, coalesce(o.traffic_cost, 0) + coalesce(s.traffic_cost, 0) AS traffic_cost
+FROM withdrawals w
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt)
+LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
+LEFT JOIN ledger_updates o ON (o.treasury_id, o.update_no) = (w.treasury_id, w.offered_no)
+LEFT JOIN ledger_updates s ON (s.treasury_id, s.update_no) = (w.treasury_id, w.settled_no);
+COMMENT ON VIEW api.balances IS 'What each account holds of each token. account_kind customer: the exchange''s customers.';
+COMMENT ON VIEW api.deposits IS 'Money on its way in, or arrived, as it stands now. memo is a stranger''s text: escape it. release_at: a held one is credited when record time is past it. return_withdrawal_id: the withdrawal that carries it back. decided_at: when it was last decided about after its arrival; null if it never was.';
+COMMENT ON VIEW api.offers IS 'What is to become of each offer, and why; the reasons are codes of docs/deposits.md. What became of one that is not open any more says its state. memo, detail and sender are strangers'' texts: escape them.';
+COMMENT ON VIEW api.withdrawals IS 'Money on its way out, or paid. reason is final, waiting says why it does not move now; both are codes of docs/withdrawals.md. update_id is what to quote to the receiver.';
+DELETE FROM schema_history WHERE version = 9;

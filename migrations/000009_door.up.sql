@@ -1,0 +1,521 @@
+-- The exchange's door: who may ask for what, who must agree, what was answered, and a chain of hashes over who did what.
+
+INSERT INTO schema_history (version) VALUES (9);
+
+CREATE TABLE api_keys (
+    key_id       text        PRIMARY KEY CHECK (key_id ~ '^k_[a-z0-9]{12}$'),
+    name         text        NOT NULL CHECK (name <> '' AND length(name) <= 100),
+    prefix       text        NOT NULL,
+    secret_hash  bytea       NOT NULL CHECK (octet_length(secret_hash) = 32),
+    scopes       text[]      NOT NULL CHECK (scopes <@ ARRAY['read', 'accounts', 'withdrawals', 'approvals', 'admin'] AND cardinality(scopes) > 0),
+    treasuries   text[],
+    allowed_from cidr[],
+    per_second   integer     NOT NULL CHECK (per_second BETWEEN 1 AND 10000),
+    created_by   text        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz,
+    successor    text        REFERENCES api_keys
+);
+COMMENT ON TABLE api_keys IS 'Who may use the REST API. The secret itself is nowhere.';
+COMMENT ON COLUMN api_keys.secret_hash IS 'SHA-256 of the secret, which is 32 random bytes, so that nothing slower is needed.';
+COMMENT ON COLUMN api_keys.treasuries IS 'Party ids that it may see; null for all.';
+COMMENT ON COLUMN api_keys.allowed_from IS 'Networks that it may be used from; null for anywhere.';
+COMMENT ON COLUMN api_keys.successor IS 'The key that takes its place; this one works until it expires.';
+
+CREATE TABLE api_answers (
+    actor       text        NOT NULL,
+    key         text        NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    fingerprint bytea       NOT NULL,
+    status      integer     NOT NULL,
+    body        bytea       NOT NULL,
+    answered_at timestamptz NOT NULL,
+    PRIMARY KEY (actor, key)
+);
+CREATE INDEX api_answers_age ON api_answers (answered_at);
+COMMENT ON TABLE api_answers IS 'What was answered to requests with an Idempotency-Key, written in the transaction that did what they asked for.';
+COMMENT ON COLUMN api_answers.fingerprint IS 'SHA-256 of method, path and body: the same key for something else is refused.';
+
+-- The audit log is sealed row by row, in the order of its numbers: each seal is a hash over the one before and the row. Who
+-- can change the database cannot change what was sealed without changing every seal after it, up to the head, which is
+-- logged and may be kept elsewhere. Rows are sealed a moment after they are written, so that nobody waits for a chain.
+CREATE TABLE audit_seals (
+    audit_no  bigint      PRIMARY KEY REFERENCES audit_log,
+    hash      bytea       NOT NULL CHECK (octet_length(hash) = 32),
+    sealed_at timestamptz NOT NULL
+);
+CREATE TRIGGER audit_seals_stay BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_seals_are_not_emptied BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE audit_log ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+COMMENT ON TABLE audit_seals IS 'The chain of hashes over audit_log: sha256(seal before, row).';
+
+CREATE FUNCTION audit_hash(before bytea, l audit_log) RETURNS bytea STABLE LANGUAGE sql AS $$
+    SELECT sha256(before || convert_to(jsonb_build_array(l.audit_no, l.treasury_id, l.actor, l.database_user, l.action, l.subject, l.detail,
+        to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'))::text, 'UTF8'));
+$$;
+
+CREATE FUNCTION seal_audit(most integer, at timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    l      audit_log;
+    last   audit_seals;
+    sealed integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1296387408);
+
+    SELECT * INTO last FROM audit_seals s ORDER BY s.audit_no DESC LIMIT 1;
+
+    -- Numbers are given before transactions commit: only rows below every open transaction are in their final order.
+    FOR l IN SELECT * FROM audit_log a
+             WHERE a.audit_no > coalesce(last.audit_no, 0) AND a.xid < pg_snapshot_xmin(pg_current_snapshot())
+               AND NOT EXISTS (SELECT FROM audit_log o WHERE o.audit_no < a.audit_no AND o.audit_no > coalesce(last.audit_no, 0)
+                               AND o.xid >= pg_snapshot_xmin(pg_current_snapshot()))
+             ORDER BY a.audit_no LIMIT most LOOP
+        INSERT INTO audit_seals (audit_no, hash, sealed_at) VALUES (l.audit_no, audit_hash(coalesce(last.hash, '\x'), l), at) RETURNING * INTO last;
+        sealed := sealed + 1;
+    END LOOP;
+
+    RETURN sealed;
+END $$;
+
+CREATE FUNCTION verify_audit(OUT rows bigint, OUT unsealed bigint, OUT head bytea, OUT broken_at bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    l      audit_log;
+    s      audit_seals;
+    before bytea := '\x';
+BEGIN
+    rows := 0;
+
+    FOR s IN SELECT * FROM audit_seals x ORDER BY x.audit_no LOOP
+        SELECT * INTO l FROM audit_log a WHERE a.audit_no = s.audit_no;
+        IF NOT FOUND OR audit_hash(before, l) <> s.hash THEN
+            broken_at := s.audit_no;
+            RETURN;
+        END IF;
+
+        before := s.hash;
+        rows := rows + 1;
+    END LOOP;
+
+    head := nullif(before, '\x');
+    SELECT min(a.audit_no) INTO broken_at FROM audit_log a
+    WHERE a.audit_no < (SELECT max(x.audit_no) FROM audit_seals x) AND NOT EXISTS (SELECT FROM audit_seals x WHERE x.audit_no = a.audit_no);
+    SELECT count(*) INTO unsealed FROM audit_log a WHERE a.audit_no > coalesce((SELECT max(x.audit_no) FROM audit_seals x), 0);
+END $$;
+COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the first row that was changed, added or taken away after it was sealed.';
+
+-- Withdrawals that must be agreed to, limits, and where customers may withdraw to.
+ALTER TABLE withdrawal_policies
+    ADD COLUMN approve_from      numeric(38,10) CHECK (approve_from >= 0),
+    ADD COLUMN destinations_only boolean        NOT NULL DEFAULT false,
+    ADD COLUMN cooling_seconds   integer        NOT NULL DEFAULT 86400 CHECK (cooling_seconds BETWEEN 0 AND 2592000);
+COMMENT ON COLUMN withdrawal_policies.approve_from IS 'From this amount on, a withdrawal waits until somebody else than who requested it approves. Null: never.';
+COMMENT ON COLUMN withdrawal_policies.destinations_only IS 'Whether customers may withdraw only to parties of their list.';
+COMMENT ON COLUMN withdrawal_policies.cooling_seconds IS 'How long after it was added a party of a list cannot be withdrawn to yet.';
+
+CREATE TABLE withdrawal_limits (
+    treasury_id    integer        NOT NULL REFERENCES treasuries,
+    account        text           NOT NULL DEFAULT '' CHECK (length(account) <= 128),
+    instrument_no  integer        NOT NULL REFERENCES instruments,
+    window_seconds integer        NOT NULL CHECK (window_seconds BETWEEN 60 AND 31536000),
+    amount         numeric(38,10) NOT NULL CHECK (amount >= 0),
+    PRIMARY KEY (treasury_id, instrument_no, account, window_seconds)
+);
+COMMENT ON TABLE withdrawal_limits IS 'How much of a token an account may withdraw within any so many seconds. The row with an empty account is for each account that has none of its own with this window.';
+
+CREATE TABLE withdrawal_destinations (
+    treasury_id integer     NOT NULL REFERENCES treasuries,
+    account     text        NOT NULL CHECK (account <> '' AND length(account) <= 128),
+    party       text        NOT NULL CHECK (length(party) <= 255),
+    name        text        NOT NULL DEFAULT '' CHECK (length(name) <= 200),
+    added_by    text        NOT NULL,
+    added_at    timestamptz NOT NULL,
+    removed_at  timestamptz,
+    PRIMARY KEY (treasury_id, account, party)
+);
+COMMENT ON TABLE withdrawal_destinations IS 'Parties that a customer may withdraw to. A party that is added again cools off again.';
+
+ALTER TABLE withdrawals
+    ADD COLUMN requested_by text NOT NULL DEFAULT '',
+    ADD COLUMN approval     text NOT NULL DEFAULT '' CHECK (approval IN ('', 'wanted', 'given', 'refused')),
+    ADD COLUMN approved_by  text NOT NULL DEFAULT '',
+    ADD CONSTRAINT nobody_approves_their_own CHECK (approval <> 'given' OR (approved_by <> '' AND approved_by <> requested_by)),
+    ADD CONSTRAINT nothing_is_paid_unapproved CHECK (approval <> 'wanted' OR state NOT IN ('reserved', 'submitted'));
+CREATE INDEX withdrawals_rolling ON withdrawals (treasury_id, account, instrument_no, requested_at) WHERE kind = 'customer';
+COMMENT ON COLUMN withdrawals.requested_by IS 'The API key, person or database role that requested it.';
+COMMENT ON COLUMN withdrawals.approval IS 'wanted: it waits for somebody else to approve it. Empty: none is needed.';
+
+CREATE FUNCTION the_actor() RETURNS text STABLE LANGUAGE sql AS $$
+    SELECT coalesce(nullif(current_setting('ces.actor', true), ''), session_user);
+$$;
+COMMENT ON FUNCTION the_actor IS 'Who acts: what the REST API sets for its transaction (ces.actor), or else the database role.';
+
+CREATE FUNCTION admit_withdrawal() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    p withdrawal_policies;
+    l withdrawal_limits;
+    d withdrawal_destinations;
+BEGIN
+    NEW.requested_by := the_actor();
+    SELECT * INTO p FROM withdrawal_policies x WHERE x.instrument_no = NEW.instrument_no;
+
+    IF p.destinations_only THEN
+        SELECT * INTO d FROM withdrawal_destinations x
+        WHERE x.treasury_id = NEW.treasury_id AND x.account = NEW.account AND x.party = NEW.receiver AND x.removed_at IS NULL;
+        IF NOT FOUND THEN
+            PERFORM refuse_withdrawal('unknown_destination', 'The receiver is not on the account''s list of parties to withdraw to.');
+        END IF;
+
+        IF NEW.requested_at < d.added_at + make_interval(secs => p.cooling_seconds) THEN
+            PERFORM refuse_withdrawal('destination_cools_off', format('The receiver was added to the list too short a time ago. It can be withdrawn to from %s.',
+                to_char((d.added_at + make_interval(secs => p.cooling_seconds)) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')));
+        END IF;
+    END IF;
+
+    -- The account's requests one after the other, or two at once would both be below a limit.
+    IF EXISTS (SELECT FROM withdrawal_limits x WHERE x.treasury_id = NEW.treasury_id AND x.instrument_no = NEW.instrument_no) THEN
+        PERFORM FROM balances b
+        WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (NEW.treasury_id, 'customer', NEW.account, NEW.instrument_no) FOR UPDATE;
+
+        FOR l IN SELECT DISTINCT ON (x.window_seconds) x.* FROM withdrawal_limits x
+                 WHERE x.treasury_id = NEW.treasury_id AND x.instrument_no = NEW.instrument_no AND x.account IN ('', NEW.account)
+                 ORDER BY x.window_seconds, x.account DESC LOOP
+            IF NEW.amount + (
+                SELECT coalesce(sum(w.amount), 0) FROM withdrawals w
+                WHERE w.treasury_id = NEW.treasury_id AND w.account = NEW.account AND w.instrument_no = NEW.instrument_no AND w.kind = 'customer'
+                  AND w.state <> 'failed' AND w.requested_at > NEW.requested_at - make_interval(secs => l.window_seconds)
+            ) > l.amount THEN
+                PERFORM refuse_withdrawal('limit_exceeded', format('The account may withdraw %s within %s, and has requested too much of it already.',
+                    trim_scale(l.amount), make_interval(secs => l.window_seconds)));
+            END IF;
+        END LOOP;
+    END IF;
+
+    IF NEW.amount >= p.approve_from THEN
+        NEW.approval := 'wanted';
+        NEW.waiting := 'awaits_approval';
+        NEW.next_at := NULL;
+    END IF;
+
+    RETURN NEW;
+END $$;
+CREATE TRIGGER withdrawals_are_admitted BEFORE INSERT ON withdrawals
+    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%') EXECUTE FUNCTION admit_withdrawal();
+
+CREATE FUNCTION approve_withdrawal(treasury text, withdrawal_id text, agreed boolean, operator text, note text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = approve_withdrawal.treasury AND x.withdrawal_id = approve_withdrawal.withdrawal_id FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF (w.approval = CASE WHEN agreed THEN 'given' ELSE 'refused' END) AND w.approved_by = operator THEN
+        RETURN w.state; -- said twice
+    END IF;
+
+    IF w.approval <> 'wanted' OR w.state <> 'requested' THEN
+        PERFORM refuse_withdrawal('nothing_to_approve', format('The withdrawal is %s and waits for no approval. Nothing was changed.', w.state));
+    END IF;
+
+    IF agreed AND lower(btrim(operator)) = lower(btrim(w.requested_by)) THEN
+        PERFORM refuse_withdrawal('own_request', 'Somebody else than who requested it must approve it. Nothing was changed.');
+    END IF;
+
+    PERFORM note_act(w.treasury_id, operator, CASE WHEN agreed THEN 'withdrawal.approve' ELSE 'withdrawal.reject' END, w.withdrawal_id,
+        jsonb_build_object('note', nullif(note, ''), 'amount', w.amount::text, 'receiver', w.receiver, 'requestedBy', w.requested_by), at);
+
+    IF agreed THEN
+        UPDATE withdrawals x SET approval = 'given', approved_by = operator, waiting = '', next_at = at
+        WHERE x.treasury_id = w.treasury_id AND x.withdrawal_id = w.withdrawal_id;
+        RETURN 'requested';
+    END IF;
+
+    UPDATE withdrawals x SET approval = 'refused', approved_by = operator
+    WHERE x.treasury_id = w.treasury_id AND x.withdrawal_id = w.withdrawal_id;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'not_approved', '', at) THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    RETURN 'failed';
+END $$;
+COMMENT ON FUNCTION approve_withdrawal IS 'Lets a withdrawal that waits for approval be paid, or refuses it and gives the money back. To say it twice does no harm.';
+
+CREATE FUNCTION add_destination(treasury text, account text, party text, name text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    id integer := treasury_of(treasury);
+    d  withdrawal_destinations;
+BEGIN
+    PERFORM check_account(account);
+
+    IF party IS NULL OR octet_length(party) > 255 OR party !~ '^[!-~]+$' OR party !~ '^.+?::.+$' OR party ~ '^::' THEN
+        PERFORM refuse_decision('invalid_party', 'A party id has the form name::fingerprint.');
+    END IF;
+
+    SELECT * INTO d FROM withdrawal_destinations x
+    WHERE x.treasury_id = id AND x.account = add_destination.account AND x.party = add_destination.party FOR UPDATE;
+    IF FOUND AND d.removed_at IS NULL THEN
+        RETURN d; -- said twice
+    END IF;
+
+    PERFORM note_act(id, operator, 'destination.add', account, jsonb_build_object('party', party, 'name', nullif(name, '')), at);
+
+    INSERT INTO withdrawal_destinations (treasury_id, account, party, name, added_by, added_at)
+    VALUES (id, account, party, coalesce(name, ''), operator, at)
+    ON CONFLICT (treasury_id, account, party) DO UPDATE SET name = excluded.name, added_by = excluded.added_by, added_at = excluded.added_at, removed_at = NULL
+    RETURNING * INTO d;
+
+    RETURN d;
+END $$;
+
+CREATE FUNCTION remove_destination(treasury text, account text, party text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    id integer := treasury_of(treasury);
+    d  withdrawal_destinations;
+BEGIN
+    UPDATE withdrawal_destinations x SET removed_at = coalesce(x.removed_at, at)
+    WHERE x.treasury_id = id AND x.account = remove_destination.account AND x.party = remove_destination.party RETURNING * INTO d;
+    IF NOT FOUND THEN
+        PERFORM refuse_decision('unknown_destination', 'The party is not on the account''s list.');
+    END IF;
+
+    IF d.removed_at = at THEN
+        PERFORM note_act(id, operator, 'destination.remove', account, jsonb_build_object('party', party), at);
+    END IF;
+
+    RETURN d;
+END $$;
+
+-- When a withdrawal ended that history did not end, for statements.
+ALTER TABLE withdrawals ADD COLUMN ended_at timestamptz;
+COMMENT ON COLUMN withdrawals.ended_at IS 'When it failed without history; otherwise record_time tells.';
+
+CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET state = 'failed', reason = why, waiting = '', detail = more, next_at = NULL, lease_until = NULL, ended_at = at
+    WHERE x.treasury_id = the_treasury AND x.withdrawal_id = id AND x.state = from_state AND x.attempt = from_attempt AND x.origin = 'requested'
+      AND payment_barrier(the_treasury, at) IS NULL
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    IF w.kind <> 'internal' THEN
+        PERFORM post_withdrawal(w, 'return', -1);
+    END IF;
+
+    PERFORM tell_withdrawal(w, at);
+
+    RETURN true;
+END $$;
+
+-- What the exchange reads. Lists are read page by page in the order of an index, from treasury_no on, which every view has
+-- last: it is the database's own number of the treasury.
+CREATE INDEX deposits_in_order ON deposits (treasury_id, record_time, deposit_id);
+CREATE INDEX deposits_of_update ON deposits (treasury_id, settled_no);
+CREATE INDEX deposits_sender ON deposits (treasury_id, sender, record_time);
+CREATE INDEX withdrawals_in_order ON withdrawals (treasury_id, requested_at, withdrawal_id) WHERE requested_at IS NOT NULL;
+CREATE INDEX deposit_cases_account ON deposit_cases (treasury_id, account, changed_at) WHERE state = 'credited';
+
+CREATE VIEW api.treasuries AS
+SELECT t.party AS treasury, t.created_at, t.treasury_id AS treasury_no FROM treasuries t;
+COMMENT ON VIEW api.treasuries IS 'The parties of the exchange that hold customers'' money on the ledger.';
+
+CREATE VIEW api.instruments AS
+SELECT i.admin AS instrument_admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(d.accept_offers, true) AS accept_offers,
+       greatest(i.minimum_deposit, coalesce(d.minimum_offer, 0)) AS minimum_offer, coalesce(d.credit_delay_seconds, 0) AS credit_delay_seconds,
+       coalesce(d.screen, false) AS screened, coalesce(w.enabled, false) AND i.listed AS withdrawals, w.minimum AS minimum_withdrawal,
+       w.maximum AS maximum_withdrawal, w.decimals, w.approve_from, i.instrument_no
+FROM instruments i
+LEFT JOIN deposit_policies d USING (instrument_no)
+LEFT JOIN withdrawal_policies w USING (instrument_no);
+COMMENT ON VIEW api.instruments IS 'Tokens and how the exchange deals in each. A token is (instrument_admin, instrument_id): the id alone is anybody''s. Both are their issuer''s texts: escape them.';
+
+CREATE OR REPLACE VIEW api.balances AS
+SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount,
+       b.treasury_id AS treasury_no, b.instrument_no
+FROM balances b
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no);
+
+CREATE VIEW api.postings AS
+SELECT t.party AS treasury, p.origin, p.origin_no, p.movement, p.line, p.account_kind, p.account, i.admin AS instrument_admin, i.instrument_id, p.amount,
+       p.treasury_id AS treasury_no, p.instrument_no
+FROM postings p
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no);
+COMMENT ON VIEW api.postings IS 'Double entry: the lines of a movement (origin, origin_no, movement) sum to zero for each token.';
+
+CREATE OR REPLACE VIEW api.deposits AS
+SELECT t.party AS treasury, d.deposit_id, d.kind,
+       CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE coalesce(c.state, d.state) END AS state,
+       coalesce(c.reason, d.reason) AS reason,
+       CASE WHEN c.state = 'credited' THEN c.account ELSE d.account END AS account,
+       i.admin AS instrument_admin, i.instrument_id, d.amount,
+       d.sender, d.memo, d.correlation_id, u.update_id, d.record_time, d.execute_before,
+       c.release_at, c.withdrawal_id AS return_withdrawal_id, c.changed_at AS decided_at,
+       CASE WHEN c.state = 'proposed' THEN c.action END AS proposed_action,
+       CASE WHEN c.state = 'proposed' THEN c.account END AS proposed_account,
+       CASE WHEN c.state = 'proposed' THEN c.proposed_by END AS proposed_by,
+       d.treasury_id AS treasury_no, d.instrument_no
+FROM deposits d
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
+LEFT JOIN ledger_updates u ON u.treasury_id = d.treasury_id AND u.update_no = coalesce(d.settled_no, d.offered_no);
+
+CREATE OR REPLACE VIEW api.offers AS
+SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v.tries, v.detail, v.operator, v.note, v.decided_at,
+       i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo, d.account, d.correlation_id, d.execute_before, d.state,
+       d.record_time, v.treasury_id AS treasury_no
+FROM offer_verdicts v
+JOIN deposits d USING (treasury_id, deposit_id)
+JOIN treasuries t ON t.treasury_id = v.treasury_id
+JOIN instruments i ON i.instrument_no = v.instrument_no;
+
+CREATE OR REPLACE VIEW api.withdrawals AS
+SELECT t.party AS treasury, w.withdrawal_id, w.kind, w.origin, w.state, w.reason, w.waiting, w.account, i.admin AS instrument_admin, i.instrument_id,
+       w.amount, w.receiver, w.memo, w.requested_at, w.next_at, w.attempt, a.target_record_time, a.delivery, a.hashing_scheme,
+       w.correlation_id, coalesce(s.update_id, o.update_id) AS update_id, w.record_time,
+       n.execute_before, coalesce(o.traffic_cost, 0) + coalesce(s.traffic_cost, 0) AS traffic_cost,
+       w.requested_by, w.approval, w.approved_by, w.treasury_id AS treasury_no, w.instrument_no
+FROM withdrawals w
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt)
+LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
+LEFT JOIN ledger_updates o ON (o.treasury_id, o.update_no) = (w.treasury_id, w.offered_no)
+LEFT JOIN ledger_updates s ON (s.treasury_id, s.update_no) = (w.treasury_id, w.settled_no);
+
+CREATE VIEW api.holdings AS
+SELECT t.party AS treasury, h.contract_id, i.admin AS instrument_admin, i.instrument_id, h.amount, (h.lock_holders IS NOT NULL) AS locked,
+       h.lock_expires_at, r.withdrawal_id AS reserved_for, h.synchronizer_id, h.treasury_id AS treasury_no, h.instrument_no
+FROM holdings h
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN reservations r USING (treasury_id, contract_id)
+WHERE h.archived_no IS NULL;
+COMMENT ON VIEW api.holdings IS 'The treasury''s active holdings: what it owns on the ledger. reserved_for: the withdrawal that may spend it.';
+
+CREATE VIEW api.updates AS
+SELECT t.party AS treasury, u.update_no, u.update_id, u.kind, u.ledger_offset, u.record_time, u.synchronizer_id, u.traffic_cost, u.ingested_at,
+       u.treasury_id AS treasury_no
+FROM ledger_updates u
+JOIN treasuries t USING (treasury_id);
+COMMENT ON VIEW api.updates IS 'The updates of the ledger that concerned a treasury, numbered as they were ingested.';
+
+CREATE VIEW api.statements AS
+SELECT s.treasury_no, t.party AS treasury, s.account, s.at, s.what, s.reference, i.admin AS instrument_admin, i.instrument_id, s.amount, u.update_id
+FROM (
+    SELECT d.treasury_id AS treasury_no, d.account, d.record_time AS at, 'deposit' AS what, d.deposit_id::text AS reference, d.instrument_no, d.amount,
+           d.settled_no AS update_no
+    FROM deposits d WHERE d.state = 'credited'
+    UNION ALL
+    SELECT c.treasury_id, c.account, c.changed_at, CASE c.action WHEN 'release' THEN 'deposit' ELSE 'deposit_assigned' END, d.deposit_id::text,
+           d.instrument_no, d.amount, d.settled_no
+    FROM deposit_cases c JOIN deposits d USING (treasury_id, deposit_id) WHERE c.state = 'credited'
+    UNION ALL
+    SELECT w.treasury_id, w.account, w.requested_at, 'withdrawal', w.withdrawal_id, w.instrument_no, -w.amount, coalesce(w.settled_no, w.offered_no)
+    FROM withdrawals w WHERE w.kind = 'customer' AND w.origin <> 'recovered'
+    UNION ALL
+    SELECT w.treasury_id, w.account, coalesce(w.ended_at, w.record_time, w.requested_at), 'withdrawal_returned', w.withdrawal_id, w.instrument_no,
+           w.amount, w.settled_no
+    FROM withdrawals w WHERE w.kind = 'customer' AND w.origin <> 'recovered' AND w.state = 'failed'
+) AS s
+JOIN treasuries t ON t.treasury_id = s.treasury_no
+JOIN instruments i USING (instrument_no)
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (s.treasury_no, s.update_no);
+COMMENT ON VIEW api.statements IS 'Everything that moved a customer account. The amounts of an account sum to its balance.';
+
+CREATE VIEW api.destinations AS
+SELECT t.party AS treasury, d.account, d.party, d.name, d.added_by, d.added_at, d.removed_at
+FROM withdrawal_destinations d JOIN treasuries t USING (treasury_id);
+COMMENT ON VIEW api.destinations IS 'Parties that customers may withdraw to, where a token''s policy keeps a list.';
+
+-- What the exchange asks for.
+CREATE FUNCTION api.assign_deposit(treasury text, deposit_id uuid, account text, operator text, note text DEFAULT '') RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT resolve_deposit(treasury, deposit_id, 'assign', account, operator, note, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.assign_deposit IS 'Gives a deposit that waits for a person to an account. The answer is credited, or proposed where a second person must confirm. Refusals are codes of docs/deposits.md.';
+
+CREATE FUNCTION api.return_deposit(treasury text, deposit_id uuid, operator text, note text DEFAULT '') RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT resolve_deposit(treasury, deposit_id, 'return', NULL, operator, note, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.return_deposit IS 'Sends a deposit back to its sender, with the sender''s own memo. The answer is returning, or proposed where a second person must confirm.';
+
+CREATE FUNCTION api.confirm_deposit(treasury text, deposit_id uuid, operator text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT confirm_deposit(treasury, deposit_id, operator, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.confirm_deposit IS 'Has what another person proposed take effect.';
+
+CREATE FUNCTION api.decline_deposit(treasury text, deposit_id uuid, operator text, note text DEFAULT '') RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT decline_deposit(treasury, deposit_id, operator, note, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.decline_deposit IS 'Takes back what was proposed.';
+
+CREATE FUNCTION api.approve_withdrawal(treasury text, withdrawal_id text, operator text, note text DEFAULT '') RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT approve_withdrawal(treasury, withdrawal_id, true, operator, note, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.approve_withdrawal IS 'Lets a withdrawal that waits for approval be paid. Not by who requested it.';
+
+CREATE FUNCTION api.reject_withdrawal(treasury text, withdrawal_id text, operator text, note text DEFAULT '') RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT approve_withdrawal(treasury, withdrawal_id, false, operator, note, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.reject_withdrawal IS 'Refuses a withdrawal that waits for approval and gives the money back.';
+
+CREATE FUNCTION api.add_destination(treasury text, account text, party text, name text, operator text) RETURNS timestamptz
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT (add_destination(treasury, account, party, name, operator, clock_timestamp())).added_at;
+$$;
+COMMENT ON FUNCTION api.add_destination IS 'Adds a party to where a customer may withdraw to; it counts after the token''s cooling-off time.';
+
+CREATE FUNCTION api.remove_destination(treasury text, account text, party text, operator text) RETURNS timestamptz
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT (remove_destination(treasury, account, party, operator, clock_timestamp())).removed_at;
+$$;
+COMMENT ON FUNCTION api.remove_destination IS 'Takes a party off the list, at once.';
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA api FROM PUBLIC;
+
+-- Rights of database roles that are the exchange's systems. Nothing but schema api is theirs.
+CREATE FUNCTION grant_door(grantee name, scopes text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    scope text;
+    what  text;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA api TO %I', grantee);
+
+    FOREACH scope IN ARRAY scopes LOOP
+        CASE scope
+        WHEN 'read' THEN
+            EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA api TO %I', grantee);
+            what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address';
+        WHEN 'accounts' THEN
+            what := 'api.issue_memo, api.register_memo, api.disable_memo, api.enable_memo, api.add_destination, api.remove_destination';
+        WHEN 'withdrawals' THEN
+            what := 'api.request_withdrawal, api.cancel_withdrawal';
+        WHEN 'approvals' THEN
+            what := 'api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal';
+        ELSE
+            RAISE EXCEPTION 'scope %: want read, accounts, withdrawals or approvals', scope;
+        END CASE;
+
+        EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', name, grantee), '; ') FROM unnest(string_to_array(what, ', ')) AS name);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION grant_door IS 'Gives a database role the rights of some scopes in schema api, and nothing else.';
