@@ -439,7 +439,7 @@ type DepositPage struct {
 // DepositState defines model for DepositState.
 type DepositState string
 
-// Destination defines model for Destination.
+// Destination A party that a customer may withdraw to: from the cooling-off time of the token's policy after `addedAt` on.
 type Destination struct {
 	// Account The exchange's own name of a customer account.
 	Account Account   `json:"account"`
@@ -449,9 +449,8 @@ type Destination struct {
 	// Party A party id, name::fingerprint.
 	//
 	// Example: alice::1220…
-	Party      Party      `json:"party"`
-	RemovedAt  *time.Time `json:"removedAt,omitempty"`
-	UsableFrom time.Time  `json:"usableFrom"`
+	Party     Party      `json:"party"`
+	RemovedAt *time.Time `json:"removedAt,omitempty"`
 }
 
 // DestinationList defines model for DestinationList.

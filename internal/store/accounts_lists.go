@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,6 +39,20 @@ func (db *DB) DepositAccounts(
 	}
 
 	return mapped(rows, func(r dbsqlc.AccountListNewestRow) DepositAccount { return DepositAccount(r) }), nil
+}
+
+// FindDepositAccount reads a memo; ErrNotFound if it is nobody's.
+func (db *DB) FindDepositAccount(ctx context.Context, treasury ident.Party, text string) (DepositAccount, error) {
+	row, err := db.queries.AccountFind(ctx, db.exec, dbsqlc.AccountFindParams{Treasury: treasury, Memo: memo.Stored(text)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+
+	if err != nil {
+		return DepositAccount{}, fmt.Errorf("read memo %s: %w", memo.Shown(text), err)
+	}
+
+	return DepositAccount(row), nil
 }
 
 // DepositInstructions is what a customer must be shown before a deposit.

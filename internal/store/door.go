@@ -28,3 +28,8 @@ func (db *DB) Enter(ctx context.Context, actor string, now time.Time, do func(*D
 		return do(&Door{db: db, tx: tx, Actor: actor, Now: now})
 	})
 }
+
+// DB is the database as the request sees it: what it has done already, and nothing that others have not committed.
+func (d *Door) DB() *DB {
+	return &DB{pool: d.db.pool, exec: d.tx, queries: d.db.queries, instruments: newInstrumentCache()}
+}

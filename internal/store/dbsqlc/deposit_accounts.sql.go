@@ -8,7 +8,52 @@ package dbsqlc
 import (
 	"context"
 	"time"
+
+	"github.com/canton-exchange/suite/internal/ident"
 )
+
+const accountFind = `-- name: AccountFind :one
+SELECT a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by
+FROM deposit_accounts a JOIN treasuries t USING (treasury_id)
+WHERE t.party = $1 AND a.memo_key = memo_key($2::text)
+`
+
+type AccountFindParams struct {
+	Treasury ident.Party
+	Memo     string
+}
+
+type AccountFindRow struct {
+	Memo       string
+	Account    string
+	Enabled    bool
+	Issued     bool
+	CreatedAt  time.Time
+	CreatedBy  string
+	DisabledAt *time.Time
+	DisabledBy string
+}
+
+// AccountFind reads the memo that a text is.
+//
+//	SELECT a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by
+//	FROM deposit_accounts a JOIN treasuries t USING (treasury_id)
+//	WHERE t.party = $1 AND a.memo_key = memo_key($2::text)
+func (q *Queries) AccountFind(ctx context.Context, db DBTX, arg AccountFindParams) (AccountFindRow, error) {
+	row := db.QueryRow(ctx, accountFind, arg.Treasury, arg.Memo)
+	var i AccountFindRow
+	err := row.Scan(
+		&i.Memo,
+		&i.Account,
+		&i.Enabled,
+		&i.Issued,
+		&i.CreatedAt,
+		&i.CreatedBy,
+		&i.DisabledAt,
+		&i.DisabledBy,
+	)
+	return i, err
+}
 
 const accountGive = `-- name: AccountGive :one
 SELECT give_memo($1::integer, $2::text, $3::text, '', $4::timestamptz)::boolean AS repeated
