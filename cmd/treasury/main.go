@@ -97,7 +97,8 @@ func commands() []command {
 			0, 0, node, moveNode},
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
-	}, memoCommands(), offerCommands(), preapprovalCommands(), screeningCommands(), caseCommands(), withdrawalCommands())
+	}, memoCommands(), offerCommands(), preapprovalCommands(), screeningCommands(), caseCommands(), approvalCommands(),
+		withdrawalCommands())
 }
 
 func withdrawalCommands() []command {
