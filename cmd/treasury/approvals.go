@@ -183,4 +183,3 @@ func removeDestination(ctx context.Context, t *tool, arguments []string) error {
 
 	return nil
 }
-
