@@ -45,15 +45,22 @@ func (db *DB) noteAct(
 	ctx context.Context, tx dbsqlc.DBTX, treasury TreasuryID, actor, action, subject string, detail map[string]string,
 	now time.Time,
 ) error {
+	id := int32(treasury)
+
+	return db.note(ctx, tx, &id, actor, action, subject, detail, now)
+}
+
+// note is noteAct for what concerns no treasury too. The detail becomes a JSON object.
+func (db *DB) note(
+	ctx context.Context, tx dbsqlc.DBTX, treasury *int32, actor, action, subject string, detail any, now time.Time,
+) error {
 	raw, err := strictjson.Encode(detail)
 	if err != nil {
 		return fmt.Errorf("encode what %s did: %w", action, err)
 	}
 
-	id := int32(treasury)
-
 	err = db.queries.AuditNote(ctx, tx, dbsqlc.AuditNoteParams{
-		TreasuryID: &id, Actor: memo.Stored(actor), Action: action, Subject: memo.Stored(subject), Detail: raw, Now: now,
+		TreasuryID: treasury, Actor: memo.Stored(actor), Action: action, Subject: memo.Stored(subject), Detail: raw, Now: now,
 	})
 
 	return wrap("note "+action, refusal(err))

@@ -10,6 +10,25 @@ import (
 	"time"
 )
 
+const auditHead = `-- name: AuditHead :one
+SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1
+`
+
+type AuditHeadRow struct {
+	AuditNo int64
+	Hash    []byte
+}
+
+// AuditHead
+//
+//	SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1
+func (q *Queries) AuditHead(ctx context.Context, db DBTX) (AuditHeadRow, error) {
+	row := db.QueryRow(ctx, auditHead)
+	var i AuditHeadRow
+	err := row.Scan(&i.AuditNo, &i.Hash)
+	return i, err
+}
+
 const auditList = `-- name: AuditList :many
 SELECT l.audit_no, l.at, l.actor, l.database_user, l.action, l.subject, l.detail FROM audit_log l
 WHERE (l.treasury_id = $1 OR l.treasury_id IS NULL) AND ($2::text = '' OR l.subject = $2)
@@ -92,4 +111,118 @@ func (q *Queries) AuditNote(ctx context.Context, db DBTX, arg AuditNoteParams) e
 		arg.Now,
 	)
 	return err
+}
+
+const auditPage = `-- name: AuditPage :many
+SELECT l.audit_no, l.at, l.actor, l.database_user, l.action, l.subject, l.detail, s.hash FROM audit_log l LEFT JOIN audit_seals s USING (audit_no)
+WHERE ($1::bigint = 0 OR l.audit_no < $1) AND ($2::text = '' OR l.subject = $2) AND ($3::text = '' OR l.actor = $3)
+  AND ($4::boolean OR l.treasury_id IN (SELECT t.treasury_id FROM treasuries t WHERE t.party = ANY ($5::text[])))
+ORDER BY l.audit_no DESC LIMIT $6
+`
+
+type AuditPageParams struct {
+	Before     int64
+	Subject    string
+	Actor      string
+	Every      bool
+	Treasuries []string
+	Most       int32
+}
+
+type AuditPageRow struct {
+	AuditNo      int64
+	At           time.Time
+	Actor        string
+	DatabaseUser string
+	Action       string
+	Subject      string
+	Detail       []byte
+	Hash         []byte
+}
+
+// AuditPage
+//
+//	SELECT l.audit_no, l.at, l.actor, l.database_user, l.action, l.subject, l.detail, s.hash FROM audit_log l LEFT JOIN audit_seals s USING (audit_no)
+//	WHERE ($1::bigint = 0 OR l.audit_no < $1) AND ($2::text = '' OR l.subject = $2) AND ($3::text = '' OR l.actor = $3)
+//	  AND ($4::boolean OR l.treasury_id IN (SELECT t.treasury_id FROM treasuries t WHERE t.party = ANY ($5::text[])))
+//	ORDER BY l.audit_no DESC LIMIT $6
+func (q *Queries) AuditPage(ctx context.Context, db DBTX, arg AuditPageParams) ([]AuditPageRow, error) {
+	rows, err := db.Query(ctx, auditPage,
+		arg.Before,
+		arg.Subject,
+		arg.Actor,
+		arg.Every,
+		arg.Treasuries,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditPageRow
+	for rows.Next() {
+		var i AuditPageRow
+		if err := rows.Scan(
+			&i.AuditNo,
+			&i.At,
+			&i.Actor,
+			&i.DatabaseUser,
+			&i.Action,
+			&i.Subject,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditSeal = `-- name: AuditSeal :one
+SELECT seal_audit($1::integer, $2::timestamptz)::integer AS sealed
+`
+
+type AuditSealParams struct {
+	Most int32
+	Now  time.Time
+}
+
+// AuditSeal
+//
+//	SELECT seal_audit($1::integer, $2::timestamptz)::integer AS sealed
+func (q *Queries) AuditSeal(ctx context.Context, db DBTX, arg AuditSealParams) (int32, error) {
+	row := db.QueryRow(ctx, auditSeal, arg.Most, arg.Now)
+	var sealed int32
+	err := row.Scan(&sealed)
+	return sealed, err
+}
+
+const auditVerify = `-- name: AuditVerify :one
+SELECT v.rows::bigint AS rows, v.unsealed::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
+`
+
+type AuditVerifyRow struct {
+	Rows     int64
+	Unsealed int64
+	Head     []byte
+	BrokenAt int64
+}
+
+// AuditVerify
+//
+//	SELECT v.rows::bigint AS rows, v.unsealed::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
+func (q *Queries) AuditVerify(ctx context.Context, db DBTX) (AuditVerifyRow, error) {
+	row := db.QueryRow(ctx, auditVerify)
+	var i AuditVerifyRow
+	err := row.Scan(
+		&i.Rows,
+		&i.Unsealed,
+		&i.Head,
+		&i.BrokenAt,
+	)
+	return i, err
 }

@@ -5,10 +5,33 @@
 package dbsqlc
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/ident"
 )
+
+// Who may use the REST API. The secret itself is nowhere.
+type ApiKey struct {
+	KeyID  string
+	Name   string
+	Prefix string
+	// SHA-256 of the secret, which is 32 random bytes, so that nothing slower is needed.
+	SecretHash []byte
+	Scopes     []string
+	// Party ids that it may see; null for all.
+	Treasuries []string
+	// Networks that it may be used from; null for anywhere.
+	AllowedFrom []netip.Prefix
+	PerSecond   int32
+	CreatedBy   string
+	CreatedAt   time.Time
+	ExpiresAt   *time.Time
+	RevokedAt   *time.Time
+	LastUsedAt  *time.Time
+	// The key that takes its place; this one works until it expires.
+	Successor *string
+}
 
 // How far a treasury is ingested. Committed together with what was ingested.
 type IngestionCursor struct {
