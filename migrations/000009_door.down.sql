@@ -3,8 +3,14 @@ DROP FUNCTION grant_door;
 DROP FUNCTION api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal,
     api.add_destination, api.remove_destination;
 DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.destinations, api.balances, api.deposits,
-    api.offers, api.withdrawals;
-DROP INDEX deposits_in_order, deposits_of_update, deposits_sender, withdrawals_in_order, deposit_cases_account;
+    api.offers, api.withdrawals, api.unattributed, api.deposit_accounts, api.ingestion_status, api.preapproval, api.freezes, api.standing,
+    api.transfers, api.deposit_transfers, api.withdrawal_transfers, api.update_bodies;
+DROP INDEX deposits_in_order, deposits_instrument, deposits_sender, deposits_uncredited, deposits_offers, deposits_of_update, deposit_cases_state,
+    deposit_cases_credited, deposit_cases_account, offer_verdicts_verdict, withdrawals_account, withdrawals_in_order, withdrawals_instrument,
+    withdrawals_uncompleted, withdrawals_why, withdrawals_failed, deposit_accounts_in_order, balances_instrument, ledger_updates_in_order;
+ALTER TABLE postings DROP COLUMN posted_at;
+ALTER TABLE deposit_cases DROP COLUMN arrived_at;
+CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
@@ -80,6 +86,45 @@ LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) =
 LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
 LEFT JOIN ledger_updates o ON (o.treasury_id, o.update_no) = (w.treasury_id, w.offered_no)
 LEFT JOIN ledger_updates s ON (s.treasury_id, s.update_no) = (w.treasury_id, w.settled_no);
+CREATE VIEW api.unattributed AS
+SELECT t.party AS treasury, d.deposit_id, c.state, c.reason, i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo,
+       d.record_time, u.update_id, d.correlation_id, c.action AS proposed_action, c.account AS proposed_account, c.proposed_by, c.note,
+       a.account AS memo_account, a.enabled AS memo_enabled, c.opened_at
+FROM deposit_cases c
+JOIN deposits d USING (treasury_id, deposit_id)
+JOIN treasuries t ON t.treasury_id = c.treasury_id
+JOIN instruments i ON i.instrument_no = d.instrument_no
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
+LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (d.treasury_id, memo_key(d.memo))
+WHERE c.state IN ('open', 'proposed');
+COMMENT ON VIEW api.unattributed IS 'The queue of money that is here and waits for a person. memo_account is whose the memo would be today. memo and sender are strangers'' texts: escape them.';
+
+CREATE VIEW api.deposit_accounts AS
+SELECT t.party AS treasury, a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by
+FROM deposit_accounts a JOIN treasuries t USING (treasury_id);
+COMMENT ON VIEW api.deposit_accounts IS 'Which memo belongs to which customer account. A memo that is not issued is the exchange''s own text: escape it.';
+COMMENT ON COLUMN api.deposit_accounts.enabled IS 'Whether money with this memo is credited. If not it waits for a person.';
+COMMENT ON COLUMN api.deposit_accounts.issued IS 'We made it, with a check digit.';
+
+CREATE VIEW api.ingestion_status AS
+SELECT t.party AS treasury, c.participant_id, c.ledger_offset, c.update_no, c.updated_at, s.synchronizer_id, s.record_time
+FROM ingestion_cursors c
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN synchronizer_clocks s USING (treasury_id);
+COMMENT ON VIEW api.ingestion_status IS 'How far ingestion is, per synchronizer.';
+
+CREATE VIEW api.preapproval AS
+SELECT t.party AS treasury, o.state, o.checked_at, p.contract_id, p.provider, p.expires_at, o.why_not, p.renewal, p.detail
+FROM preapproval_outlooks o
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN preapprovals p USING (treasury_id, contract_id);
+COMMENT ON VIEW api.preapproval IS 'Whether deposits of Canton Coin arrive in one step, and until when.';
+COMMENT ON COLUMN api.preapproval.state IS 'none: there never was a preapproval. fine. expiring: it ends soon, a person should look. lapsed: it has ended. In the first and the last, deposits of Canton Coin are offers.';
+COMMENT ON COLUMN api.preapproval.checked_at IS 'When cmd/deposit last looked. Old means that nobody looks.';
+COMMENT ON COLUMN api.preapproval.why_not IS 'Why it is not renewed now: no_preapproval, lapsed, not_due, provider_is_treasury, provider_is_other, refused, tried. Empty while it is being renewed.';
+COMMENT ON COLUMN api.preapproval.renewal IS 'none, tried or refused: how our last try to renew it ended.';
+COMMENT ON COLUMN api.preapproval.detail IS 'What went wrong last. It may hold the words of others: escape it.';
+
 COMMENT ON VIEW api.balances IS 'What each account holds of each token. account_kind customer: the exchange''s customers.';
 COMMENT ON VIEW api.deposits IS 'Money on its way in, or arrived, as it stands now. memo is a stranger''s text: escape it. release_at: a held one is credited when record time is past it. return_withdrawal_id: the withdrawal that carries it back. decided_at: when it was last decided about after its arrival; null if it never was.';
 COMMENT ON VIEW api.offers IS 'What is to become of each offer, and why; the reasons are codes of docs/deposits.md. What became of one that is not open any more says its state. memo, detail and sender are strangers'' texts: escape them.';

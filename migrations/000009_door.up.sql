@@ -319,13 +319,51 @@ BEGIN
     RETURN true;
 END $$;
 
+-- When a posting was booked, so that there is an order over all of them.
+ALTER TABLE postings ADD COLUMN posted_at timestamptz;
+ALTER TABLE postings DISABLE TRIGGER postings_stay;
+UPDATE postings p SET posted_at = coalesce(CASE
+    WHEN p.origin IN ('ledger', 'refund') THEN
+        (SELECT u.record_time FROM ledger_updates u WHERE (u.treasury_id, u.update_no) = (p.treasury_id, p.origin_no))
+    WHEN p.origin = 'case' THEN (SELECT c.changed_at FROM deposit_cases c WHERE c.case_no = p.origin_no)
+    ELSE (SELECT CASE p.origin WHEN 'request' THEN w.requested_at ELSE coalesce(w.record_time, w.requested_at) END
+          FROM withdrawals w WHERE w.withdrawal_no = p.origin_no) END, 'epoch');
+ALTER TABLE postings ENABLE TRIGGER postings_stay;
+ALTER TABLE postings ALTER COLUMN posted_at SET NOT NULL, ALTER COLUMN posted_at SET DEFAULT clock_timestamp();
+COMMENT ON COLUMN postings.posted_at IS 'Record time of the update that moved the money; of other movements, when they were booked.';
+
+-- A case has the record time of its deposit, so that those of a state are read in the order of deposits.
+ALTER TABLE deposit_cases ADD COLUMN arrived_at timestamptz;
+UPDATE deposit_cases c SET arrived_at = d.record_time FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id);
+ALTER TABLE deposit_cases ALTER COLUMN arrived_at SET NOT NULL;
+COMMENT ON COLUMN deposit_cases.arrived_at IS 'The record time of the deposit.';
+
 -- What the exchange reads. Lists are read page by page in the order of an index, from treasury_no on, which every view has
--- last: it is the database's own number of the treasury.
+-- last: it is the database's own number of the treasury. What is rare has an index of its own: nobody reads a million
+-- rows for the three that wait.
 CREATE INDEX deposits_in_order ON deposits (treasury_id, record_time, deposit_id);
-CREATE INDEX deposits_of_update ON deposits (treasury_id, settled_no);
+CREATE INDEX deposits_instrument ON deposits (treasury_id, instrument_no, record_time, deposit_id);
 CREATE INDEX deposits_sender ON deposits (treasury_id, sender, record_time);
-CREATE INDEX withdrawals_in_order ON withdrawals (treasury_id, requested_at, withdrawal_id) WHERE requested_at IS NOT NULL;
+CREATE INDEX deposits_uncredited ON deposits (treasury_id, state, record_time, deposit_id) WHERE state NOT IN ('credited', 'held', 'unattributed');
+CREATE INDEX deposits_offers ON deposits (treasury_id, record_time, deposit_id) WHERE kind = 'offer';
+CREATE INDEX deposits_of_update ON deposits (treasury_id, coalesce(settled_no, offered_no));
+CREATE INDEX deposit_cases_state ON deposit_cases (treasury_id, state, arrived_at, deposit_id);
+CREATE INDEX deposit_cases_credited ON deposit_cases (treasury_id, account, arrived_at, deposit_id) WHERE state = 'credited';
 CREATE INDEX deposit_cases_account ON deposit_cases (treasury_id, account, changed_at) WHERE state = 'credited';
+CREATE INDEX offer_verdicts_verdict ON offer_verdicts (treasury_id, verdict);
+DROP INDEX withdrawals_account; -- in another order now
+CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, coalesce(requested_at, record_time), withdrawal_id) WHERE account IS NOT NULL;
+CREATE INDEX withdrawals_in_order ON withdrawals (treasury_id, coalesce(requested_at, record_time), withdrawal_id);
+CREATE INDEX withdrawals_instrument ON withdrawals (treasury_id, instrument_no, coalesce(requested_at, record_time), withdrawal_id);
+CREATE INDEX withdrawals_uncompleted ON withdrawals (treasury_id, state, coalesce(requested_at, record_time), withdrawal_id) WHERE state <> 'completed';
+CREATE INDEX withdrawals_why ON withdrawals (treasury_id, waiting, coalesce(requested_at, record_time), withdrawal_id) WHERE waiting <> '';
+CREATE INDEX withdrawals_failed ON withdrawals (treasury_id, account, coalesce(ended_at, record_time, requested_at))
+    WHERE kind = 'customer' AND state = 'failed';
+CREATE INDEX deposit_accounts_in_order ON deposit_accounts (treasury_id, created_at, memo_key);
+CREATE INDEX balances_instrument ON balances (treasury_id, instrument_no, account_kind, account);
+CREATE INDEX postings_in_order ON postings (treasury_id, posted_at);
+CREATE INDEX postings_account ON postings (treasury_id, account_kind, account, posted_at);
+CREATE INDEX ledger_updates_in_order ON ledger_updates (treasury_id, record_time, update_no);
 
 CREATE VIEW api.treasuries AS
 SELECT t.party AS treasury, t.created_at, t.treasury_id AS treasury_no FROM treasuries t;
@@ -350,7 +388,7 @@ JOIN instruments i USING (instrument_no);
 
 CREATE VIEW api.postings AS
 SELECT t.party AS treasury, p.origin, p.origin_no, p.movement, p.line, p.account_kind, p.account, i.admin AS instrument_admin, i.instrument_id, p.amount,
-       p.treasury_id AS treasury_no, p.instrument_no
+       p.posted_at, p.treasury_id AS treasury_no, p.instrument_no
 FROM postings p
 JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no);
@@ -367,6 +405,7 @@ SELECT t.party AS treasury, d.deposit_id, d.kind,
        CASE WHEN c.state = 'proposed' THEN c.action END AS proposed_action,
        CASE WHEN c.state = 'proposed' THEN c.account END AS proposed_account,
        CASE WHEN c.state = 'proposed' THEN c.proposed_by END AS proposed_by,
+       d.state AS arrived_as, d.account AS memo_account, c.state AS case_state, c.account AS case_account, c.arrived_at,
        d.treasury_id AS treasury_no, d.instrument_no
 FROM deposits d
 JOIN treasuries t USING (treasury_id)
@@ -379,7 +418,7 @@ SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v
        i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo, d.account, d.correlation_id, d.execute_before, d.state,
        d.record_time, v.treasury_id AS treasury_no
 FROM offer_verdicts v
-JOIN deposits d USING (treasury_id, deposit_id)
+JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id) AND d.kind = 'offer'
 JOIN treasuries t ON t.treasury_id = v.treasury_id
 JOIN instruments i ON i.instrument_no = v.instrument_no;
 
@@ -388,7 +427,7 @@ SELECT t.party AS treasury, w.withdrawal_id, w.kind, w.origin, w.state, w.reason
        w.amount, w.receiver, w.memo, w.requested_at, w.next_at, w.attempt, a.target_record_time, a.delivery, a.hashing_scheme,
        w.correlation_id, coalesce(s.update_id, o.update_id) AS update_id, w.record_time,
        n.execute_before, coalesce(o.traffic_cost, 0) + coalesce(s.traffic_cost, 0) AS traffic_cost,
-       w.requested_by, w.approval, w.approved_by, w.treasury_id AS treasury_no, w.instrument_no
+       w.requested_by, w.approval, w.approved_by, coalesce(w.requested_at, w.record_time) AS began_at, w.treasury_id AS treasury_no, w.instrument_no
 FROM withdrawals w
 JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
@@ -396,6 +435,95 @@ LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) =
 LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
 LEFT JOIN ledger_updates o ON (o.treasury_id, o.update_no) = (w.treasury_id, w.offered_no)
 LEFT JOIN ledger_updates s ON (s.treasury_id, s.update_no) = (w.treasury_id, w.settled_no);
+
+COMMENT ON COLUMN api.deposits.arrived_as IS 'What history made of it. state is made of this and of case_state, and account of memo_account and case_account: ask for these where many rows are to be passed over quickly.';
+COMMENT ON COLUMN api.withdrawals.began_at IS 'When it was requested, or was found in history without a request.';
+
+CREATE OR REPLACE VIEW api.unattributed AS
+SELECT t.party AS treasury, d.deposit_id, c.state, c.reason, i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo,
+       d.record_time, u.update_id, d.correlation_id, c.action AS proposed_action, c.account AS proposed_account, c.proposed_by, c.note,
+       a.account AS memo_account, a.enabled AS memo_enabled, c.opened_at, d.kind, d.execute_before, c.changed_at,
+       c.treasury_id AS treasury_no, d.instrument_no
+FROM deposit_cases c
+JOIN deposits d USING (treasury_id, deposit_id)
+JOIN treasuries t ON t.treasury_id = c.treasury_id
+JOIN instruments i ON i.instrument_no = d.instrument_no
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
+LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (d.treasury_id, memo_key(d.memo))
+WHERE c.state IN ('open', 'proposed');
+
+CREATE OR REPLACE VIEW api.deposit_accounts AS
+SELECT t.party AS treasury, a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by,
+       a.memo_key, a.treasury_id AS treasury_no
+FROM deposit_accounts a JOIN treasuries t USING (treasury_id);
+
+CREATE OR REPLACE VIEW api.ingestion_status AS
+SELECT t.party AS treasury, c.participant_id, c.ledger_offset, c.update_no, c.updated_at, s.synchronizer_id, s.record_time,
+       c.halted, c.treasury_id AS treasury_no
+FROM ingestion_cursors c
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN synchronizer_clocks s USING (treasury_id);
+
+CREATE OR REPLACE VIEW api.preapproval AS
+SELECT t.party AS treasury, o.state, o.checked_at, p.contract_id, p.provider, p.expires_at, o.why_not, p.renewal, p.detail,
+       o.treasury_id AS treasury_no
+FROM preapproval_outlooks o
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN preapprovals p USING (treasury_id, contract_id);
+
+CREATE VIEW api.freezes AS
+SELECT t.party AS treasury, i.admin AS instrument_admin, i.instrument_id, f.reason, f.detail, f.frozen_at, f.treasury_id AS treasury_no
+FROM withdrawal_freezes f
+JOIN treasuries t USING (treasury_id)
+LEFT JOIN instruments i ON i.instrument_no = f.instrument_no;
+COMMENT ON VIEW api.freezes IS 'Tokens for which nothing new is signed until a person has looked; one without a token is of the whole treasury. detail may hold a stranger''s words: escape it.';
+
+CREATE VIEW api.standing AS
+SELECT t.party AS treasury, s.resource, s.state, s.reason, s.standing, s.oldest, s.treasury_no
+FROM (
+    SELECT w.treasury_id AS treasury_no, 'withdrawals' AS resource, w.state, w.waiting AS reason, count(*) AS standing,
+           min(coalesce(w.requested_at, w.record_time)) AS oldest
+    FROM withdrawals w WHERE w.state <> 'completed' AND w.state IN ('requested', 'reserved', 'submitted', 'offered') GROUP BY 1, 2, 3, 4
+    UNION ALL
+    SELECT v.treasury_id, 'offers', v.verdict, v.reason, count(*), min(v.decided_at) FROM offer_verdicts v WHERE v.open GROUP BY 1, 2, 3, 4
+    UNION ALL
+    SELECT c.treasury_id, 'deposits', CASE WHEN c.state IN ('open', 'proposed') THEN 'unattributed' ELSE c.state END, c.reason, count(*),
+           min(c.arrived_at)
+    FROM deposit_cases c WHERE c.state IN ('held', 'open', 'proposed', 'returning') GROUP BY 1, 2, 3, 4
+) AS s
+JOIN treasuries t ON t.treasury_id = s.treasury_no;
+COMMENT ON VIEW api.standing IS 'How many withdrawals, offers and deposits have not ended, by their state and why they wait. oldest: of withdrawals when they were requested, of offers when they were decided last, of deposits their record time.';
+
+CREATE VIEW api.transfers AS
+SELECT t.party AS treasury, u.update_id, u.record_time, u.synchronizer_id, u.ledger_offset,
+       CASE WHEN u.update_no > c.node_since_no THEN c.participant_id ELSE '' END AS participant_id,
+       x.node_id, x.leg, x.direction, x.status, x.sender, x.receiver, i.admin AS instrument_admin, i.instrument_id, x.amount, x.memo, x.correlation_id,
+       x.update_no, x.treasury_id AS treasury_no, x.instrument_no
+FROM transfers x
+JOIN treasuries t USING (treasury_id)
+JOIN ingestion_cursors c USING (treasury_id)
+JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (x.treasury_id, x.update_no)
+JOIN instruments i USING (instrument_no);
+COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
+
+CREATE VIEW api.deposit_transfers AS
+SELECT d.treasury_id AS treasury_no, d.deposit_id, x.update_no, x.node_id, x.leg
+FROM deposits d
+JOIN transfers x ON x.treasury_id = d.treasury_id AND x.update_no = coalesce(d.settled_no, d.offered_no)
+    AND CASE WHEN d.settled_no IS NULL THEN x.correlation_id = d.correlation_id ELSE (x.node_id, x.leg) = (d.settled_node, d.settled_leg) END;
+COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has.';
+
+CREATE VIEW api.withdrawal_transfers AS
+SELECT w.treasury_id AS treasury_no, w.withdrawal_id, x.update_no, x.node_id, x.leg
+FROM withdrawals w
+JOIN transfers x ON x.treasury_id = w.treasury_id AND x.update_no = coalesce(w.settled_no, w.offered_no)
+    AND (x.instrument_no, x.receiver, x.amount) = (w.instrument_no, w.receiver, w.amount)
+    AND x.correlation_id IS NOT DISTINCT FROM w.correlation_id;
+COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is. An update may hold several that are alike.';
+
+CREATE VIEW api.update_bodies AS
+SELECT b.treasury_id AS treasury_no, b.update_no, octet_length(b.body) AS bytes, b.body FROM ledger_update_bodies b;
+COMMENT ON VIEW api.update_bodies IS 'Updates as the node told them, UTF-8 JSON, as long as they are kept. They are full of strangers'' texts: escape them.';
 
 CREATE VIEW api.holdings AS
 SELECT t.party AS treasury, h.contract_id, i.admin AS instrument_admin, i.instrument_id, h.amount, (h.lock_holders IS NOT NULL) AS locked,
@@ -421,11 +549,15 @@ FROM (
            d.settled_no AS update_no
     FROM deposits d WHERE d.state = 'credited'
     UNION ALL
-    SELECT c.treasury_id, c.account, c.changed_at, CASE c.action WHEN 'release' THEN 'deposit' ELSE 'deposit_assigned' END, d.deposit_id::text,
-           d.instrument_no, d.amount, d.settled_no
-    FROM deposit_cases c JOIN deposits d USING (treasury_id, deposit_id) WHERE c.state = 'credited'
+    -- No joins here: each part is read in the order of its index.
+    SELECT c.treasury_id, c.account, c.changed_at, CASE c.action WHEN 'release' THEN 'deposit' ELSE 'deposit_assigned' END, c.deposit_id::text,
+           (SELECT d.instrument_no FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id)),
+           (SELECT d.amount FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id)),
+           (SELECT d.settled_no FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id))
+    FROM deposit_cases c WHERE c.state = 'credited'
     UNION ALL
-    SELECT w.treasury_id, w.account, w.requested_at, 'withdrawal', w.withdrawal_id, w.instrument_no, -w.amount, coalesce(w.settled_no, w.offered_no)
+    SELECT w.treasury_id, w.account, coalesce(w.requested_at, w.record_time), 'withdrawal', w.withdrawal_id, w.instrument_no, -w.amount,
+           coalesce(w.settled_no, w.offered_no)
     FROM withdrawals w WHERE w.kind = 'customer' AND w.origin <> 'recovered'
     UNION ALL
     SELECT w.treasury_id, w.account, coalesce(w.ended_at, w.record_time, w.requested_at), 'withdrawal_returned', w.withdrawal_id, w.instrument_no,

@@ -265,7 +265,7 @@ func (r *rows) addPostings(rec *Record) error {
 		r.postings = append(r.postings, dbsqlc.PostingInsertParams{
 			TreasuryID: r.treasury, Origin: string(p.Origin), OriginNo: rec.No,
 			Movement: integer(p.Movement), Line: integer(p.Line),
-			AccountKind: string(p.Kind), Account: p.Account, InstrumentNo: no, Amount: p.Amount,
+			AccountKind: string(p.Kind), Account: p.Account, InstrumentNo: no, Amount: p.Amount, PostedAt: rec.Update.RecordTime,
 		})
 	}
 

@@ -2,10 +2,10 @@
 
 -- name: CaseOpen :exec
 -- CaseOpen begins the cases of deposits that arrived in a batch and were not credited.
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, @now, @now
+    CASE d.state WHEN 'held' THEN d.account END, @now, @now, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = @treasury_id AND (d.deposit_id = ANY(@deposit_ids::uuid[]) OR d.correlation_id = ANY(@correlation_ids::text[]))
   AND d.state IN ('held', 'unattributed')
@@ -13,10 +13,10 @@ ON CONFLICT (treasury_id, deposit_id) DO NOTHING;
 
 -- name: CaseOpenMissing :exec
 -- CaseOpenMissing begins the cases of all deposits that should have one.
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = @treasury_id AND d.state IN ('held', 'unattributed')
 ON CONFLICT (treasury_id, deposit_id) DO NOTHING;

@@ -1,6 +1,6 @@
 -- name: PostingInsert :copyfrom
-INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
-VALUES (@treasury_id, @origin, @origin_no, @movement, @line, @account_kind, @account, @instrument_no, @amount);
+INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount, posted_at)
+VALUES (@treasury_id, @origin, @origin_no, @movement, @line, @account_kind, @account, @instrument_no, @amount, @posted_at);
 
 -- name: PostingTotals :many
 SELECT account_kind, account, instrument_no, sum(amount)::text AS total

@@ -279,6 +279,7 @@ func (r iteratorForPostingInsert) Values() ([]interface{}, error) {
 		r.rows[0].Account,
 		r.rows[0].InstrumentNo,
 		r.rows[0].Amount,
+		r.rows[0].PostedAt,
 	}, nil
 }
 
@@ -288,10 +289,10 @@ func (r iteratorForPostingInsert) Err() error {
 
 // PostingInsert
 //
-//	INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
-//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+//	INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount, posted_at)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 func (q *Queries) PostingInsert(ctx context.Context, db DBTX, arg []PostingInsertParams) (int64, error) {
-	return db.CopyFrom(ctx, []string{"postings"}, []string{"treasury_id", "origin", "origin_no", "movement", "line", "account_kind", "account", "instrument_no", "amount"}, &iteratorForPostingInsert{rows: arg})
+	return db.CopyFrom(ctx, []string{"postings"}, []string{"treasury_id", "origin", "origin_no", "movement", "line", "account_kind", "account", "instrument_no", "amount", "posted_at"}, &iteratorForPostingInsert{rows: arg})
 }
 
 // iteratorForReservationInsert implements pgx.CopyFromSource.

@@ -379,7 +379,7 @@ const caseListWrong = `-- name: CaseListWrong :many
 SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
     coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 LEFT JOIN LATERAL (
     SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
         bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole
@@ -404,7 +404,7 @@ type CaseListWrongRow struct {
 //	SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
 //	    coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 //	FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 //	LEFT JOIN LATERAL (
 //	    SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
 //	        bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole
@@ -441,10 +441,10 @@ func (q *Queries) CaseListWrong(ctx context.Context, db DBTX, treasuryID int32) 
 
 const caseOpen = `-- name: CaseOpen :exec
 
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, $1, $1
+    CASE d.state WHEN 'held' THEN d.account END, $1, $1, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = $2 AND (d.deposit_id = ANY($3::uuid[]) OR d.correlation_id = ANY($4::text[]))
   AND d.state IN ('held', 'unattributed')
@@ -461,10 +461,10 @@ type CaseOpenParams struct {
 // Money that arrived without being credited: what holds it, who waits for it, and what was decided.
 // CaseOpen begins the cases of deposits that arrived in a batch and were not credited.
 //
-//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 //	SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
 //	    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-//	    CASE d.state WHEN 'held' THEN d.account END, $1, $1
+//	    CASE d.state WHEN 'held' THEN d.account END, $1, $1, d.record_time
 //	FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 //	WHERE d.treasury_id = $2 AND (d.deposit_id = ANY($3::uuid[]) OR d.correlation_id = ANY($4::text[]))
 //	  AND d.state IN ('held', 'unattributed')
@@ -480,10 +480,10 @@ func (q *Queries) CaseOpen(ctx context.Context, db DBTX, arg CaseOpenParams) err
 }
 
 const caseOpenMissing = `-- name: CaseOpenMissing :exec
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
 ON CONFLICT (treasury_id, deposit_id) DO NOTHING
@@ -491,10 +491,10 @@ ON CONFLICT (treasury_id, deposit_id) DO NOTHING
 
 // CaseOpenMissing begins the cases of all deposits that should have one.
 //
-//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at)
+//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
 //	SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
 //	    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-//	    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time
+//	    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
 //	FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 //	WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
 //	ON CONFLICT (treasury_id, deposit_id) DO NOTHING

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
 )
@@ -97,6 +98,7 @@ type PostingInsertParams struct {
 	Account      string
 	InstrumentNo int32
 	Amount       amount.Amount
+	PostedAt     time.Time
 }
 
 const postingTotals = `-- name: PostingTotals :many
