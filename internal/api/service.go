@@ -14,6 +14,8 @@ type Parts struct {
 	DB     *store.DB
 	Clock  clock.Clock
 	Logger *slog.Logger
+	// Metrics are what NewMetrics gave.
+	Metrics *Metrics
 	// Random makes keys: crypto/rand.Reader, or something seeded in tests.
 	Random io.Reader
 }
