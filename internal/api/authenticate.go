@@ -176,8 +176,8 @@ func within(networks []netip.Prefix, address netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// addressOf is where a request comes from: who is connected, or, for a proxy that is trusted, who it says is behind it. It
-// is no address at all where a trusted proxy says something that is none.
+// addressOf is where a request comes from: who is connected, or, for a proxy that is trusted, who it says is behind it.
+// It is no address at all where a trusted proxy says something that is none.
 func addressOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	connected, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

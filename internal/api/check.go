@@ -32,7 +32,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
-		return nil, problem(http.StatusRequestEntityTooLarge, "too_large", "The body is larger than 64 KiB. Nothing was done.")
+		return nil, problem(http.StatusRequestEntityTooLarge, "too_large",
+			"The body is larger than 64 KiB. Nothing was done.")
 	case err != nil:
 		return nil, invalid("The body did not arrive whole. Nothing was done.")
 	}
@@ -40,11 +41,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// check refuses a request that is not as the document says, before anything is done. What it lets through has a body that
-// two readers read alike.
+// check refuses a request that is not as the document says, before anything is done. What it lets through has a body
+// that two readers read alike.
 func (o *operation) check(ctx context.Context, r *http.Request, inPath map[string]string, body []byte) error {
 	if len(r.URL.RawPath)+len(r.URL.RawQuery) > maxPath {
-		return problem(http.StatusRequestURITooLong, "too_long", "The path with its parameters is too long. Nothing was done.")
+		return problem(http.StatusRequestURITooLong, "too_long",
+			"The path with its parameters is too long. Nothing was done.")
 	}
 
 	query, err := o.checkQuery(r.URL.RawQuery)

@@ -125,7 +125,7 @@ func (h *Handler) identify(q *request, out *answer) error {
 	}
 
 	q.id = hex.EncodeToString(id)
-	out.Header().Set("X-Request-Id", q.id)
+	out.Header().Set("X-Request-ID", q.id)
 
 	return nil
 }
@@ -232,10 +232,10 @@ func knows(known, tag string) bool {
 	return false
 }
 
-// observe writes one line about a request and counts it: who, what and how it ended. Neither path nor body are in it, which
-// may hold what is nobody's business.
+// observe writes one line about a request and counts it: who, what and how it ended. Neither path nor body are in it,
+// which may hold what is nobody's business.
 func (h *Handler) observe(r *http.Request, q *request, out *answer, told *problemError, took time.Duration) {
-	name, who := "none", ""
+	name := "none"
 	if q.operation != nil {
 		name = q.operation.id
 	}
@@ -246,7 +246,8 @@ func (h *Handler) observe(r *http.Request, q *request, out *answer, told *proble
 	}
 
 	if q.caller != nil {
-		if who = q.caller.Key; who == "" {
+		who := q.caller.Key
+		if who == "" {
 			who = q.caller.Actor
 		}
 

@@ -29,7 +29,7 @@ const (
 )
 
 // keyShape is how a key looks: whose it is, and the secret itself.
-var keyShape = regexp.MustCompile(`^ces_([a-z0-9]{12})_[A-Za-z0-9_-]{43}$`) //nolint:gochecknoglobals // compiled once
+var keyShape = regexp.MustCompile(`^ces_([a-z0-9]{12})_[A-Za-z0-9_-]{43}$`)
 
 // keyID is the id of the key that a credential is, if it is one.
 func keyID(bearer string) (string, bool) {

@@ -17,8 +17,8 @@ type limits struct {
 	limiters *recent[string, *rate.Limiter]
 }
 
-func newLimits(clock clock.Clock) *limits {
-	return &limits{clock: clock, limiters: newRecent[string, *rate.Limiter](maxLimiters)}
+func newLimits(now clock.Clock) *limits {
+	return &limits{clock: now, limiters: newRecent[string, *rate.Limiter](maxLimiters)}
 }
 
 // admit refuses a caller who asks too often.

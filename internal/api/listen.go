@@ -32,8 +32,8 @@ type Listener struct {
 	handler  *Handler
 }
 
-// Listen takes the address, so that a wrong one, or a certificate that cannot be read, is an error before any work starts.
-// Serve it with Run, or Close it.
+// Listen takes the address, so that a wrong one, or a certificate that cannot be read, is an error before any work
+// starts. Serve it with Run, or Close it.
 func Listen(ctx context.Context, settings *Settings, handler *Handler) (*Listener, error) {
 	var certificates *certificates
 
@@ -52,9 +52,7 @@ func Listen(ctx context.Context, settings *Settings, handler *Handler) (*Listene
 	if certificates != nil {
 		listener = tls.NewListener(listener, &tls.Config{
 			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-			GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-				return certificates.current(hello.Context())
-			},
+			GetConfigForClient: certificates.forClient,
 		})
 	}
 
@@ -123,6 +121,10 @@ func newCertificates(settings *Settings, handler *Handler) *certificates {
 	return &certificates{
 		certFile: settings.CertFile, keyFile: settings.KeyFile, clientCA: settings.ClientCA, handler: handler,
 	}
+}
+
+func (c *certificates) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	return c.current(hello.Context())
 }
 
 // current is what the files say. Files that are wrong, as they are while somebody changes them, leave what was before.

@@ -58,10 +58,10 @@ type keySet struct {
 	at   time.Time
 }
 
-func newTokens(c OIDCSettings, clock clock.Clock, logger *slog.Logger) *tokens {
+func newTokens(c OIDCSettings, now clock.Clock, logger *slog.Logger) *tokens {
 	return &tokens{
 		issuer: c.Issuer, audience: c.Audience, scopesClaim: c.ScopesClaim, keySet: c.JWKS, perSecond: c.PerSecond,
-		clock: clock, logger: logger,
+		clock: now, logger: logger,
 		client: &http.Client{
 			Timeout: keySetTimeout,
 			// Whoever answers for the identity provider is the one that was configured.
@@ -75,14 +75,15 @@ func newTokens(c OIDCSettings, clock clock.Clock, logger *slog.Logger) *tokens {
 // chooses among these and no others: none with a shared secret, and not "none".
 func asymmetric() map[string]jwa.KeyType {
 	return map[string]jwa.KeyType{
-		"RS256": jwa.RSA(), "RS384": jwa.RSA(), "RS512": jwa.RSA(), "PS256": jwa.RSA(), "PS384": jwa.RSA(), "PS512": jwa.RSA(),
+		"RS256": jwa.RSA(), "RS384": jwa.RSA(), "RS512": jwa.RSA(),
+		"PS256": jwa.RSA(), "PS384": jwa.RSA(), "PS512": jwa.RSA(),
 		"ES256": jwa.EC(), "ES384": jwa.EC(), "ES512": jwa.EC(), "EdDSA": jwa.OKP(),
 	}
 }
 
 func badToken(cause error) *problemError {
-	told := unauthenticated("invalid_token", "The token is not good: it must be signed by the configured issuer, be for this "+
-		"audience, and not have expired.")
+	told := unauthenticated("invalid_token", "The token is not good: it must be signed by the configured issuer, be for "+
+		"this audience, and not have expired.")
 	told.cause = cause
 
 	return told

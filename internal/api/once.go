@@ -18,8 +18,8 @@ import (
 // idempotencyHeader names a request, so that its repetition is known for one.
 const idempotencyHeader = "Idempotency-Key"
 
-// change answers a request that changes something: in one transaction, which is committed before anything is answered. It
-// goes on to its end when the caller hangs up, for whom the answer is kept.
+// change answers a request that changes something: in one transaction, which is committed before anything is answered.
+// It goes on to its end when the caller hangs up, for whom the answer is kept.
 func (h *Handler) change(q *request, out *answer, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()

@@ -31,7 +31,8 @@ type operation struct {
 	tagged bool
 	// takesBody says that the document has a body for it.
 	takesBody bool
-	// action is what the audit log calls it; empty where the database function that it calls, or the store, writes its own.
+	// action is what the audit log calls it; empty where the database function that it calls, or the store, writes its
+	// own.
 	action string
 	// query are the parameters that it knows.
 	query []string
@@ -55,13 +56,14 @@ func actions() map[string]string {
 // noteTheirOwn are operations whose database function, or store, writes the audit log itself.
 func noteTheirOwn() []string {
 	return []string{
-		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo", "approveWithdrawal",
-		"rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict", "createKey", "rotateKey", "revokeKey",
+		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo",
+		"approveWithdrawal", "rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict",
+		"createKey", "rotateKey", "revokeKey",
 	}
 }
 
-// newOperations reads the document. An operation that does not say who may use it, or that nothing would write the audit
-// log for, is a mistake that must not be served.
+// newOperations reads the document. An operation that does not say who may use it, or that nothing would write the
+// audit log for, is a mistake that must not be served.
 func newOperations(router chi.Router) (*operations, error) {
 	document, err := openapi3.NewLoader().LoadFromData(openapi.Exchange)
 	if err != nil {
@@ -92,7 +94,7 @@ func newOperations(router chi.Router) (*operations, error) {
 
 func newOperation(route routers.Route) (*operation, error) {
 	described := route.Operation
-	scope, _ := described.Extensions["x-scope"].(string) //nolint:errcheck // refused below
+	scope, _ := described.Extensions["x-scope"].(string)
 
 	o := &operation{
 		id: described.OperationID, scope: scope, route: route, changes: route.Method == http.MethodPost,

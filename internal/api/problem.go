@@ -91,8 +91,8 @@ func explained(err error, operation string) *problemError {
 // passing are refusals that time alone takes away.
 func passing(code string) bool { return code == "not_certain_yet" }
 
-// refusal gives what the database refuses its status: 404 for what is not there, 409 for what is in another state than the
-// request needs, and 422 for what is wrong with the request itself.
+// refusal gives what the database refuses its status: 404 for what is not there, 409 for what is in another state than
+// the request needs, and 422 for what is wrong with the request itself.
 func refusal(e *store.RefusedError, operation string) *problemError {
 	code := string(e.Reason)
 	told := problem(http.StatusUnprocessableEntity, code, e.Sentence)

@@ -47,14 +47,14 @@ func asking(ctx context.Context) *caller {
 
 // door is the transaction of a request that changes something. Every POST has one, and no GET has.
 func door(ctx context.Context) *store.Door {
-	d, _ := ctx.Value(doorKey{}).(*store.Door) //nolint:errcheck // a GET that asks for one is a mistake that panics
+	d, _ := ctx.Value(doorKey{}).(*store.Door)
 
 	return d
 }
 
 // draining is closed when the service ends: who waits for something answers at once then.
 func draining(ctx context.Context) <-chan struct{} {
-	ending, _ := ctx.Value(drainingKey{}).(<-chan struct{}) //nolint:errcheck // nil never ends
+	ending, _ := ctx.Value(drainingKey{}).(<-chan struct{})
 
 	return ending
 }

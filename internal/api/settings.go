@@ -52,7 +52,8 @@ func (c *Settings) Validate() error {
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return errors.New("CES_API_TLS_CERT_FILE and CES_API_TLS_KEY_FILE go together: set both or none")
 	case c.CertFile == "" && c.ClientCA != "":
-		return errors.New("CES_API_CLIENT_CA_FILE is set without CES_API_TLS_CERT_FILE: clients show certificates over TLS only")
+		return errors.New("CES_API_CLIENT_CA_FILE is set without CES_API_TLS_CERT_FILE: " +
+			"clients show certificates over TLS only")
 	case c.CertFile == "" && !c.PlainHTTP && !isLoopback(host):
 		return service.Invalid("CES_API_ADDR", c.Addr, "an address of this machine alone such as 127.0.0.1:8080, "+
 			"or a certificate in CES_API_TLS_CERT_FILE: keys would be sent in the clear")

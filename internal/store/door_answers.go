@@ -21,8 +21,9 @@ type Answer struct {
 	Body   []byte
 }
 
-// Claim takes an idempotency key for this request. Where it was taken before, the answer that was given then is returned:
-// whoever repeats a request that is still under way waits for its end. ErrAnotherRequest if it was for something else.
+// Claim takes an idempotency key for this request. Where it was taken before, the answer that was given then is
+// returned: whoever repeats a request that is still under way waits for its end. ErrAnotherRequest if it was for
+// something else.
 func (d *Door) Claim(ctx context.Context, key string, fingerprint []byte) (*Answer, error) {
 	claimed, err := d.db.queries.AnswerClaim(ctx, d.tx, dbsqlc.AnswerClaimParams{
 		Actor: d.Actor, Key: key, Fingerprint: fingerprint, Now: d.Now,

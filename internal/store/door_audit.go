@@ -14,7 +14,8 @@ import (
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
-// Note writes what was done into the audit log. The treasury is empty for what concerns none; the detail is a JSON object.
+// Note writes what was done into the audit log. The treasury is empty for what concerns none; the detail is a JSON
+// object.
 func (d *Door) Note(
 	ctx context.Context, treasury ident.Party, action, subject string, detail strictjson.Raw,
 ) error {

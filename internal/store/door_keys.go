@@ -154,8 +154,8 @@ func (db *DB) noteKey(
 	return db.note(ctx, tx, nil, operator, action, key.ID, detail, now)
 }
 
-// RotateAPIKey gives a key a successor with the same rights and the same length of life, which has the id, the prefix and
-// the hash of fresh. The old one works until the overlap ends. A *RefusedError says why not.
+// RotateAPIKey gives a key a successor with the same rights and the same length of life, which has the id, the prefix
+// and the hash of fresh. The old one works until the overlap ends. A *RefusedError says why not.
 func (db *DB) RotateAPIKey(
 	ctx context.Context, id string, fresh APIKey, overlap time.Duration, operator string, now time.Time,
 ) (APIKey, error) {
@@ -185,7 +185,7 @@ func (db *DB) RotateAPIKey(
 			KeyID: id, Successor: &fresh.ID, ExpiresAt: &end,
 		})
 		if err != nil {
-			return err //nolint:wrapcheck // worded below
+			return err
 		}
 
 		return db.noteKey(ctx, tx, operator, "key.rotate", old, now)
@@ -223,7 +223,7 @@ func succeeding(old, fresh APIKey, operator string, now time.Time) APIKey {
 // lockAPIKey reads a key that is about to be changed.
 func (db *DB) lockAPIKey(ctx context.Context, tx pgx.Tx, id string) (APIKey, error) {
 	if err := db.queries.APIKeyLock(ctx, tx, id); err != nil {
-		return APIKey{}, err //nolint:wrapcheck // the caller words it
+		return APIKey{}, err
 	}
 
 	within := *db
@@ -243,7 +243,7 @@ func (db *DB) RevokeAPIKey(ctx context.Context, id, operator string, now time.Ti
 
 		key.RevokedAt = &now
 		if err := db.queries.APIKeyRevoke(ctx, tx, dbsqlc.APIKeyRevokeParams{KeyID: id, Now: &now}); err != nil {
-			return err //nolint:wrapcheck // worded below
+			return err
 		}
 
 		return db.noteKey(ctx, tx, operator, "key.revoke", key, now)
@@ -272,7 +272,7 @@ func (db *DB) GrantDoor(ctx context.Context, role string, scopes []string, opera
 
 	return wrap("grant rights to "+role, db.inTx(ctx, func(tx pgx.Tx) error {
 		if err := db.queries.DoorGrant(ctx, tx, dbsqlc.DoorGrantParams{Role: role, Scopes: scopes}); err != nil {
-			return err //nolint:wrapcheck // worded above
+			return err
 		}
 
 		return db.note(ctx, tx, nil, operator, "role.grant", role, map[string]any{"scopes": scopes}, now)
