@@ -104,18 +104,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var told *problemError
 
 	if err != nil {
-		code := ""
-		if q.operation != nil {
-			code = q.operation.id
-		}
-
-		told = explained(err, code)
-		if out.status == 0 { // or else the answer is cut, which the caller notices
+		told = explained(err, q.name())
+		if out.status == 0 {
 			told.write(out, r, q.id)
+			err = nil
 		}
 	}
 
 	h.observe(r, q, out, told, h.Clock.Now().Sub(started))
+
+	if err != nil { // in the middle of an answer, which must not look whole
+		panic(http.ErrAbortHandler) // as net/http has it: the connection is cut and nothing is logged
+	}
+}
+
+// name is the operation's, or none.
+func (q *request) name() string {
+	if q.operation == nil {
+		return "none"
+	}
+
+	return q.operation.id
 }
 
 func (h *Handler) identify(q *request, out *answer) error {
@@ -235,13 +244,8 @@ func knows(known, tag string) bool {
 // observe writes one line about a request and counts it: who, what and how it ended. Neither path nor body are in it,
 // which may hold what is nobody's business.
 func (h *Handler) observe(r *http.Request, q *request, out *answer, told *problemError, took time.Duration) {
-	name := "none"
-	if q.operation != nil {
-		name = q.operation.id
-	}
-
 	attributes := []slog.Attr{
-		slog.String("request", q.id), slog.String("operation", name), slog.String("method", r.Method),
+		slog.String("request", q.id), slog.String("operation", q.name()), slog.String("method", r.Method),
 		slog.Int("status", out.status), slog.Int64("bytes", out.size), slog.Duration("took", took),
 	}
 
@@ -274,5 +278,5 @@ func (h *Handler) observe(r *http.Request, q *request, out *answer, told *proble
 	}
 
 	h.Logger.LogAttrs(r.Context(), level, "request", attributes...)
-	h.Metrics.observe(name, out.status, took)
+	h.Metrics.observe(q.name(), out.status, took)
 }

@@ -23,7 +23,13 @@ const (
 	maxScrapes         = 4 // metrics requests served at once
 )
 
-// Admin serves a program's operators: /metrics, /livez and /readyz.
+// Page is something more that a program serves its operators, by a pattern of http.ServeMux.
+type Page struct {
+	Pattern string
+	Handler http.Handler
+}
+
+// Admin serves a program's operators: /metrics, /livez, /readyz, and what more pages there are.
 type Admin struct {
 	listener net.Listener
 	server   *http.Server
@@ -32,7 +38,7 @@ type Admin struct {
 // ListenAdmin takes the address, so that a wrong one is an error before any work starts. Serve it with Run, or Close
 // it.
 func ListenAdmin(
-	ctx context.Context, addr string, registry *prometheus.Registry, health *Health, logger *slog.Logger,
+	ctx context.Context, addr string, registry *prometheus.Registry, health *Health, logger *slog.Logger, pages ...Page,
 ) (*Admin, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -42,7 +48,7 @@ func ListenAdmin(
 	return &Admin{
 		listener: listener,
 		server: &http.Server{
-			Handler:           adminHandler(registry, health),
+			Handler:           adminHandler(registry, health, pages),
 			ReadHeaderTimeout: adminHeaderTimeout,
 			ReadTimeout:       adminReadTimeout,
 			WriteTimeout:      adminWriteTimeout,
@@ -53,7 +59,7 @@ func ListenAdmin(
 	}, nil
 }
 
-func adminHandler(registry *prometheus.Registry, health *Health) http.Handler {
+func adminHandler(registry *prometheus.Registry, health *Health, pages []Page) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		Registry:            registry, // counts its own errors there
@@ -64,6 +70,10 @@ func adminHandler(registry *prometheus.Registry, health *Health) http.Handler {
 		_, _ = fmt.Fprintln(w, "alive") // the client may be gone
 	})
 	mux.HandleFunc("GET /readyz", health.serveReady)
+
+	for _, page := range pages {
+		mux.Handle(page.Pattern, page.Handler)
+	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

@@ -61,9 +61,9 @@ func (s *Service) Run(ctx context.Context, runners ...Runner) error {
 }
 
 // Admin is the admin server as a runner.
-func (s *Service) Admin(cfg AdminConfig) Runner {
+func (s *Service) Admin(cfg AdminConfig, pages ...Page) Runner {
 	return Runner{Name: "admin server", Run: func(ctx context.Context) error {
-		admin, err := ListenAdmin(ctx, cfg.Addr, s.Metrics, s.Health, s.Logger)
+		admin, err := ListenAdmin(ctx, cfg.Addr, s.Metrics, s.Health, s.Logger, pages...)
 		if err != nil {
 			return err
 		}
