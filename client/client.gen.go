@@ -773,7 +773,7 @@ type Proof struct {
 	LedgerOffset    int64   `json:"ledgerOffset"`
 	Memo            *string `json:"memo,omitempty"`
 
-	// ParticipantId The node that the offset is of.
+	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
 	ParticipantId  string    `json:"participantId"`
 	Receiver       *string   `json:"receiver,omitempty"`
 	RecordTime     time.Time `json:"recordTime"`
@@ -795,7 +795,9 @@ type Scope string
 
 // StandingCount defines model for StandingCount.
 type StandingCount struct {
-	Count  int64      `json:"count"`
+	Count int64 `json:"count"`
+
+	// Oldest Of withdrawals: when the oldest was requested; of offers: when it was decided last; of deposits: its record time.
 	Oldest *time.Time `json:"oldest,omitempty"`
 	Reason *string    `json:"reason,omitempty"`
 	State  string     `json:"state"`
@@ -1132,10 +1134,10 @@ type RemoveDestinationParams struct {
 
 // GetStatementParams defines parameters for GetStatement.
 type GetStatementParams struct {
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1172,10 +1174,10 @@ type ListDepositsParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1321,10 +1323,10 @@ type ListUnattributedParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1336,10 +1338,10 @@ type ListUnattributedParams struct {
 
 // ListUpdatesParams defines parameters for ListUpdates.
 type ListUpdatesParams struct {
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1361,10 +1363,10 @@ type ListWithdrawalsParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.

@@ -2,14 +2,17 @@
 DROP FUNCTION grant_door;
 DROP FUNCTION api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal,
     api.add_destination, api.remove_destination;
-DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.destinations, api.balances, api.deposits,
+DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.statement_deposits,
+    api.statement_assignments, api.statement_withdrawals, api.statement_returns, api.destinations, api.balances, api.deposits,
     api.offers, api.withdrawals, api.unattributed, api.deposit_accounts, api.ingestion_status, api.preapproval, api.freezes, api.standing,
     api.transfers, api.deposit_transfers, api.withdrawal_transfers, api.update_bodies;
-DROP INDEX deposits_in_order, deposits_instrument, deposits_sender, deposits_uncredited, deposits_offers, deposits_of_update, deposit_cases_state,
+DROP INDEX deposits_account, deposits_in_order, deposits_instrument, deposits_sender, deposits_uncredited, deposits_offers, deposits_of_update, deposit_cases_state, deposit_cases_waiting,
     deposit_cases_credited, deposit_cases_account, offer_verdicts_verdict, withdrawals_account, withdrawals_in_order, withdrawals_instrument,
     withdrawals_uncompleted, withdrawals_why, withdrawals_failed, deposit_accounts_in_order, balances_instrument, ledger_updates_in_order;
+DROP STATISTICS offer_verdicts_standing;
 ALTER TABLE postings DROP COLUMN posted_at;
 ALTER TABLE deposit_cases DROP COLUMN arrived_at;
+CREATE INDEX deposits_account ON deposits (treasury_id, account, record_time) WHERE account IS NOT NULL;
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)

@@ -343,14 +343,18 @@ COMMENT ON COLUMN deposit_cases.arrived_at IS 'The record time of the deposit.';
 -- rows for the three that wait.
 CREATE INDEX deposits_in_order ON deposits (treasury_id, record_time, deposit_id);
 CREATE INDEX deposits_instrument ON deposits (treasury_id, instrument_no, record_time, deposit_id);
-CREATE INDEX deposits_sender ON deposits (treasury_id, sender, record_time);
+CREATE INDEX deposits_sender ON deposits (treasury_id, sender, record_time, deposit_id);
+DROP INDEX deposits_account; -- in the whole order now
+CREATE INDEX deposits_account ON deposits (treasury_id, account, record_time, deposit_id) WHERE account IS NOT NULL;
 CREATE INDEX deposits_uncredited ON deposits (treasury_id, state, record_time, deposit_id) WHERE state NOT IN ('credited', 'held', 'unattributed');
 CREATE INDEX deposits_offers ON deposits (treasury_id, record_time, deposit_id) WHERE kind = 'offer';
 CREATE INDEX deposits_of_update ON deposits (treasury_id, coalesce(settled_no, offered_no));
 CREATE INDEX deposit_cases_state ON deposit_cases (treasury_id, state, arrived_at, deposit_id);
+CREATE INDEX deposit_cases_waiting ON deposit_cases (treasury_id, arrived_at, deposit_id) WHERE state IN ('open', 'proposed');
 CREATE INDEX deposit_cases_credited ON deposit_cases (treasury_id, account, arrived_at, deposit_id) WHERE state = 'credited';
 CREATE INDEX deposit_cases_account ON deposit_cases (treasury_id, account, changed_at) WHERE state = 'credited';
-CREATE INDEX offer_verdicts_verdict ON offer_verdicts (treasury_id, verdict);
+CREATE INDEX offer_verdicts_verdict ON offer_verdicts (treasury_id, verdict, open);
+CREATE STATISTICS offer_verdicts_standing (mcv) ON verdict, open FROM offer_verdicts; -- those that are accepted do not stay open
 DROP INDEX withdrawals_account; -- in another order now
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, coalesce(requested_at, record_time), withdrawal_id) WHERE account IS NOT NULL;
 CREATE INDEX withdrawals_in_order ON withdrawals (treasury_id, coalesce(requested_at, record_time), withdrawal_id);
@@ -363,6 +367,7 @@ CREATE INDEX deposit_accounts_in_order ON deposit_accounts (treasury_id, created
 CREATE INDEX balances_instrument ON balances (treasury_id, instrument_no, account_kind, account);
 CREATE INDEX postings_in_order ON postings (treasury_id, posted_at);
 CREATE INDEX postings_account ON postings (treasury_id, account_kind, account, posted_at);
+CREATE INDEX postings_instrument ON postings (treasury_id, instrument_no, posted_at);
 CREATE INDEX ledger_updates_in_order ON ledger_updates (treasury_id, record_time, update_no);
 
 CREATE VIEW api.treasuries AS
@@ -416,9 +421,9 @@ LEFT JOIN ledger_updates u ON u.treasury_id = d.treasury_id AND u.update_no = co
 CREATE OR REPLACE VIEW api.offers AS
 SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v.tries, v.detail, v.operator, v.note, v.decided_at,
        i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo, d.account, d.correlation_id, d.execute_before, d.state,
-       d.record_time, v.treasury_id AS treasury_no
+       d.record_time, d.kind, v.treasury_id AS treasury_no
 FROM offer_verdicts v
-JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id) AND d.kind = 'offer'
+JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
 JOIN treasuries t ON t.treasury_id = v.treasury_id
 JOIN instruments i ON i.instrument_no = v.instrument_no;
 
@@ -442,7 +447,7 @@ COMMENT ON COLUMN api.withdrawals.began_at IS 'When it was requested, or was fou
 CREATE OR REPLACE VIEW api.unattributed AS
 SELECT t.party AS treasury, d.deposit_id, c.state, c.reason, i.admin AS instrument_admin, i.instrument_id, d.amount, d.sender, d.memo,
        d.record_time, u.update_id, d.correlation_id, c.action AS proposed_action, c.account AS proposed_account, c.proposed_by, c.note,
-       a.account AS memo_account, a.enabled AS memo_enabled, c.opened_at, d.kind, d.execute_before, c.changed_at,
+       a.account AS memo_account, a.enabled AS memo_enabled, c.opened_at, d.account, d.kind, d.execute_before, c.changed_at, c.arrived_at,
        c.treasury_id AS treasury_no, d.instrument_no
 FROM deposit_cases c
 JOIN deposits d USING (treasury_id, deposit_id)
@@ -542,31 +547,55 @@ FROM ledger_updates u
 JOIN treasuries t USING (treasury_id);
 COMMENT ON VIEW api.updates IS 'The updates of the ledger that concerned a treasury, numbered as they were ingested.';
 
-CREATE VIEW api.statements AS
-SELECT s.treasury_no, t.party AS treasury, s.account, s.at, s.what, s.reference, i.admin AS instrument_admin, i.instrument_id, s.amount, u.update_id
-FROM (
-    SELECT d.treasury_id AS treasury_no, d.account, d.record_time AS at, 'deposit' AS what, d.deposit_id::text AS reference, d.instrument_no, d.amount,
-           d.settled_no AS update_no
-    FROM deposits d WHERE d.state = 'credited'
-    UNION ALL
-    -- No joins here: each part is read in the order of its index.
-    SELECT c.treasury_id, c.account, c.changed_at, CASE c.action WHEN 'release' THEN 'deposit' ELSE 'deposit_assigned' END, c.deposit_id::text,
-           (SELECT d.instrument_no FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id)),
-           (SELECT d.amount FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id)),
-           (SELECT d.settled_no FROM deposits d WHERE (d.treasury_id, d.deposit_id) = (c.treasury_id, c.deposit_id))
-    FROM deposit_cases c WHERE c.state = 'credited'
-    UNION ALL
-    SELECT w.treasury_id, w.account, coalesce(w.requested_at, w.record_time), 'withdrawal', w.withdrawal_id, w.instrument_no, -w.amount,
-           coalesce(w.settled_no, w.offered_no)
-    FROM withdrawals w WHERE w.kind = 'customer' AND w.origin <> 'recovered'
-    UNION ALL
-    SELECT w.treasury_id, w.account, coalesce(w.ended_at, w.record_time, w.requested_at), 'withdrawal_returned', w.withdrawal_id, w.instrument_no,
-           w.amount, w.settled_no
-    FROM withdrawals w WHERE w.kind = 'customer' AND w.origin <> 'recovered' AND w.state = 'failed'
-) AS s
-JOIN treasuries t ON t.treasury_id = s.treasury_no
+-- What moved a customer account has four views, each of which is read in the order of an index, and one over all of them.
+CREATE VIEW api.statement_deposits AS
+SELECT d.treasury_id AS treasury_no, t.party AS treasury, d.account, d.record_time AS at, 'deposit'::text AS what, d.deposit_id::text AS reference,
+       i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
+FROM deposits d
+JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
-LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (s.treasury_no, s.update_no);
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
+WHERE d.state = 'credited';
+COMMENT ON VIEW api.statement_deposits IS 'Part of api.statements: deposits that were credited when they arrived.';
+
+CREATE VIEW api.statement_assignments AS
+SELECT c.treasury_id AS treasury_no, t.party AS treasury, c.account, c.changed_at AS at,
+       CASE c.action WHEN 'release' THEN 'deposit' ELSE 'deposit_assigned' END AS what, c.deposit_id::text AS reference,
+       i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
+FROM deposit_cases c
+JOIN deposits d USING (treasury_id, deposit_id)
+JOIN treasuries t ON t.treasury_id = c.treasury_id
+JOIN instruments i USING (instrument_no)
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
+WHERE c.state = 'credited';
+COMMENT ON VIEW api.statement_assignments IS 'Part of api.statements: deposits that were credited later, when their time had come or a person had decided.';
+
+CREATE VIEW api.statement_withdrawals AS
+SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.requested_at, w.record_time) AS at, 'withdrawal'::text AS what,
+       w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, -w.amount::numeric AS amount, u.update_id
+FROM withdrawals w
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, coalesce(w.settled_no, w.offered_no))
+WHERE w.kind = 'customer' AND w.origin <> 'recovered';
+COMMENT ON VIEW api.statement_withdrawals IS 'Part of api.statements: withdrawals, from when they were requested.';
+
+CREATE VIEW api.statement_returns AS
+SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.ended_at, w.record_time, w.requested_at) AS at,
+       'withdrawal_returned'::text AS what, w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, w.amount::numeric AS amount,
+       u.update_id
+FROM withdrawals w
+JOIN treasuries t USING (treasury_id)
+JOIN instruments i USING (instrument_no)
+LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, w.settled_no)
+WHERE w.kind = 'customer' AND w.origin <> 'recovered' AND w.state = 'failed';
+COMMENT ON VIEW api.statement_returns IS 'Part of api.statements: the money of withdrawals that were not paid, when it was given back.';
+
+CREATE VIEW api.statements AS
+SELECT * FROM api.statement_deposits
+UNION ALL SELECT * FROM api.statement_assignments
+UNION ALL SELECT * FROM api.statement_withdrawals
+UNION ALL SELECT * FROM api.statement_returns;
 COMMENT ON VIEW api.statements IS 'Everything that moved a customer account. The amounts of an account sum to its balance.';
 
 CREATE VIEW api.destinations AS

@@ -38,7 +38,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return err
 	}
 
-	db, err := store.Open(ctx, cfg.DatabaseConfig.URL)
+	db, err := store.OpenForRequests(ctx, cfg.DatabaseConfig.URL)
 	if err != nil {
 		return err
 	}

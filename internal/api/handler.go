@@ -45,7 +45,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	h := &Handler{
-		Service: &Service{Parts: parts},
+		Service: &Service{Parts: parts, waiting: make(chan struct{}, maxWaiting)},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,
 			known: newRecent[string, knownKey](maxKeys), used: newRecent[string, time.Time](maxKeys),
@@ -61,7 +61,8 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	router := chi.NewRouter()
-	strict := server.NewStrictHandlerWithOptions(h.Service, nil, server.StrictHTTPServerOptions{
+	between := []server.StrictMiddlewareFunc{negotiated}
+	strict := server.NewStrictHandlerWithOptions(h.Service, between, server.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: func(w http.ResponseWriter, _ *http.Request, _ error) {
 			fail(w, invalid("body: is not as the document says. Nothing was done."))
 		},

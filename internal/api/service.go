@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/canton-exchange/suite/internal/api/server"
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -23,5 +22,6 @@ type Parts struct {
 // Service answers the exchange's systems. Several may run at once on the same database; they keep nothing.
 type Service struct {
 	Parts
-	server.StrictServerInterface // until every operation is here
+
+	waiting chan struct{} // a place for each request that waits for something
 }

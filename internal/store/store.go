@@ -40,6 +40,16 @@ type DB struct {
 
 // Open prepares a pool. It does not connect: a database that is away is found by the first call.
 func Open(ctx context.Context, url secret.String) (*DB, error) {
+	return open(ctx, url, "force_custom_plan")
+}
+
+// OpenForRequests is Open for a program that answers very many small requests: plans are kept, because to make the plan
+// of a page takes several times as long as to read it. PostgreSQL makes them anew when its statistics change.
+func OpenForRequests(ctx context.Context, url secret.String) (*DB, error) {
+	return open(ctx, url, "auto")
+}
+
+func open(ctx context.Context, url secret.String, plans string) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url.Reveal())
 	if err != nil {
 		// pgx quotes the whole URL, password included, so its error must not travel on.
@@ -52,7 +62,8 @@ func Open(ctx context.Context, url secret.String) (*DB, error) {
 
 	// A plan that was made while a table was empty would be kept while the first history is read in, and become slower
 	// with every row. Planning anew costs a fraction of a millisecond per statement, and a batch has about ten.
-	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	// Programs that answer requests on a database that is full differ.
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = plans
 
 	// A machine that is lost in the middle of a transaction must not hold its locks for hours, and nobody waits for a lock
 	// without being heard.

@@ -780,7 +780,7 @@ type Proof struct {
 	LedgerOffset    int64   `json:"ledgerOffset"`
 	Memo            *string `json:"memo,omitempty"`
 
-	// ParticipantId The node that the offset is of.
+	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
 	ParticipantId  string    `json:"participantId"`
 	Receiver       *string   `json:"receiver,omitempty"`
 	RecordTime     time.Time `json:"recordTime"`
@@ -802,7 +802,9 @@ type Scope string
 
 // StandingCount defines model for StandingCount.
 type StandingCount struct {
-	Count  int64      `json:"count"`
+	Count int64 `json:"count"`
+
+	// Oldest Of withdrawals: when the oldest was requested; of offers: when it was decided last; of deposits: its record time.
 	Oldest *time.Time `json:"oldest,omitempty"`
 	Reason *string    `json:"reason,omitempty"`
 	State  string     `json:"state"`
@@ -1139,10 +1141,10 @@ type RemoveDestinationParams struct {
 
 // GetStatementParams defines parameters for GetStatement.
 type GetStatementParams struct {
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1179,10 +1181,10 @@ type ListDepositsParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1328,10 +1330,10 @@ type ListUnattributedParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1343,10 +1345,10 @@ type ListUnattributedParams struct {
 
 // ListUpdatesParams defines parameters for ListUpdates.
 type ListUpdatesParams struct {
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -1368,10 +1370,10 @@ type ListWithdrawalsParams struct {
 	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
 	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
 
-	// Since Not before this record time.
+	// Since Not before this record time, or, of withdrawals, the time of the request.
 	Since *SinceParam `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until Before this record time.
+	// Until Before this time, which is the same.
 	Until *UntilParam `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Rows of a page.
@@ -8202,136 +8204,137 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tctw2suir4M7dKie5lEbS2ns3yo8txXE2OklsryXH51Ts44HInhmsSIALgBpPXDq1T7MPtk9yCl8k",
-	"yAE55Hio+OuXrSEJNIDuRn/320nMspxRoFJMTt9OloAT4Pq/jy7xQv2bgIg5ySVhdHI6ebjEdAECrYhc",
-	"IrkExEGwgsfwDRJAE0QkwgLNzucHjxmFg5+xjJezw0k0EfESMqwGlOscJqcTITmhi8nt7W00yTHHGUg7",
-	"81kcs4LKHwlNnqoH6jeiJv9HAXw9iSYUZ2qEa0KT2sh/4DCfnE7+77Ra1NQ8FVNv0Ima0v7dOQE27wyd",
-	"oz6+XNbnyLFchqbg8I+CcEgmp5IXsNuUkvEtC5KM15aT4Tc/AV3I5eT05Ogo2jicaPKw4MIbto4OMwpv",
-	"5AyxucaFHC8AXcGccVBHHoIg1qO1gfAgDMJ3kDNB5HnStZOJe6lzL+eMZ1hOTidFQdSbrZNdSCyhczOF",
-	"eqM3bvjD6nnOE8hyJoHG6x9h3bK/x0gydPLgAbohglylgOIl5jhWlBKhNSvUP9eQSzRnHGGJUsBCopP7",
-	"aKmelYdgyLoC3Zv74EdY1xaRYymBq6/++9f/c/A/r94eRycPHtz+IbhZ53NF5prK63u1MaPPEAZi4DkV",
-	"khcZUHmWZIS2bNUlW4BcAjesiZTfnCcRWi1JvEQ4ZRSQAkggyuSS0EUbmpL6lL1P+Snmct0A+rybi/mQ",
-	"tm7MgwfRJCPU/X0c2qYfYd1NIdfqhU7q8M7++vWv+OC3o4OvX709Pmk5/Z9IRmTLcTxjK6H4AtZcoW2f",
-	"UzVCbdUJzHGRysnpsUKGDL8hWZFZzpARav6q1k+ohAVwC46QkLTA84SmaySXTACSSyw1v4I3sb7OUAI4",
-	"FYjQdjDVyGE4zR5acK4YSwFTDc5j1mAiDXxdAtIsxMBDBLqmbEURTjngZN0GCrWjttIsPvjttSLaB0ct",
-	"p/YkB6p2o2uj2HwOXBjIlvgGFL0goAkkbXCxHOjADbpQA3ZfWEK/sgP5XRAat+38YybtLYXkkgjEIWY8",
-	"QZJkrXgq1HCT4EWSYAkH6tvgZl8UV3+HuFvMEOad1kvx+CQ08iW8aaO9F+rYVlgg9VXriUl40y13eDAc",
-	"H4VZ8yUHLAq+7sBxaV+5J1CujgeRJNJM+PR0TugCeM4JlSWQdZblPt5ZPqow4jmVJG2B89th2FCooXbB",
-	"hue5en6e/E2N14kThX3znW6EX4AnZAvy3Zh3epOYHVOP/wK3sv8LiBlNhBJfVphY+URdusArrkfRzLGz",
-	"Wdteq6/DfMW/Hv7k3w5HwdtBAUvoouf1UAJtcQILRrtAVFu+M0d+QeQy4XiF0+4LfOW915dyNffYhigV",
-	"APsWexsjG3WPg8gZFaC1vaecXaWQnVGxAq5+iBmVQKX6L87zlMRYndE0N+/9v78LdWBv+9K/+crMG+KS",
-	"QCVacUYXkVJcMbLToC+eff8QfX3/wf//Uh27pxc/A8nXB2dzaaANoz1Wj63YKRmSfI3wAjcEyQ0k1UBa",
-	"yD1FOMxXnfByTyAlNqjTMfJWXAjJMuDI6pYKfp+Vn/x5C0JEvgauJgeqyOrXCQW5Yvx6Ek3cHHprUoWM",
-	"BcVScnJVGEGpQlWhMTVmN8D1kzmA0IQUM80lUyaE/qWg6rUFJb/p95RAocB5FYIvC+/LGUXwBscSJRCT",
-	"DKeIFtkVcLUD8AZneaqGOT45fDCJfAo9+MuvRtCNTv58+8XLl4fuz+Oj2y//skmz0eTNwYId2B+xBubQ",
-	"wuQ9OyBZzri07GA5OZ0siFwWV4cxy6YxppLRA3eKU1EQCVOFC5zidGoGNWq9EGRBn8E/ChCGKpKEqAXj",
-	"9ClnOXBJFCXNcSogmuTeT29L80JfK0Kk5EvoeflX/OdXz46hB6gOjRnZRq2jSNR1sYCBayASsvp/Opei",
-	"ZnnGVmpGd0Cc47Vem5J4Ahao+lLMNK0rUGMPPQSDnm83EdkYZIJPZF+5IppgBddjVvuAUPmn+5PNmzBS",
-	"Q+ErLOC5gPDUCUhM0vZF1gT6aneWWCyD4zn5duvOu3Xo1UeltaoGcOS2M/LkZgtx65n9ApzM7UUy8PCu",
-	"OLsGeiZ7bq66KDb50g9YLJ2RLMVCIgE4hQRxtjpF1wA5IhIJlsFqCRwQpELLnhs7ydlK9ASkoGaOnq+v",
-	"liwF74R8Pc0/IvOehcSbJbT13+IUK7VpbJaF67dVbytwZFn3to8umcSper1pFeqne0R1E892KvBgjAKW",
-	"qIbByK6h4wB+IoPvjWE81x30BsvtzVntCKPfDq2Qvvvl8DBl8fVA4I2ueanY+gbPeHQDfK2NlKjIlRCp",
-	"WQMRiFDNRxxXVIyi3zUh1jRecqYELN4HERvvRz64oR2wJu7x6b0X1Vp57DaaxIxzSDXzDy5b3R8xSSA5",
-	"G3DnVu6G7V4FJX1CXEgwdob+k4zEcCLjOvMke0bhtZCQK7l7PgcelLozyFhwNHWgTEByNvgoqy/d1ewg",
-	"wlrq1UgnC06DALmvv10HwTJae8sjn/D6HQaHFLCAIUhiYPfV+7CAZKycwUdaax7kW4oq49FWEvedZs6d",
-	"avX7vhdPX7ZwliQchBidO7RiqXrwrFz7pqSjz0GClVg2PpdKDux/09RXfak+Dt06pYGztx3TPz7PPFop",
-	"YHoDGsv11lauZPtZGagHHxjkUjzRDoTwNsccEiIh0TYUazEJ2UNG5H+lrbDvHWI/0Mvq/5WIOQANo1tT",
-	"sNhGbg7kBixRY8dbtteDpePcR5e/nIgwgvxVY4L+1ab2RZOA25hWo5Vh18bCY/5vf1Zz1MxaVFuUcktb",
-	"c0zqOlCFaN+BkIT2UzwbtizrLtHmaM+ql+E1cmAgyU7RnLNMS4QxYymhiwM2n2v3hdM4Nb3fEyhnKYnX",
-	"1jY5w4mWeGbIGLbfWShLBgpQxpwckiY0FfcldQ4Zuxkyc6vhysxbrSSMZOVxjq5V+aizu2bljfJMbRVO",
-	"BwI95DgaUJlPt0K1i2HTYc+W6JFoHPC/5wC/DeWUlVltA8g5Z79tGJl+H82gVWhubI59r7S9eYsI7dgP",
-	"LE3UMAOFicGaHpUcx21rG23TlOr/SF8HYsghqs/aZFEOAvgNJN8zHvb/VB4Wc0Woe0HkJgbzcB/qv7eZ",
-	"Q7QBu6iN+TqwYnSxw2HfCGJHFee1k6DcJSfjPOfsBr7nbICgaoSc7yDF607R2nrI7lrwtpFUwfVab36l",
-	"Lg8Wzz0L1Jhivf1qF0C7NIK613QPKkMZttbYnqiOfBsaRQCHPMjrYHbTxOhCkkd+u8tIP8J6KPGmKVtB",
-	"4kizEV9m3OQ2fI4Y1nwFqBCQaGn9G4Tp2rh6yBzhK6Wb6+ASt+JN40ODa8UcsBwmb9tPWmxlMPz2MuGk",
-	"QSLHQj4X+1IHnBIb5lQ5hzl5E3C5sRUiUiABMQeJrmBBqAg71eCGXQ8DVsQsh/5IeqFe77D+lAJi/Y4v",
-	"g5EsCgmAbxBO0xak6cWgOynEBQjrsyi3tlyufxY+Cvq41UJeo/MBRcLvxAB2jK+o84ES1FpOQ8iUjt+c",
-	"m3cfmMg1+9fxJo7sQJkB5ejYxk93Rf3UKK0MrTs+OtoWe707QXj7sGUb6qQyDOmrWdw2tM3TwBhLCHZ1",
-	"Icz52VqbRzVp78DtEyLwVTrsG6D6k7BoQoQoIBDa8DNOAF2ttaFJxzBFJgEDo3gJ8TVKyKKmj/jynt27",
-	"ht1LGGOWs3cRgSRLW7SaxnlZ03dl03FLKuH3N7PtPE2O28BTdYvZiJvaQnQ7xlvZlbYGW6l1mFyb383f",
-	"wkHoON3mAWcKLEgi5HA0QgXVuQ8RyojQMesRgiyXa8Q4koy9TplJ1Ql5zto8Nhv2Cg2N90nbto2ujWqe",
-	"MYIq+rP1+NxFmKCN5Q7xg2tAGFFYIUYB4VQuWbEwuaJ2GrTEQj0cwhUCEa8S3gyPbW2x/oa28zGshisG",
-	"17DuKaoYwbTFtrNkqTbfExmZCHRGY9jO/9TswaUwCTvaWXdjT618qdS036sIkdHjPzpsv+9baEgrP3eo",
-	"sPFAp34FhQZ1irgtwrUjPGPfARHSyY2bkqvLf+mb9hJNdAj8oMgKmxtXpdrYKHoDlo9+QwytZidaiWz0",
-	"a8yQ8gj32FPnsgk7RFvzx6oQf5ySGE5Pj09Ojv79z3/V74hm5tT9AHE9ZULu4K147yJXKw43okGXQpiy",
-	"MnYDzi6++ZRxsiBh6jePesez50wMVI5yc7x9nCDVqyXIHoDeIu1ORHsM37VYODohO2wfg5Q5GC/GYLez",
-	"1h4H6q/DLSXlbbIlEtbGxFVAhRdrcs0GLpQlgejf7xlHOWcLjrOw1bKSKAJZbUuc50BBVz6w9kPAVNiE",
-	"RkAZo7C2DyVDCTtsEzFwWzgcN+LkecAk8LeCSVCTSqZrVCAnBoRXoja3aLmdJZEpdFjEN++I58/OjdHU",
-	"1HlQq70mNFHCtE3t2y5G66du8hLAyBxVZ7bJU87YfGQn93isHJIF8CfzuYC+6S7tIcGYSxKTHNMgiigl",
-	"h7LEq8XA9LRIqTrzFjN9DOQG+N7iebuEzG2uchdjuy1JanPV5juEDWqaPTDmLV2mJNWEQ4Su6uLtQ4Vi",
-	"/YN7vRxyb3+izbj+2sE3z+7d7rBnTLHO3XRPdgM8xbnnxi6N0icPvj6pm6XDSd/+djSGC0Fr7NJe8CAH",
-	"nFR3uthIbHWXm/6/3pxQEOCFxDQhdPHQEfqg68F+04MaWZrYXe4bnt6ugQ28GFsRQOtgxhVMYWfOiNP0",
-	"yXxy+ms/HvmqSXhPlSpGbuC0ZoZaYEIhORyabTli6NUcuLNmbnIOq1HeE8je4hUq3hOIJEGu2cEtoom6",
-	"/zfnsvNE3vj+/1+7yFgFhn33tcnWgGT73aozO/XE/oLfjcmUODa6qFzH5hEE5otSGBrCI1IWX/dfhMlU",
-	"CwBvT3PQdniMLTDiXAdK9h/QBlYGRlKq/lA9bweBhpXxWPvZgA05KJDEVFORuotZVK8Ozx1xzKC3Yt2I",
-	"RtrHhrTnrzSFjoZMUoJew4TIoX6Fac0bmrkYpxK5Q2RnUnwD6oQoMl1VQzMf4SrJZXhtymJljINxcQpT",
-	"0Ma6NYLFJe4f9Sku4VVVGsoGhruJ95Z+1O1VdQsaPQyk3LndY0Ge+zkhQyO8e4UfekkwSn/ysiZ7ijnO",
-	"gPhqs6SNiRkCpAZGK1akCbpSGkaC14duwkftfv6wEXvrPo1+79YOZYRr9/kWbS68hB2uJJd4u4+7aiel",
-	"d7tmKzmez0n8kIm+gHQKmYMunaAGq7m+p8zaRNXGDdGt4vqLql0h7dgwPlIbpBsBnX+pnFplPrWO+J1E",
-	"kyXTqW9kQRmHMrstqLfaYcb1HNdccE1NJCYJoBTwDQhrUNQ1p4sUhCmopf0+PZfoHG2BtTZ2tvLUtTqy",
-	"68Hf75U32+YNtIX6KtEky2VbWkBKboCvPwhXdbOKgVeVzBXS6i4g0Gq+7PBOVUaT5t27VihqckHvxoJp",
-	"bfDDbqDyoxb06OVg3yjrt/drwxVVbNvnhJkqzihjujztKrjlq+7SC83iRvX6ivaeKd1+O1VGMCdeUV19",
-	"o7o5y+g3kMfERriFqtHvLCrtd3KlDCrM2hbi9sK5QhzWIA44EYfoctPWh8gcpTCXiBXNGLg+APicqNeC",
-	"m3RUh/y/GoXo4cbUXBxar7aDFquQ3h2orxs5NyoGlBxyUqVhmnJzGZHmZ6+oAMvyFGR3HQAT7ldwItcX",
-	"amttaTnAPBRCeUbR2dNzdA1r9MUsBvH63//81+zLCDGOsEnmd5n9JAEqiVwjdeGTxOy6Pjyt1ZnxS2iW",
-	"UuamECqh8zYExLQZZynWQpE4wuIaYZogzI3L6hSttLrpDCsIc05uKqezQDkmicJQ+4ti6cYHjVEOXDB6",
-	"+JK+pF99ZQhSfPWVHttsmi0eXy/kaUPLFdMXEp382ZleymregHJGqNRwHh/ZUgdEahpa69GpQs6X1Iyn",
-	"J/mPiyePnWHHudwRZwVNLHg/wlocfvUV0hW5kMUOFKvlgkCzs0IuGSe/6Wz2U/St3nWkzuxU7aY9yubx",
-	"acf45vmhM6SzDV5Sgdeict/jNUrYKZopljCL0Mx5pNT/PYOXfuR8UvoPRSMzu5BnkANWt6pazRl6+uTi",
-	"Uo+slrJGs0ZXiJnhPAJnoHGxbPmif7liyRotQBo/5pxwoXZdrIAbwTx6SRXwarfLcAQnv8eMUtAVn76x",
-	"J2orQ+tBjf+Tw1zny+nn94++PkQVxQpjfMNUcUK3l2xFX9IrECSB0k5n/aglUzqt4CeJQQWUq32WKxKD",
-	"3aVHnDPukNGVAzY+f+GXBUazmCUwU5PMvWiNCM3MyzNUHeGWgIyXVEdkaLT1gjIMPD8RoWkjZgpsqvsp",
-	"iMi4j2GlUFHv/iGyzViIS6DggnHHKdQj/WVkaFinjyFGq5KUjMIhegwrxNlKvKQJ09KVWJK5tE0cykYF",
-	"V0DoQt9OFkRbW1uh1Qud1jhTtD4z3nzNKQ28FkHUStTGgJ7eVLUTLANT7U4hCaSpIRhNwIKhDNM1EsZ1",
-	"aye9kFxxKS7u6VBwTaIzdbUqvDfO/ZlebHkeMaZI6YZmjzFda3yzm2CLG6MVZxIO0SMR41yzlOzwJS2j",
-	"QU4nD3XhXvTI9Y64KIgEReUmwlPYxi0uMBbnZHI6+ePh0eEfjV14qXn/9OZ4qsudqj8WxuRjwmRslTrd",
-	"zUIXL53U+yO1GAerV6a1ngO30db3vb5BPd72mn70eNvvHnT7qlH6++ToqKPg97BC31V14UCpb8XHFFof",
-	"GhXXFpAPD1hCOK1XJteXeJFlWCnHkxdLhhJiMClAiwpf8EKd1kTdHkokeHMgTHSBDRRQ45VYML0BTubr",
-	"VmTQBWzXDh3G3cRasdzWuulYMS91R+5xS03/Hs28lpjoa3KJxRIEYjf2gd4tlLKF4hk6TWLIXleSouik",
-	"u3PvvaHU53ehGRXjG1n2LWhvir3Zpga6uLDaygykuQiWbBVuhYMAx8v9He4eQKmO+bIsYFcdtI7Uced8",
-	"rfCg64A1oox4Ni7lueVQFHz721srYQoTpcEKrUUSblPfRS8CMUHRLV2KTAo9MfYWJVBpwdZe5k4o4Fq4",
-	"hARdBUTJylyjJTeTy1k/lofag2i6kQ2juFAnNUN5WlL/liXrfR6sM2bc1lVWyQu43UCp473NbNPR2jHK",
-	"Nj4rax7sD8FMTl+pyhyi86qwQlWQ2En/NEGUNQqZ9+TPCounb3UZgtupqcugS5BZ1KwjzDP9fBeE8Tql",
-	"9RBh2tFrPObRccz7O9ZHShHQmINllWC401ExZ0NpOSr9/Pc8qv1zgnpk63vFDCisxmUIfyVK/Taog0QR",
-	"xyCUrlm3EHCyWEprvlRKF6OATF0c3T/LRH2bmFwESq0bgH31ahCt1/xl9dqI9FqLbmkTw+w7OoeNgHCB",
-	"79pCsXblXfYsb/Wcs9p2G33YLlhV+z5964a/nTpj1PSt/d/t9MoU2m8/nr+CtIb7b92rQ3lDvflcL0W3",
-	"0ZN3VDbud19oU6M2uzVpA8VeFdXOaaqzP3Mx7ns4fWsSPsBVze82JGhUB//IcKCxuh5okBVCoitAYslW",
-	"1DNsKype6xalY2HG9pnHQpayFmw3N//Of/GjQ5R6YeEgpiiRur0SdIRIsN7zNUAuEEYpEXKv1po9QFNh",
-	"1It6TcEmUkUtkuVZkvh1kn8HrHi/pNJAYeU7Fk1rZavDwpBH8Xu0giSJ9lPomukMrbbgp1JilfJa6BpE",
-	"1tEQqqLeC0nLBLF34n5TU8y8S+VVzz8jfBvCm/rmvRD+6HdCeIR1JOMK71HGuzQ1lwzua7xdgmawUUiz",
-	"HwGJhUuL6pL0ytyp9xNpvY7hPd72ukl/uD6zet6cOnUJb+Q0Fjf1MZrRLBs47vUqM7XI2Q0kAa3DeMpM",
-	"mqrzWp8J9PDiF2M7mJ3pEN5T5OCY7dHaNSKMexCMtyrMSiy8c1X5R0KT4VTX95qoR3Lt8N0A0+B7SoJ+",
-	"48M27RB03JFT3G1AxxVj18Jo8VGJw0Jb33Uszb5NCLsCsQfS8NNSO5RD+9LopOEXFxuNNi50/Er/68iG",
-	"Uv+tgAEruVMC/ATvV7+rVoC4HcqG4kf2Rbtdc1Sk+Z2XG7sTaU7flvXubntY++6MSAfg5ws8AIUes4H0",
-	"fz5/zCjoirx3h3ghpHtCy4jdw4npV20T3h9d4kXbwPa1qX5Hj/rHo/ub0QJGpba1bdS7NtgDC6TjDQXe",
-	"Z9xDYymjIPPU9iH1VPJGoS7OMh0NoWOYq3pGDbOXWnlUxrlq90shJIoZnROembhUO6vawpnfmW5mBc96",
-	"s9RZ5Uajm9EUZxrs95jc7tJGYDZjkD3sTmjRq+qyd9+sQyYZjrxHkmmsNWLJdvKpCh3tQEMWy9vtWg/N",
-	"Cx8kun4kaPMDvgEk8TUgmM8hli5GumJYjv2MjCwJxK6maBhZvjMvfOZtJhKEDQxC+XBRVJs5r3B87dKJ",
-	"xF3hZO7KOm6Ra035xzvHyDH5kFlSm2lCJ5prg7ZLJdFFGfZse2idZSyhz6aMd/hh1PPPHOhT40AXoEMm",
-	"nWyleZFkNsSOJsAjLwZO/2BzKDPI2P541NK0s+w2iP3gXhodPT/bccsOo10JSO787gmEY6mkdHeO6Ivn",
-	"l//5RHw5Tvhf13wVRv6kWepg9qkQ+yBzjYaCyKiNHj+bfkUjY+IlvJF3cNhVc6X2gC7dxsgvw6U3ae/R",
-	"W23T7MHsrgbtZjE/6zfuzpv7YbOIsrdUAGn0To5pB26doB+itKUHvbAJRybvtmoChzJ8DbrJU4TEknGT",
-	"kR9oDIfOSiOEMVXY3lAmtdzesREqaApCoJnVR3VmsYDWLKK74TZ3KWT5vb3uOKDLtCsL32larqnKBOiO",
-	"XwtMqA2/CjT9QmyOWMEFwqlCrfXeDV8bkc54Q/oKY3rP8BfNFqe2d12HlcK88HFiou2QeMfS/lZE3K8x",
-	"rKxrYtmWuWQxkfUSJjaO0BSTWJAbsLZVYzgLGFj3gH2mrWU78pkKn59x70PEvYe6+XoY+8qSh3vBparW",
-	"dauEV3aIHxmJnuRAn9C0/we2NOWHLhNWndpCrlq9+a5oTpnNVRaJuQJTSIXNdYb8mOLjHkDZg63OIGzf",
-	"WAPTn+59NM7daSyAbdMXjgTQO/oxxAGUCxkByaYcpKmI2moN5uv3F9vu2nPZinCXy/Kc9uoSKnKEqRnZ",
-	"ah8ltklOdNkxhthcAt2fCTaAJV4Z4zCeXFie9EtZXfiT9hs0qkvfsUB3l1h6gdcb16TC2Bws2pqycFqD",
-	"UCKfkvUiF1Gk7ljjS9gf9tqult2y31P30udg84/ESeE3FA3Fo7LiKoUDoJKvkUORUYNT+064B2t21WWy",
-	"Kz+peGdsHztfpwhmkf/AVmiOOTKNDQijiAi/6mpVk3XO2W+wx7TL4TO/c7mJotGhpZWD1bqGjM7FBobs",
-	"fw6+H5dYNvrThNwuuuqqq2BmMoaVSrsRLhlICtufa+ZdgNiDwmPK8HfLAs/tO+MT0SeIqFW3mQCKGr+8",
-	"bRtrS/jEjMagWzD61pgxb+p3g+Kdowwaneha0fRFrfXbyKjaqCA/KNFES2Efg6T7CdJroz9HKASkQsMx",
-	"iXLLNDvUVgnU/sQZ+BXmz102Slnmze6pNvhpKF3R9qouPKOAvjg5OvrShscZ11j5Ya3e+xf3j77+8hCd",
-	"XTFT4b1XXg2ppThUMev3BHIqMfpiZlvKnCKsX37tHs2+3IwjsFYJr0HKR+VI22zNcsfmF7/zTNgGo5Fr",
-	"hQUq23HYmlTfmBJ2SlZiK3X0QmJqS6btM+5hO4gVWZwau42W5EzRez/2YX8kb08L4Vpz5t4VPvx7tPeN",
-	"O33rk3+ny+UuyeWFB9QnmeTZjZ9PqI+fH4OLp76annfbjkg+tT302o35Z+aF9x7jP5FMgCHMep9qUZ0V",
-	"b2RbOuHjCnQzpEP0mEl0tdZEc+20/uqCI/3Etr5m/g78jjGNIe3IyNTPP2Dsfg/wrCEU6GwRm8C0d8HA",
-	"nFcdGRUGmj5ISiImdGHkbNPQDK1B3pnMsD2BzlOq7iaHLoBu70EanUA5Xmd+a6ZR8+lapxv9frUteTti",
-	"KtTzz7frp3y7PtMmgV4XrGlJYVjtgoEoU/NqzHbg1ep1bdQY5/o1/vpKHbFmoxYXQ4V64yyZ4pyYTAXF",
-	"cdX8BU9tI0ZxOp26TjcHOmfisOxZrIa3kL5tcfRVmRZERDYOz7RPIlL3ObsCxCElkKAiZ9Q1yKVYd4Z0",
-	"jsTo7ZaOQcF+PN5AthPP5kAPG1H44tQ2pclMIoord2fCG1wdQuENXXp6Nwc3HhNGNQdb6eLUp2XAbGRC",
-	"KspdCTeerOYp/SY95rHdVu2XPhJtfly2cy2jJXWdtDqnNUCqv2um9QwnoC0bzJvO2s5DMzHbINK2IzML",
-	"rxqUeYPoxgq3r27/NwAA//8=",
+	"7H3tkts2suir4OpulZNczmhm1t67UX5sTRxnMyeJ7fXY8TkV+1gQ2ZKwQwJaAByN4ppT+zT7YPskp/BF",
+	"ghRIkbI48dcve0QSaDS6G92N/ng7ilm2YhSoFKPJ29EScAJc//fRc7xQ/yYgYk5WkjA6moweLjFdgEBr",
+	"IpdILgFxECznMXyDBNAEEYmwQNOL+dFjRuHoZyzj5fR4FI1EvIQMqwHlZgWjyUhITuhidHt7G41WmOMM",
+	"pJ35PI5ZTuWPhCZP1QP1G1GT/yMHvhlFI4ozNcIVoUll5D9wmI8mo/87Lhc1Nk/F2Bt0pKa0f7dOgM07",
+	"feeoji+X1TlWWC5DU3D4R044JKOJ5DnsN6VkfMeCJOOV5WT45iegC7kcTc5OTqKtzYlGD3MuvGGr5DCl",
+	"cCOniM01LazwAtAM5oyD2vIQBLEerQmE+ydhGL6DFRNEXiRtqEzcS63InDOeYTmajPKcqDcbJ7uUWEIr",
+	"NoV6ozNx+MPqeS4SyFZMAo03P8KmAcGnSDJ09uABuiaCzFJA8RJzHCtWidCG5eqfK1hJNGccYYlSwEKi",
+	"s/toqZ4Vu2D4ugTdm/voR9hUFrHCUgJXX/33r//n6H9evz2Nzh48uP1DEFkXc8Xnms2ruNqa0ZcIPUnw",
+	"ggrJ8wyoPE8yQhtQ9ZwtQC6BG9lEim8ukgitlyReIpwyCkgBJBBlcknooolOSXXKzrv8FHO5qQF90S7G",
+	"fEgbEfPgQTTKCHV/n4bQ9CNs2jnkSr3Qyh3e3l+9+RUf/XZy9PXrt6dnDbv/E8mIbNiOZ2wtlGDAWiw0",
+	"4TlVI1RWncAc56kcTU4VMWT4hmR5Npo80H8Rav4q10+ohAVwC46QkDTA84SmGySXTACSSyy1wIKbWJ9n",
+	"KAGcCkRoM5hq5DCcBocWnBljKWCqwXnMakKkRq9LQFqEGHiIQFeUrSnCKQecbJpAoXbURp7FR7+9UUz7",
+	"4KRh156sgCpstCGKzefAhYFsia9B8QsCmkDSBBdbAe2JoEs1YPuJJfQre7DfJaFxE+YfM2mPKSSXRCAO",
+	"MeMJkiSDCDEeKbJVQiTheI1TEWlaUU/dQacYCIRsQoVQc4+Cp06CJRypoYI7c5nP/g5xu1IizDtNkuLB",
+	"6Vlo5Odw08SoL9Uer7FA6qvG7ZVw066leDCcNhzjzzlgkfNNC0NI+8o9gVZqLxFJIi2xJ5M5oQvgK05o",
+	"ifiqfHMf761NleTzgkqSNsD5rUc6hmbM8aL+VDyNs0Zxl6th96GMFyv1/CL5mxqvlT5y++Y7HSW/AE/I",
+	"DkK8Nu905k07ph7/JW48Ny4hZjQRSu9ZY2IVG3VaAy/FJUVTJwenTbhWX4cFkn+u/Mk/Vk6Cx4oCltBF",
+	"x3OlANqKFiwYbQNRoXxvUf6ykFLtJ//ae68rF2tJsotQSgAOrS/XRjaGIgexYlSAthOfcjZLITunYg1c",
+	"/RAzKoFK9V+8WqUkxmqPxivz3v/7u1Ab9rarLDBfmXlDEhOoRGvO6CJSJi9Gdhr0xbPvH6Kv7z/4/1+q",
+	"bfcs6mcg+ebofC4NtGGyx+qxFSiSIck3CC9wTQPdIlINpIXcM6HDMtZpPfcEUvqG2h2jqMW5kCwDjqxV",
+	"quD3xfrZn3cQROTb7mpyoIqtfh1RkGvGr0bRyM2hUZMqYswplpKTWW40LO/g1ZQas2vg+skcQGhGipmW",
+	"kikTQv+SU/XagpLf9HtKE1HgvA7Bl4Xxck4R3OBYogRikuEU0TybAVcYgBucrVI1zOnZ8YNR5HPo0V9+",
+	"NRpydPbn2y9evTp2f56e3H75l22ejUY3Rwt2ZH/EGphjC5P37IhkK8alFQfL0WS0IHKZz45jlo1jTCWj",
+	"R24XxyInEsaKFjjF6dgMahwCQpAFfWaUFc0VSULUgnH6lLMVcEkUJ81xKiAarbyf3haOia7+h0gpptBR",
+	"ESjlz6+eB0QPUG4aM3qOWkeeqONiAT3XQCRk1f+0LkXN8oyt1YxugzjHG702pf0EfFfVpZhpGlegxu67",
+	"CYY8324TsnHlBJ/IrnpFNMIKrses8gGh8k/3R9snYaSGwjMs4IWA8NQJSEzS5kVWLIESO0sslsHxnK67",
+	"E/NuHXr1UeHnqgAcOXRGng5tIW7cs1+Ak7k9SHpu3oyzK6DnsiNy1UGxLZd+wGLprI4UC4kE4BQSxNl6",
+	"gq4AVohIJFgG6yVwQJAKrXtuYZKztegISE7NHB1fXy9ZCt4O+Qaev0XmPQuJN0sI9d/iFCsTamiRhaun",
+	"VWf/cWRF966PnjOJU/V63Z3UzQ6Jqr6h3VzgwRgFXFg1T5NdQ8sG/ER6nxv9ZK7b6C2R21my2hEGPx0a",
+	"IX33w+FhyuKrnsAbl8VzJda3ZMaja+Ab7d1E+UopkVo0EIEI1XLESUUlKLodE2JD4yVnSsHiXQix9n7k",
+	"gxvCgPWND8/vnbjW6mO30ShmnEOqhX9w2er8iEkCyXmPM7e8p9h9HaG0T4hzCcbn0H2SgQROZC7dPM2e",
+	"UXgjJKyU3j2fAw9q3RlkLDia2lAmIDnvvZXll+5odhBhrfVqopM5p0GA3NffboJgGau94ZHPeN02g0MK",
+	"WEAfIjGw++Z9WEEy7tHgI20197qUikrn0U4W92/b3EWste+7HjxdxcJ5knAQYnDp0Eil6sGzYu3bmo7e",
+	"BwlWY9n6XCo9sPtJU131c/Vx6NQpnJ2dfZr+9nmu0tIA0wioLddbW7GS3XtloO69YbCS4om+eQijOeaQ",
+	"EAmJ9qFYj0nIHzKg/Ct8hV3PEPuBXlb3r0TMAWiY3OqKxS52cyDXYIlqGG9ArwdLy74Prn85FWEA/asi",
+	"BP2jTeFFs4BDTKPTyohr4+Ex/7c/qzkqbi2qPUory1tzTKo2UElo34GQhHYzPGu+LHt1ot3Rnlcvw5vi",
+	"WgtJNkFzzjKtEcaMpYQujth8Xrnn0vx+T6AVS0m8sb7JKU60xjNFxrH9zkpZ0lOBMu7kkDahubgrq3PI",
+	"2HWfmRsdV2beciVhIiu2c3Cryied/S0rb5RnClU47Ql0n+2oQWU+3QnVPo5NRz07wk6iYcD/ngP81ldS",
+	"lm61LSDnnP225WT6fSyDRqW5hhz7XuF78xYRwtgPLE3UMD2Vid6WHpUcx01rGwxpyvR/pI8D0WcT1WdN",
+	"uigHAfwaku8ZD9//lDcs5ohQ54JYmejN40OY/x4y+1gDdlFb87VQxeBqh6O+AdSOMkBsL0W5TU/GqxVn",
+	"1/A9Zz0UVaPkfAcp3rSq1vaG7K4VbxuCFVyvvc0vzeXe6rnngRpSrbdf7QNom0VQvTU9gMlQxLvV0BNV",
+	"iW/LogjQkAd5Fcx2nhhcSfLYb38d6UfY9GXeNGVrSBxr1gLTzDW5jbsjRjTPAOUCEq2tf4Mw3ZirHjJH",
+	"eKZscx1c4la87XyoSa2YA5b99G37SYOvDPqfXiYONcjkWMgX4lDmgDNiw5JqxWFObgJXbmyNiBRIQMxB",
+	"ohksCBXhSzW4Zlf9gBUxW0F3Ir1Ur7d4fwoFsXrGF8FIloQEwDcIp2kD0XQS0K0c4iKL9V4UqC2W6++F",
+	"T4I+bTWw1+ByQLHwOwmAPeMrqnKgANUPwApZJRm+uTDvPjCRa/av020a2YMzA8bRqQ28bov6qXBaEVp3",
+	"enKyK2h7f4bw8LADDVVW6Uf05SwODU3z1CjGMoJdXYhyfrbe5kFd2ntI+4QIPEv7fQNUfxJWTYgQOQRC",
+	"G37GCaDZxsTM5kRCZDI3MIqXEF+hhCwq9oiv71nc1fxeJv628HcRgSRLG6ya2n5Z13fp03FLKuD3kdm0",
+	"nyY7rueuusVsxU3tYLo9463sShuDrdQ6TJLO73bfwkHoON36BmcKLEgi5Gg0QjnVSRMRyojQ8esRgmwl",
+	"N4hxJBl7kzKT4xO6OWu6sdnyV2hovE+a0Da4NaplxgCm6M/2xucuwgRtLHdIHlwBwojCGjEKCKdyyfKF",
+	"yTK106AlFuphH6kQiHiVcNM/trXB+xtC52NY9zcMrmDTUVUximmDb2fJUu2+JzIyEeiMxrBb/qnZg0th",
+	"Evb0s+4nnhrlUmFpv1cRIoPHf7T4ft+30JBGee5IYeuBzhkLKg1qF3FThGtLeMahAyKk0xu3NVeX/9I1",
+	"7SUa6RD4XpEVNqmuTLWxUfQGLJ/8+jhaDSYamWzwY8yw8gDn2FN3ZRO+EG3MJStD/HFKYphMTs/OTv79",
+	"z39Vz4h65tT9AHM9ZULucVvx3kWulhJuQIcuhTBnZewanF98+ynjZEHC3G8edY5nXzHR0zhame3tcglS",
+	"vlqA7AHoLdJiIjpg+K6lwsEZ2VH7EKzMwdxi9L521tZjT/u1v6ekOE12RMLamLgSqPBiTa5Zz4WyJBD9",
+	"+z3jaMXZguMs7LUsNYpAVtsSr1ZAQZdMsP5DwFTYhEZAGaOwsQ8lQwk7blIxcFM4nE2evgi4BP6WMwlq",
+	"Usl0cQvk1IDwShRy84bTWRKZQotHfPuMePHswjhNTYEItdorQhOlTNvUvt1qtH7qJi8AjMxWtWabPOWM",
+	"zQe+5B5OlEOyAP5kPhfQNd2lOSQYc0lissI0SCLKyKEs8Yo4MD0tUqbO/Bg90tY/mbtkXIEwRYB5SoBr",
+	"u1JnD0uW4M29Jq9+DOQa+MHCf9t00l036y4kd1dO1TaSzHcIG0o2KDPeMJ2vnmo+I0JXj/HwUFJk91hg",
+	"L+Xcw0+0nQZQoZP6Vr/bkfeMKUm7n6nKroGneOXdehc+7LMHX59VvdjhHHEfHbXhQtAaN7YXa8gBJ6UK",
+	"ILbyYN1ZqP+vkROKGbyUmCaELh46udDrNLHfdGBeliYWy7Vc+ErdjAlaL8GknJgPNDta8Q/JN0qymjoj",
+	"9k1i3rBGjc530y9Zi0hM9L2cV62jewZLm8nY8yRvJEFtNJq7awp7i3Kcpk/mo8mv3YT66zrrP1WYItcw",
+	"qfjNFphQSI77pocOGCs2B+7cr9uyy274PYGs2lFS1T2BSBKU2y3yKhophWV7LjtP5I3v//+NC+VVYNh3",
+	"35j0Ekh2KwM6FVVP7C/43cRcQWOD6/ZVah5Aw78stLc+Uipl8VX3RZjUugDwTqT0QYcnWgMjznVkZ/cB",
+	"bSRoYCRCF9DXMN1DA2NFANlhELCluAWyrio2XXv1jfLV/skuThh09gTUwqcOgZDmhJu62lPTigrQK5QQ",
+	"OdIvKa2uIzAXlFUQd4jtTE5ywP4ReabLgGjhI1xRowxvTAGwjHEwd7LC6ND2HiZYDeP+SZdqGF5JqL5i",
+	"oP+99sHypdqvgd2CBo9bKTC3f/DKCz+JpW9Ieqd4SS9rRxl8XppnRzXHeTxfb9fgMUFOgNTAaM3yNEEz",
+	"MJbdsZvwUXNgQtjrvhNPg5+7lU0Z4Nh9scOeDC9hjyPJZQof4qzay+zebVtLjudzEj9koisgrUpmr0Mn",
+	"aENrqe+Z0zaztnZCtBvZ/qIqR0gzNQxP1IboBiDnX8pbuCIBXIcoj6LRkulcPbKgjEORjhe0nO0ww151",
+	"V+4M65aIsnlRCvgahPWA6kqTeQrCVADTF1Udl+huBgNrrWG2vFpsvHmvRqu/V9fvNtGhKTZZqSbZSjbl",
+	"MaTkGvjmg7hbr5dd8Mqoucpf7RUPGv2tLddppdOkfvZuFIma5NW78aEWXqN+RRTsRw3k0SkiYKsO4cGP",
+	"DVcFsgnPCTP1qlHGdCHedRDl6/ZaEfVqTNWCkPacKe4p9yrlYHa85Loqotoly+AnkCfEBjiFytHvLIzu",
+	"d7r76VVJtikm76W7u3FUgzjgRByj59u+PkTmKIW5RCyvB+11AcCXRJ0WXOejKuT/VSu5D9emSGTfArst",
+	"vFjGIO/Bfe3EuVXioJCQozJv1NTHy4g0P3tVEFi2SkG2Fy4w8Yk5J3JzqVBra+EB5qGYz3OKzp9eoCvY",
+	"oC+mMYg3//7nv6ZfRohxhE31AVeKgCRAJZEbpA58khis683TVp0Zv4BmKeXKVG4ldN5EgJjWA0PFRigW",
+	"R1hcIUwThLm5NJugtTY3nWMFYc7JdXlLLtAKk0RRqP1FiXRzaY7RCrhg9PgVfUW/+sowpPjqKz22QZot",
+	"k1+tPGpj4ZXQFxKd/dm5Xoq65YBWjFCp4Tw9sbUZiNQ8tNGjU0Wcr6gZT0/yH5dPHjvHjosRQJzlNLHg",
+	"/QgbcfzVV0iXEHNXNShWywWBpue5XDJOftPp9xP0rcY6Uns2Udi0W1nfPn2Tv71/6Bzp9IhXVOCNKOMN",
+	"8AYlbIKmSiRMIzR1d2Lq/57DSz9yt2L6D8UjU7uQZ7ACrE5VtZpz9PTJ5XM9slrKBk1r/S+mRvIInIGm",
+	"xaK7jf5lxpINWoA0N6lzwoXCulgDN4p59Ioq4BW2i/gJp7/HjFLQJaq+sTtqS1nrQc0NLIe5TvDTz++f",
+	"fH2MSo4VxvmGqZKEDpdsTV/RGQiSgPCKj1eE0qSEnySGFNBK4VmuSQwWS484Z9wRo6tfbIIUhF/HGE1j",
+	"lsBUTTL3wksiNDUvT1G5hTsiSF5RHUKiydaLIjHw/ESE5o2YKbCp7hxhy+9TWCtS1Ng/RrbvDHEZH1ww",
+	"7iSFeqS/jAwP63w3xGhZQ5NROEaPYY04W4tXNGFauxJLMpe2XUXRkmEGhC706WRBtMXAFVm91HmYU8Xr",
+	"UxN+oCWlgdcSiFqJKO5BTRk+wTIw5fkUkUCaGobRDCwYyjDdIGEuj+2kl5IrKcXFPR27rll0qo5WRfcm",
+	"vGCqF1vsR4wpUrahwTGmG01vFgm2GjNacybhGD0SMV5pkZIdv6JF+Mpk9FBXGkaPXJeMy5xIUFxuQlKF",
+	"bVHjInnxiowmoz8enxz/0fiFl1r2j69Px7o+q/pjYVw+Jq7HltXTfTt0tdVRtRVUg3OwfGVcaZhwG+18",
+	"32uR1OFtr71Jh7f9Rkm3r2u1ys9OTloqlPerTF6WQw7UJldyTJH1sTFxbcX78IAFhONqKXV9iOdZhpVx",
+	"PHq5ZCghhpICvKjoBS/Ubo3U6aFUgpsjYeIbbKiCGq+ggvE1cDLfNBKDrri7ceQwLBIr1X0bC71jJbzU",
+	"GXlAlJpORVp4LTHRx+QSiyUIxK7tA40tlLKFkhk6r6MPrktNUbTy3YX3Xl/u8/vtDErxtbIADWRvqtPZ",
+	"wC9dDVmhMgNpDoIlW4eb/iDA8fJwm3sAUMptfl5U3Cs3WscKuX2+UnTQtsGaUAbcG5ej3bApCr7D4dZq",
+	"mMJEabBcW5GE21x90YlBTBR3Qz8mk/NPjL9FKVRasbWHuVMKuFYuIUGzgCpZumu05maST6vb8lDfIJq+",
+	"a/04LtQzznCe1tS/ZcnmkBvrnBm3VZNV8hxut0jq9GAz2/y5ZoqyLd6KIg2HIzCThFiYMsfooqwEUVZQ",
+	"dto/TRBltcrrHeWzouLxW1034XZsCknommmWNKsE80w/34dgvJ5wHVSYZvIaTni0bPPhtvWRMgQ05WBZ",
+	"ZkTutVXM+VAatko//z236vCSoBpb+14JAwrrYQXCX4kyvw3pIJHHMQhla1Y9BJwsltK6L5XRxSggU8hH",
+	"N/wyIbAmKhiBMut6UF+1fEXjMf+8fG1Afq1EtzSpYfYdnXRHQLhIfe2h2Lh6NAfWtzrOWaLdRh82K1Yl",
+	"3sdv3fC3Y+eMGr+1/7sdz0xngObt+StI67j/1r3aVzZUO+d1MnRr7YcHFeN+u4gmM2q7vZR2UBzUUG2d",
+	"ptz7cxdlf4Ddty7hI1wWKW8iglo584+MBmqr60AGWS4kmgESS7amnmNbcfFGN2MdijJ2zzwUsRTFa9ul",
+	"+Xf+ix8doVQrIQcpRanUzaWrI5PgtVWg+gpgJRBGKRHyoN6aA0BTUtTLahHEOlFFDZrleZL4hZ1/B6p4",
+	"v7TSQCXoO1ZNK3W2w8qQx/EH9IIkib6n0EXeGVrvoE9lxCrjNddFk+xFQ6jseyciLVLU3kn6jU319TaT",
+	"Vz3/TPBNBG8Ksnci+JPfieARFjal74DKvikSZWhf0+0StICNQpb9AEQsXFpUm6ZX5E69n0Tr9Ubv8LbX",
+	"CvvDvTOr5s2pXZdwI8exuK6OUY9m2aJxr7maKZ7OriEJWB2Rn/dqb63PBXp4+YvxHUzPdQjvBDk4pgf0",
+	"dg0I4wEU450Gs1IL79xU/pHQpD/XdT0mqpFce3zXwzX4nrKg36mxyToEHXfkDHcb0DFj7EoYKz4qaFho",
+	"77uOpTm0C2FfIA7AGn5aaotxaF8anDX8amiD8caljl/pfhzZUOq/5dBjJXfKgJ/g+eq3AQswtyPZUPzI",
+	"oXi3bY6SNb/zcmP3Ys3x26JA320Hb9+dMWkP+nyJe5DQY9aT/y/mjxkFXUL47ggvRHRPaBGxezwyDbZt",
+	"wvuj53jRNLB9bazf0aP+8eT+drSAMaltdR31bllwSMcbCnzIuIfaUgYh5rFtnOqZ5LXKYpxlOhpCxzCX",
+	"BZhqbi+18qiIc9XXL7mQKGZ0Tnhm4lLtrAqFU7+V3tQqntXurtPyGo1uR1Oca7DfY3a7Sx+BQUYvf9id",
+	"8KJX1eXgd7OOmGQ48h5JpqnWqCW72acstbQHD1kqb/ZrPTQvfJDk+pGQzQ/4GpDEV4BgPodYuhjpUmA5",
+	"8TMwsSQQuyKoYWL5zrzwWbaZSBDWMwjlwyVR7eac4fjKpROJu6LJlatDuUOvNfUq75wih5RDZklNrgmd",
+	"aK4d2i6VRBdlOLDvoXGWoZQ+mzLecg+jnn+WQJ+aBLoEHTLpdCstiySzIXY0AR55MXD6B5tDmUHGDiej",
+	"lqb/ZrtD7Af30uDk+dmPW7REbUtAcvt3TyAcS6Wlu31EX7x4/p9PxJfDhP+1zVdS5E9apPYWn4qwjzLX",
+	"GSlIjNrp8bNpsDQwJT6HG3kHm112g2oO6NJ9l/wyXBpJB4/eaprmAG53NWi7iPlZv3F3t7kftogommEF",
+	"iEZjckg/cOME3QilKT3opU04Mnm3Zdc6lOEr0F2pIiSWjJuM/EAnO3ReOCGMq8I2szKp5faMjVBOUxAC",
+	"Ta09qjOLBTRmEd2NtLlLJctvRnbHAV2mv1r4TNN6TVkmQLcoW2BCbfhVoEuZrm+dc4Fwqkhrc3DH11ak",
+	"M97SvsKU3jH8RYvFsW221+KlMC98nJRoWzresba/kxAP6wwr6ppYsWUOWUxktYSJjSM0xSQW5Bqsb9U4",
+	"zgIO1gNQn+nD2Ux8psLnZ9r7EGnvoe4WH6a+ouThQWiprHXdqOEVLe0HJqInK6BPaNr9A1ua8kPXCcvW",
+	"cqGrWo18VzSnyOYqisTMwBRSYXOdIT+k+ngAUA7gqzME2zXWwDTUex+dc3caC2D7CoYjATRGP4Y4gGIh",
+	"AxDZmIM0FVEbvcF88/5S213fXDYS3PNlsU8HvRLKVwhTM7K1Pgpqk5zosmMMsbkEejgXbIBKvDLGYTq5",
+	"tDLpl6K68Cd9b1CrLn3HCt1dUukl3mwdk4piV2DJ1pSF0xaEUvmUrhe5iCJ1xpq7hMNRr23D2a77PXUv",
+	"fQ42/0guKfwOqKF4VJbPUjgCKvkGORIZNDi164QH8GaXbTHb8pPyd6b2ofN18mAW+Q9sjeaYI9PYgDCK",
+	"iPCrrpY1Weec/QYHTLvsP/M7l5vIax1aGiVYpWvI4FKsZ8j+5+D7YZllqz9N6NpFV111FcxMxrAyabfC",
+	"JQNJYYe7mnkXIA5g8Jgy/O26wAv7zvBM9AkSatltJkCi5l7eNq61JXxiRmPQLRh9b8yQJ/W7QfHOUQa1",
+	"TnSNZPqy0vptYFKtVZDvlWiitbCPQdP9BPm11p8jFAJSkuGQTLljmj1qqwRqf+IM/ArzFy4bpSjzZnGq",
+	"HX4aSle0vawLzyigL85OTr604XHmaqz4sFLv/Yv7J19/eYzOZ8xUeO+UV0MqKQ5lzPo9gZxJjL6Y2pYy",
+	"E4T1y2/co+mX23EE1ivhNUj5qC7Stluz3LH7xe88E/bBaOKq9Ma2Nam+MSXslK7E1mrrhcTUlkw7ZNzD",
+	"bhBLtjBNuE0Rf1P03o99OBzL291CuNKcuXOFD/8c7Xzijt/67N965XKX7PLSA+qTTPJsp88n1KfPj+GK",
+	"p7qajmfbnkQ+tj30mp355+aF957iP5FMgD7C+pBmUVUUb2VbOuVjBroZ0jF6zCSabTTTXDmrvzzgSDe1",
+	"raubv4W+Y0xjSFsyMvXzD5i63wM6qykFOlvEJjAdXDEw+1UlRkWBpg+S0ogJXRg92zQ0QxuQd6Yz7E6g",
+	"84yqu8mhC5Dbe5BGJ9AKbzK/NdOg+XSN0w1+vtqWvC0xFer559P1Uz5dn2mXQKcD1rSkMKJ2wUAUqXkV",
+	"YdvzaPW6NmqKc/0af32ttliLUUuLoUK9cZaM8YqYTAUlcdX8OU9tI0YxGY9dp5sjnTNxXPQsVsNbSN82",
+	"XPSVmRZERDYOz7RPIlL3OZsB4pASSFC+YtQ1yKVYd4Z0F4nR2x0dg4L9eLyBbCee7YEe1qLwxcQ2pclM",
+	"Ioord2fCG1wdQuENXdz0bg9ubkwY1RJsrYtTT4qA2ciEVBRYCTeeLOcp7k06zGO7rdovfSLa/rho51pE",
+	"S+o6aVVJa4BUf1dc6xlOQHs2mDed9Z2HZmK2QaRtR2YWXjYo8wbRjRVuX9/+bwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
