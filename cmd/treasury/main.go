@@ -25,7 +25,7 @@ type config struct {
 
 	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
 	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key, onboard, signing show and signing sign."`
-	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy, set-deposit-policy and set-registry; if it is set, onboard makes that party or none."`
+	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy, set-deposit-policy, set-registry, api-key, grant-role and verify-audit; if it is set, onboard makes that party or none."`
 	Signer      driver.Settings
 }
 
@@ -98,7 +98,7 @@ func commands() []command {
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
 	}, memoCommands(), offerCommands(), preapprovalCommands(), screeningCommands(), caseCommands(), approvalCommands(),
-		withdrawalCommands())
+		withdrawalCommands(), keyCommands())
 }
 
 func withdrawalCommands() []command {

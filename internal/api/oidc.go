@@ -119,7 +119,7 @@ func (t *tokens) caller(ctx context.Context, raw string) (*caller, error) {
 		return nil, badToken(errors.New("the subject is no name for the audit log"))
 	}
 
-	return &caller{Actor: actor, Scopes: t.scopes(token), PerSecond: t.perSecond}, nil
+	return &caller{Actor: actor, Scopes: t.scopesOf(token), PerSecond: t.perSecond}, nil
 }
 
 // visible reports whether a name can be told apart from others by reading it.
@@ -272,8 +272,8 @@ func (t *tokens) refresh(ctx context.Context) {
 	}
 }
 
-// scopes are those of ours that a token has: texts of a list, or words of a text.
-func (t *tokens) scopes(token jwt.Token) []string {
+// scopesOf are those of ours that a token has: texts of a list, or words of a text.
+func (t *tokens) scopesOf(token jwt.Token) []string {
 	var (
 		claim   any
 		claimed []string
@@ -296,7 +296,7 @@ func (t *tokens) scopes(token jwt.Token) []string {
 		claimed = value
 	}
 
-	return slices.DeleteFunc(claimed, func(scope string) bool { return !slices.Contains(scopes(), scope) })
+	return slices.DeleteFunc(claimed, func(scope string) bool { return !slices.Contains(Scopes(), scope) })
 }
 
 // mayRead reports whether a key set may be read from there: what is sent in the clear, anybody on the way can change.

@@ -132,9 +132,6 @@ func TestARefusalIsAnAnswerToo(t *testing.T) {
 func TestDeathBetweenCommitAndAnswer(t *testing.T) {
 	t.Parallel()
 
-	w := begin(t)
-	admin := w.key("admin")
-
 	for name, end := range map[string]func(http.ResponseWriter){
 		"the process dies": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		"the connection is cut": func(rw http.ResponseWriter) {
@@ -147,6 +144,10 @@ func TestDeathBetweenCommitAndAnswer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := begin(t)
+			admin := w.key("admin")
 			body, key := strings.ReplaceAll(aKey, "shop", name), strings.ReplaceAll(name, " ", "-")
 
 			w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.handler.ServeHTTP(&dying{rw, end}, r) }))
@@ -183,7 +184,7 @@ func TestWhoHangsUpIsServedAllTheSame(t *testing.T) {
 	_, err = lock.Exec(t.Context(), "LOCK TABLE api_answers IN EXCLUSIVE MODE")
 	require.NoError(t, err)
 
-	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)
 	_, err = fmt.Fprintf(connection, "POST /v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: once\r\nContent-Length: %d\r\n\r\n%s", admin, len(aKey), aKey)
 	require.NoError(t, err)

@@ -263,20 +263,20 @@ func typeOf(ref *openapi3.SchemaRef) template.HTML {
 		return "list of " + typeOf(schema.Items)
 	}
 
-	words := strings.Join(schema.Type.Slice(), " or ")
+	words := []string{strings.Join(schema.Type.Slice(), " or ")}
 	if schema.Format != "" {
-		words += ", " + schema.Format
+		words = append(words, schema.Format)
 	}
 
 	for _, value := range schema.Enum {
-		words += fmt.Sprintf(" %v", value)
+		words = append(words, fmt.Sprint(value))
 	}
 
 	if schema.Pattern != "" {
-		words += ", " + schema.Pattern
+		words = append(words, schema.Pattern)
 	}
 
-	return template.HTML(template.HTMLEscapeString(words)) //nolint:gosec // escaped
+	return template.HTML(template.HTMLEscapeString(strings.Join(words, ", "))) //nolint:gosec // escaped
 }
 
 var (

@@ -21,4 +21,4 @@ SELECT seal_audit(@most::integer, @now::timestamptz)::integer AS sealed;
 SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1;
 
 -- name: AuditVerify :one
-SELECT v.rows::bigint AS rows, v.unsealed::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v;
+SELECT v.rows::bigint AS rows, coalesce(v.unsealed, 0)::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v;

@@ -202,7 +202,7 @@ func (q *Queries) AuditSeal(ctx context.Context, db DBTX, arg AuditSealParams) (
 }
 
 const auditVerify = `-- name: AuditVerify :one
-SELECT v.rows::bigint AS rows, v.unsealed::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
+SELECT v.rows::bigint AS rows, coalesce(v.unsealed, 0)::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
 `
 
 type AuditVerifyRow struct {
@@ -214,7 +214,7 @@ type AuditVerifyRow struct {
 
 // AuditVerify
 //
-//	SELECT v.rows::bigint AS rows, v.unsealed::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
+//	SELECT v.rows::bigint AS rows, coalesce(v.unsealed, 0)::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v
 func (q *Queries) AuditVerify(ctx context.Context, db DBTX) (AuditVerifyRow, error) {
 	row := db.QueryRow(ctx, auditVerify)
 	var i AuditVerifyRow
