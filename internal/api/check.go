@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,13 +115,12 @@ func storable(text string) bool { return utf8.ValidString(text) && !strings.Cont
 const maxQuoted = 80
 
 // quoted is a text of the caller's in a sentence of ours.
-func quoted(text string) string {
-	if len(text) > maxQuoted {
-		text = text[:maxQuoted]
-	}
+func quoted(text string) string { return strconv.QuoteToASCII(clipped(text)) }
 
-	return strconv.QuoteToASCII(strings.ToValidUTF8(text, ""))
-}
+func clipped(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxQuoted)], "") }
+
+// unsupported is how the validator words a member that it does not know.
+var unsupported = regexp.MustCompile(`^property (".*) is unsupported$`)
 
 func (o *operation) checkBody(r *http.Request, body []byte) error {
 	if !o.takesBody {
@@ -214,8 +214,8 @@ func expected(e *openapi3.SchemaError) string {
 	switch e.SchemaField {
 	case "required":
 		return "is missing"
-	case "additionalProperties", "properties":
-		return "has a member that the document does not have, or lacks one"
+	case "properties":
+		return "there is no such member in the document: " + unsupported.ReplaceAllString(clipped(e.Reason), "$1")
 	case "pattern":
 		return "must match " + schema.Pattern
 	case "enum":

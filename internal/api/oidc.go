@@ -21,6 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 const (
@@ -253,13 +254,33 @@ func (t *tokens) fetch(ctx context.Context) (jwk.Set, error) {
 		return nil, fmt.Errorf("read the key set: answer %s", response.Status)
 	}
 
-	keys, err := jwk.Parse(raw)
-	if err != nil {
+	return readKeySet(raw)
+}
+
+// readKeySet reads the keys that are understood: another one, of a kind that is not known here, takes none away.
+func readKeySet(raw []byte) (jwk.Set, error) {
+	var told struct {
+		Keys []strictjson.Raw `json:"keys"`
+	}
+
+	if err := strictjson.Decode(raw, &told); err != nil {
 		return nil, fmt.Errorf("read the key set: %w", err)
 	}
 
-	if keys.Len() == 0 || keys.Len() > maxSetKeys {
-		return nil, fmt.Errorf("read the key set: it has %d keys", keys.Len())
+	if len(told.Keys) > maxSetKeys {
+		return nil, fmt.Errorf("read the key set: it has %d keys", len(told.Keys))
+	}
+
+	keys := jwk.NewSet()
+
+	for _, one := range told.Keys {
+		if key, err := jwk.ParseKey(one); err == nil {
+			_ = keys.AddKey(key) // one that is there twice is there
+		}
+	}
+
+	if keys.Len() == 0 {
+		return nil, errors.New("read the key set: there is no key in it")
 	}
 
 	return keys, nil

@@ -223,12 +223,12 @@ func (w *world) try(method, path, key, body string, headers ...string) (*reply, 
 		request.Header.Set("Authorization", "Bearer "+key)
 	}
 
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Add(headers[i], headers[i+1])
+	}
+
+	if body != "" && request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 
 	response, err := w.server.Client().Do(request)

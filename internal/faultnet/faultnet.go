@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -44,8 +45,8 @@ type Proxy struct {
 	opened uint64
 }
 
-// Listen starts a proxy on a free port of the loopback. The seed decides every random choice: what happens to the nth
-// connection depends on nothing else. Close it.
+// Listen starts a proxy on a free port of the loopback. The target is host:port, or the absolute path of a socket. The
+// seed decides every random choice: what happens to the nth connection depends on nothing else. Close it.
 func Listen(ctx context.Context, target string, seed uint64) (*Proxy, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -141,7 +142,12 @@ func (p *Proxy) accept() {
 func (p *Proxy) carry(client net.Conn, faults Faults, rng *rand.Rand) {
 	defer func() { _ = client.Close() }()
 
-	server, err := p.dialer.DialContext(p.life, "tcp", p.target)
+	network := "tcp"
+	if filepath.IsAbs(p.target) {
+		network = "unix"
+	}
+
+	server, err := p.dialer.DialContext(p.life, network, p.target)
 	if err != nil {
 		return // as if the target had refused
 	}
