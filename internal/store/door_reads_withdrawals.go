@@ -40,8 +40,8 @@ type SeenWithdrawal struct {
 }
 
 const withdrawalColumns = `withdrawal_id, kind, origin, state, reason, waiting, account, instrument_admin,
-	instrument_id, amount, receiver, memo, requested_at, requested_by, approved_by, attempt, delivery, update_id, record_time,
-	execute_before, traffic_cost, began_at`
+	instrument_id, amount, receiver, memo, requested_at, requested_by, approved_by, attempt, delivery, update_id,
+	record_time, execute_before, traffic_cost, began_at`
 
 // SeeWithdrawal reads a withdrawal; ErrNotFound if there is none.
 func (db *DB) SeeWithdrawal(ctx context.Context, treasury TreasuryID, id string) (SeenWithdrawal, error) {
