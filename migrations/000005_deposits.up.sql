@@ -558,7 +558,7 @@ BEGIN
     )
     INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
     SELECT v.treasury_id,
-        encode(sha256(convert_to(concat_ws(E'\n', 'offer', t.party, v.deposit_id, v.decided_changes, v.lease_epoch, v.verdict, v.reason, v.work), 'UTF8')), 'hex')::char(32)::uuid,
+        encode(sha256(convert_to(concat_ws(E'\n', 'offer', t.party, v.deposit_id, v.decided_changes, extract(epoch FROM v.decided_at), v.lease_epoch, v.verdict, v.reason, v.work), 'UTF8')), 'hex')::char(32)::uuid,
         'offer.' || CASE WHEN v.is_work THEN v.work ELSE v.verdict END, v.deposit_id::text, 0,
         jsonb_strip_nulls(jsonb_build_object(
             'depositId', v.deposit_id, 'verdict', v.verdict, 'reason', nullif(v.reason, ''), 'work', v.work,

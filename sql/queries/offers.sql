@@ -58,8 +58,8 @@ WHERE v.treasury_id = @treasury_id AND v.open AND v.verdict = ANY(@verdicts::tex
 ORDER BY d.execute_before, v.deposit_id LIMIT @most;
 
 -- name: VerdictDecide :execrows
--- VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read uncertain grounds does
--- not write over a verdict on certain ones.
+-- VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read
+-- older grounds, or uncertain ones, does not write over a verdict on newer or certain ones.
 UPDATE offer_verdicts v
 SET verdict = s.verdict, reason = s.reason, decided_at = @now, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
     work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
@@ -76,7 +76,7 @@ FROM (SELECT
     unnest(@certain::boolean[]) AS certain,
     unnest(@decide_ats::timestamptz[]) AS decide_at
 ) AS s
-WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
   AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL);
 
 -- name: OfferClaim :many

@@ -536,7 +536,7 @@ FROM (SELECT
     unnest($8::boolean[]) AS certain,
     unnest($9::timestamptz[]) AS decide_at
 ) AS s
-WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
+WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
   AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 `
 
@@ -552,8 +552,8 @@ type VerdictDecideParams struct {
 	DecideAts   []time.Time
 }
 
-// VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read uncertain grounds does
-// not write over a verdict on certain ones.
+// VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read
+// older grounds, or uncertain ones, does not write over a verdict on newer or certain ones.
 //
 //	UPDATE offer_verdicts v
 //	SET verdict = s.verdict, reason = s.reason, decided_at = $1, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
@@ -571,7 +571,7 @@ type VerdictDecideParams struct {
 //	    unnest($8::boolean[]) AS certain,
 //	    unnest($9::timestamptz[]) AS decide_at
 //	) AS s
-//	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
+//	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
 //	  AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideParams) (int64, error) {
 	result, err := db.Exec(ctx, verdictDecide,
