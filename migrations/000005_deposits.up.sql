@@ -618,7 +618,7 @@ CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes,
 CREATE FUNCTION tell_verdicts() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
 BEGIN
     WITH v AS MATERIALIZED (
-        SELECT n.treasury_id, n.deposit_id, n.instrument_no, n.verdict, n.reason, n.work, n.decided_changes, n.lease_epoch,
+        SELECT n.treasury_id, n.deposit_id, n.instrument_no, n.verdict, n.reason, n.work, n.decided_changes, n.decided_at, n.lease_epoch,
             n.work IN ('submitted', 'given_up') AND n.work <> w.work AS is_work
         FROM now_verdicts n JOIN was_verdicts w ON w.deposit_id = n.deposit_id AND w.treasury_id = n.treasury_id
         WHERE n.open AND (n.verdict <> w.verdict OR n.reason <> w.reason OR (n.work <> w.work AND n.work IN ('submitted', 'given_up')))
