@@ -131,7 +131,8 @@ CREATE TRIGGER cases_go_on BEFORE UPDATE OF state ON deposit_cases
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION case_goes_on();
 
 -- Planned as tell_verdicts is, which says why.
-CREATE FUNCTION tell_cases() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
+-- Planned as tell_verdicts is, which says why.
+CREATE FUNCTION tell_cases() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off SET jit = off AS $$
 BEGIN
     WITH c AS MATERIALIZED (
         SELECT n.* FROM now_cases n JOIN was_cases w ON w.deposit_id = n.deposit_id AND w.treasury_id = n.treasury_id WHERE w.steps <> n.steps
@@ -615,7 +616,10 @@ CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes,
 -- What is decided about offers, and what is done, is told: a customer asks, the support desk answers.
 -- A connection plans its statement once, for as many rows as the first one had that changed verdicts. Without nested loops
 -- rows are put beside what they were by hashing or sorting, however many come later; the rest is looked up by key.
-CREATE FUNCTION tell_verdicts() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
+-- A connection plans its statement once, for as many rows as the first one had that changed verdicts. Without nested loops
+-- rows are put beside what they were by hashing or sorting, however many come later; the rest is looked up by key. The cost
+-- that stands for "without" would have it compiled first.
+CREATE FUNCTION tell_verdicts() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off SET jit = off AS $$
 BEGIN
     WITH v AS MATERIALIZED (
         SELECT n.treasury_id, n.deposit_id, n.instrument_no, n.verdict, n.reason, n.work, n.decided_changes, n.decided_at, n.lease_epoch,

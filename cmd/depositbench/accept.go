@@ -37,7 +37,8 @@ func (b *bench) scenarios() []scenario {
 	add := func(rate int, more string, instances, waiting int) {
 		if count := int(o.length.Seconds() * float64(rate)); count > 0 {
 			list = append(list, scenario{
-				title: fmt.Sprintf("at %d offers/s%s", rate, more), count: count, instances: instances, rate: rate, waiting: waiting,
+				title: fmt.Sprintf("at %d offers/s%s", rate, more), count: count, rate: rate, instances: instances,
+				waiting: waiting,
 			})
 		}
 	}

@@ -64,7 +64,7 @@ func main() {
 
 func (o *options) define(set *flag.FlagSet) {
 	set.IntVar(&o.rate, "rate", defaultRate, "offers per second of the runs at a rate")
-	set.IntVar(&o.high, "high-rate", defaultHigh, "offers per second of one run that is nearer to the limit; 0 leaves it out")
+	set.IntVar(&o.high, "high-rate", defaultHigh, "offers per second of a run that is nearer to the limit; 0 for none")
 	set.DurationVar(&o.length, "for", defaultLength, "how long these runs take; 0 leaves them out")
 	set.IntVar(&o.offers, "offers", defaultOffers, "offers of each run that is as fast as possible; 0 leaves them out")
 	set.IntVar(&o.senders, "senders", defaultSenders, "wallets that make offers at once")

@@ -38,13 +38,15 @@ SELECT v.deposit_id, v.changes, (v.decided_changes > 0 AND coalesce(v.doubted_un
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
     (b.party IS NOT NULL)::boolean AS blocked, coalesce(t.awaits_receiver, false)::boolean AS awaits_receiver, coalesce(t.contract_id, '')::text AS offer_contract
 FROM offer_verdicts v
-JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+JOIN LATERAL (SELECT * FROM deposits x WHERE (x.treasury_id, x.deposit_id) = (v.treasury_id, v.deposit_id) LIMIT 1) AS d ON true
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
-LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM transfer_instructions x WHERE x.treasury_id = v.treasury_id AND x.correlation_id = d.correlation_id AND x.closed_no IS NULL LIMIT 1
+) AS t ON true
 WHERE v.treasury_id = @treasury_id AND v.deposit_id = ANY(@deposit_ids::uuid[]) AND v.open
 ORDER BY v.deposit_id;
 
