@@ -37,8 +37,15 @@ ALTER TABLE postings ADD CONSTRAINT postings_account_kind_check CHECK (account_k
 ALTER TABLE deposits DROP CONSTRAINT held_deposits_have_accounts, DROP CONSTRAINT deposits_state_check;
 ALTER TABLE deposits ADD CONSTRAINT deposits_state_check
     CHECK (state IN ('offered', 'credited', 'unattributed', 'rejected', 'withdrawn', 'expired', 'failed'));
+DROP INDEX deposits_of_update, deposits_sender;
 ALTER TABLE deposit_policies DROP COLUMN credit_delay_seconds, DROP COLUMN confirm_from;
-DROP FUNCTION note_act, refuse_decision, memo_key;
+DROP TRIGGER deposit_policies_are_noted ON deposit_policies;
+DROP TRIGGER withdrawal_policies_are_noted ON withdrawal_policies;
+DROP TRIGGER registries_are_noted ON registries;
+DROP TRIGGER freezes_are_noted ON withdrawal_freezes;
+DROP TRIGGER listings_are_noted ON instruments;
+DROP TRIGGER first_listings_are_noted ON instruments;
+DROP FUNCTION note_setting(), the_actor, note_act, refuse_decision, memo_key;
 DROP TABLE audit_log;
 
 CREATE VIEW api.deposits AS

@@ -44,6 +44,38 @@ BEGIN
     VALUES (the_treasury, who, act, what, jsonb_strip_nulls(more), note_act.at);
 END $$;
 
+CREATE FUNCTION the_actor() RETURNS text STABLE LANGUAGE sql AS $$
+    SELECT coalesce(nullif(current_setting('ces.actor', true), ''), session_user);
+$$;
+COMMENT ON FUNCTION the_actor IS 'Who acts: what a program says of its connection or transaction (ces.actor), or else the database role.';
+
+-- What is set about tokens and their registries, and what is frozen, decides about money as well. Whoever changes it, by
+-- whatever way, is noted.
+CREATE FUNCTION note_setting() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was  jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    now_ jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    row_ jsonb := coalesce(now_, was);
+BEGIN
+    IF was = now_ THEN
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO audit_log (treasury_id, actor, action, subject, detail, at)
+    VALUES ((row_->>'treasury_id')::integer, left(the_actor(), 200), TG_TABLE_NAME || '.' || lower(TG_OP),
+        coalesce((SELECT i.admin || ' ' || i.instrument_id FROM instruments i WHERE i.instrument_no = (row_->>'instrument_no')::integer),
+            row_->>'admin', ''),
+        jsonb_strip_nulls(jsonb_build_object('was', was, 'is', now_)), clock_timestamp());
+
+    RETURN NULL;
+END $$;
+CREATE TRIGGER deposit_policies_are_noted AFTER INSERT OR UPDATE OR DELETE ON deposit_policies FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE TRIGGER withdrawal_policies_are_noted AFTER INSERT OR UPDATE OR DELETE ON withdrawal_policies FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE TRIGGER registries_are_noted AFTER INSERT OR UPDATE OR DELETE ON registries FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE TRIGGER freezes_are_noted AFTER INSERT OR UPDATE OR DELETE ON withdrawal_freezes FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE TRIGGER listings_are_noted AFTER UPDATE OF listed, minimum_deposit ON instruments FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE TRIGGER first_listings_are_noted AFTER INSERT ON instruments FOR EACH ROW WHEN (NEW.listed) EXECUTE FUNCTION note_setting();
+
 -- What a policy says of money that has arrived.
 ALTER TABLE deposit_policies
     ADD COLUMN credit_delay_seconds integer NOT NULL DEFAULT 0 CHECK (credit_delay_seconds BETWEEN 0 AND 2592000),
@@ -59,7 +91,7 @@ ALTER TABLE deposits ADD CONSTRAINT deposits_state_check
     CHECK (state IN ('offered', 'credited', 'held', 'unattributed', 'rejected', 'withdrawn', 'expired', 'failed'));
 ALTER TABLE deposits ADD CONSTRAINT held_deposits_have_accounts CHECK (state <> 'held' OR account IS NOT NULL);
 COMMENT ON COLUMN deposits.state IS 'What history made of it. offered: somebody must accept it, no money yet. credited: booked to account. held: the money is here, and its policy wants a time or a screening first. unattributed: the money is here and its owner is not known. The others: an offer that ended without money. What became of held and unattributed ones is in deposit_cases; api.deposits shows both together.';
-COMMENT ON COLUMN deposits.reason IS 'Why it is unattributed: missing_memo, empty_memo, unknown_memo, disabled_memo, unlisted_instrument, below_minimum, sender_blocked, or unexpected_settlement for money of an offer that had already ended. Why it is held: awaits_time, awaits_screening. Empty otherwise.';
+COMMENT ON COLUMN deposits.reason IS 'Why it is unattributed: missing_memo, empty_memo, unknown_memo, disabled_memo, unlisted_instrument, below_minimum, sender_blocked, memo_given_later (above what one person may decide about, its memo was given to an account after it was sent), or unexpected_settlement for money of an offer that had already ended. Why it is held: awaits_time, awaits_screening. Empty otherwise.';
 
 ALTER TABLE postings DROP CONSTRAINT postings_account_kind_check;
 ALTER TABLE postings ADD CONSTRAINT postings_account_kind_check CHECK (account_kind IN
@@ -68,6 +100,10 @@ ALTER TABLE postings DROP CONSTRAINT postings_origin_check;
 ALTER TABLE postings ADD CONSTRAINT postings_origin_check CHECK (origin IN ('ledger', 'refund', 'request', 'return', 'case'));
 COMMENT ON COLUMN postings.account_kind IS 'network is everybody else on the ledger: minus what the treasury holds. customer is money owed to a customer. held is here, and its customer gets it when its policy allows. unattributed is here without a known owner. withdrawals is on its way out; recovered went out without a request in this database. fees, income and losses are the exchange''s own. unrecognized is a change that nothing explains. opening is what the treasury held when this history began.';
 COMMENT ON COLUMN postings.origin IS 'What caused the movement. ledger: the update with number origin_no moved money. refund: that update ended a withdrawal without paying it. request: the withdrawal with that withdrawal_no was requested. return: it failed or was cancelled before it reached the ledger. case: the deposit with that case_no was credited after its arrival.';
+
+-- A customer who looks for a deposit knows its update, or who sent it.
+CREATE INDEX deposits_of_update ON deposits (treasury_id, (coalesce(settled_no, offered_no)));
+CREATE INDEX deposits_sender ON deposits (treasury_id, sender, record_time);
 
 -- What became of money that arrived without being credited.
 CREATE TABLE deposit_cases (
@@ -98,6 +134,7 @@ CREATE TABLE deposit_cases (
 );
 CREATE INDEX deposit_cases_held ON deposit_cases (treasury_id, release_at) WHERE state = 'held';
 CREATE INDEX deposit_cases_open ON deposit_cases (treasury_id, opened_at) WHERE state IN ('open', 'proposed');
+CREATE INDEX deposit_cases_account ON deposit_cases (treasury_id, account, changed_at) WHERE account IS NOT NULL;
 CREATE UNIQUE INDEX deposit_cases_return ON deposit_cases (treasury_id, withdrawal_id) WHERE withdrawal_id IS NOT NULL;
 COMMENT ON TABLE deposit_cases IS 'What became of a deposit that was not credited when it arrived. The deposit itself is in deposits.';
 COMMENT ON COLUMN deposit_cases.state IS 'held: waits for its time or a screening. open: waits for a person. proposed: one person has decided, another must confirm. credited and returned are final; returning: the withdrawal that carries it back is under way.';
@@ -130,7 +167,6 @@ END $$;
 CREATE TRIGGER cases_go_on BEFORE UPDATE OF state ON deposit_cases
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION case_goes_on();
 
--- Planned as tell_verdicts is, which says why.
 -- Planned as tell_verdicts is, which says why.
 CREATE FUNCTION tell_cases() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off SET jit = off AS $$
 BEGIN
@@ -614,8 +650,6 @@ DROP INDEX offer_verdicts_old;
 CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes, deposit_id) WHERE open AND changes > decided_changes;
 
 -- What is decided about offers, and what is done, is told: a customer asks, the support desk answers.
--- A connection plans its statement once, for as many rows as the first one had that changed verdicts. Without nested loops
--- rows are put beside what they were by hashing or sorting, however many come later; the rest is looked up by key.
 -- A connection plans its statement once, for as many rows as the first one had that changed verdicts. Without nested loops
 -- rows are put beside what they were by hashing or sorting, however many come later; the rest is looked up by key. The cost
 -- that stands for "without" would have it compiled first.

@@ -228,7 +228,7 @@ func TestASecondPersonConfirms(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, state, again)
 	require.Equal(t, 1, l.count("SELECT count(*) FROM withdrawals WHERE kind = 'return'"))
-	require.Equal(t, 4, l.count("SELECT count(*) FROM audit_log"))
+	require.Equal(t, 4, l.count("SELECT count(*) FROM audit_log WHERE action LIKE 'deposit.%'"))
 	l.sound()
 }
 
@@ -347,7 +347,7 @@ func TestWhatCannotBeReturned(t *testing.T) {
 
 	_, err = l.db.AssignDeposit(t.Context(), l.party, id, "c1", "ann", "", now())
 	refusedWith(t, err, "unlisted_instrument")
-	require.Equal(t, 0, l.count("SELECT count(*) FROM audit_log"))
+	require.Equal(t, 0, l.count("SELECT count(*) FROM audit_log WHERE action LIKE 'deposit.%'"))
 	l.sound()
 }
 
@@ -591,41 +591,4 @@ func TestBrokenCasesAreFound(t *testing.T) {
 			require.Len(t, a.Cases.Wrong, 1)
 		})
 	}
-}
-
-// TestThoseThatWaitForAScreeningAreInNobodysWay: they are read when the service has spoken, or is not wanted any more.
-func TestThoseThatWaitForAScreeningAreInNobodysWay(t *testing.T) {
-	t.Parallel()
-
-	l := queue(t)
-	policy := deposit.DefaultPolicy()
-	policy.Screen = true
-	require.NoError(t, l.db.SetDepositPolicy(t.Context(), coin(), policy))
-
-	id, r := l.arrives("a", "M-1", books.Held, books.ReasonAwaitsScreening, "c1")
-	l.apply(r)
-
-	read := func() int {
-		list, err := l.db.HeldCases(t.Context(), l.treasury, now().Add(time.Hour), store.HeldCase{}, 10)
-		require.NoError(t, err)
-
-		return len(list)
-	}
-
-	require.Zero(t, read())
-	l.exec("INSERT INTO screenings (treasury_id, deposit_id, asked_at) VALUES ($1, $2, now())", int32(l.treasury), id)
-	require.Zero(t, read())
-
-	for result, want := range map[string]int{"passed": 1, "doubtful": 1, "refused": 1, "unavailable": 1} {
-		l.exec("UPDATE screenings SET result = $1", result)
-		require.Equal(t, want, read(), result)
-	}
-
-	l.exec("UPDATE deposit_cases SET reason = 'screening_unavailable'")
-	l.exec("UPDATE screenings SET result = 'unavailable'")
-	require.Zero(t, read(), "it is held for that already")
-
-	policy.Screen = false
-	require.NoError(t, l.db.SetDepositPolicy(t.Context(), coin(), policy))
-	require.Equal(t, 1, read())
 }

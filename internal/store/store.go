@@ -39,7 +39,11 @@ type DB struct {
 }
 
 // Open prepares a pool. It does not connect: a database that is away is found by the first call.
-func Open(ctx context.Context, url secret.String) (*DB, error) {
+func Open(ctx context.Context, url secret.String) (*DB, error) { return OpenAs(ctx, url, "") }
+
+// OpenAs is Open for a person, whose name the audit log gets for what is set through these connections; the role of the
+// connection where the name is empty.
+func OpenAs(ctx context.Context, url secret.String, actor string) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url.Reveal())
 	if err != nil {
 		// pgx quotes the whole URL, password included, so its error must not travel on.
@@ -48,7 +52,15 @@ func Open(ctx context.Context, url secret.String) (*DB, error) {
 
 	config.MaxConns = max(config.MaxConns, maxConnections)
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.AfterConnect = registerAmounts
+	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
+		if err := registerAmounts(ctx, connection); err != nil || actor == "" {
+			return err
+		}
+
+		_, err := connection.Exec(ctx, "SELECT set_config('ces.actor', $1, false)", actor)
+
+		return wrap("say who acts", err)
+	}
 
 	// A plan that was made while a table was empty would be kept while the first history is read in, and become slower
 	// with every row. Planning anew costs a fraction of a millisecond per statement, and a batch has about ten.

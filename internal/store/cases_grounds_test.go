@@ -10,6 +10,8 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/deposit"
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/withdrawal"
@@ -312,4 +314,88 @@ func TestHoldingIsOfTheCaseAsItWasRead(t *testing.T) {
 		{DepositID: id, Steps: 0, State: deposit.Open, Reason: deposit.SenderBlocked},
 	}, now()))
 	require.Equal(t, deposit.Held, l.theCase(id).State)
+}
+
+// TestWhatIsSetIsNoted: whoever changes how money is dealt with, by whatever way, is in the audit log.
+func TestWhatIsSetIsNoted(t *testing.T) {
+	t.Parallel()
+
+	l := queue(t)
+
+	db, err := store.OpenAs(t.Context(), secret.New(l.pool.Config().ConnString()), "ann")
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+
+	policy := deposit.DefaultPolicy()
+	policy.ConfirmFrom = new(amount.FromInt(5))
+	require.NoError(t, db.SetDepositPolicy(t.Context(), coin(), policy))
+	require.NoError(t, db.SetDepositPolicy(t.Context(), coin(), policy), "nothing new")
+
+	policy.ConfirmFrom = nil
+	require.NoError(t, db.SetDepositPolicy(t.Context(), coin(), policy))
+
+	paid := withdrawal.DefaultPolicy()
+	paid.Decimals = 2
+	require.NoError(t, db.SetPolicy(t.Context(), coin(), paid))
+	require.NoError(t, db.SetRegistry(t.Context(), coin().Admin, []store.RegistryPlace{{Admin: coin().Admin, URL: "https://registry.example"}}))
+	_, err = db.FreezeWithdrawals(t.Context(), l.treasury, store.Freeze{Reason: withdrawal.Frozen, Detail: "x", At: now()})
+	require.NoError(t, err)
+	_, err = db.UnfreezeWithdrawals(t.Context(), l.treasury, ident.Instrument{})
+	require.NoError(t, err)
+	require.NoError(t, db.ListInstrument(t.Context(), coin(), amount.FromInt(3), now()))
+
+	for action, want := range map[string]int{
+		"deposit_policies.insert": 1, "deposit_policies.update": 1, "withdrawal_policies.update": 1, "registries.insert": 1,
+		"withdrawal_freezes.insert": 1, "withdrawal_freezes.delete": 1, "instruments.update": 1,
+	} {
+		require.Equal(t, want, l.count("SELECT count(*) FROM audit_log WHERE actor = 'ann' AND action = '"+action+"'"), action)
+	}
+
+	require.Equal(t, 1, l.count(`SELECT count(*) FROM audit_log WHERE action = 'deposit_policies.update' AND subject = 'dso::1220dd Amulet'
+		AND detail->'was'->>'confirm_from' = '5.0000000000' AND NOT detail->'is' ? 'confirm_from'`))
+
+	// A role that nobody named is its own name, and what ingestion does all day is no setting.
+	before := l.count("SELECT count(*) FROM audit_log")
+	require.NoError(t, l.db.EnsureInstruments(t.Context(), []ident.Instrument{{Admin: alice, ID: "spam"}}, now()))
+	require.Equal(t, before, l.count("SELECT count(*) FROM audit_log"))
+	l.exec("UPDATE instruments SET listed = false")
+	require.Equal(t, before+1, l.count("SELECT count(*) FROM audit_log"))
+	require.Equal(t, 1, l.count("SELECT count(*) FROM audit_log WHERE actor = session_user AND detail->'is'->>'listed' = 'false'"))
+}
+
+// TestThoseThatWaitForAScreeningAreInNobodysWay: they are read when the service has spoken, or is not wanted any more.
+func TestThoseThatWaitForAScreeningAreInNobodysWay(t *testing.T) {
+	t.Parallel()
+
+	l := queue(t)
+	policy := deposit.DefaultPolicy()
+	policy.Screen = true
+	require.NoError(t, l.db.SetDepositPolicy(t.Context(), coin(), policy))
+
+	id, r := l.arrives("a", "M-1", books.Held, books.ReasonAwaitsScreening, "c1")
+	l.apply(r)
+
+	read := func() int {
+		list, err := l.db.HeldCases(t.Context(), l.treasury, now().Add(time.Hour), store.HeldCase{}, 10)
+		require.NoError(t, err)
+
+		return len(list)
+	}
+
+	require.Zero(t, read())
+	l.exec("INSERT INTO screenings (treasury_id, deposit_id, asked_at) VALUES ($1, $2, now())", int32(l.treasury), id)
+	require.Zero(t, read())
+
+	for result, want := range map[string]int{"passed": 1, "doubtful": 1, "refused": 1, "unavailable": 1} {
+		l.exec("UPDATE screenings SET result = $1", result)
+		require.Equal(t, want, read(), result)
+	}
+
+	l.exec("UPDATE deposit_cases SET reason = 'screening_unavailable'")
+	l.exec("UPDATE screenings SET result = 'unavailable'")
+	require.Zero(t, read(), "it is held for that already")
+
+	policy.Screen = false
+	require.NoError(t, l.db.SetDepositPolicy(t.Context(), coin(), policy))
+	require.Equal(t, 1, read())
 }
