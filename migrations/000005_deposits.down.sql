@@ -7,7 +7,9 @@ ALTER TABLE offer_verdicts
     ADD COLUMN screening text NOT NULL DEFAULT '' CHECK (screening IN ('', 'passed', 'doubtful', 'refused', 'unavailable')),
     ADD COLUMN screened_at timestamptz;
 DROP TABLE screenings;
+DROP INDEX withdrawals_found;
 DROP FUNCTION resolve_deposit, confirm_deposit, decline_deposit, check_assignment, check_return, release_deposits, return_case, credit_case, the_case,
+    check_still_here, returned_before,
     screening_changed(), tell_verdicts();
 DROP TRIGGER returns_end_cases ON withdrawals;
 DROP TRIGGER returns_have_their_own_ids ON withdrawals;
@@ -36,7 +38,13 @@ ALTER TABLE deposits DROP CONSTRAINT held_deposits_have_accounts, DROP CONSTRAIN
 ALTER TABLE deposits ADD CONSTRAINT deposits_state_check
     CHECK (state IN ('offered', 'credited', 'unattributed', 'rejected', 'withdrawn', 'expired', 'failed'));
 ALTER TABLE deposit_policies DROP COLUMN credit_delay_seconds, DROP COLUMN confirm_from;
-DROP FUNCTION note_act, refuse_decision, memo_key;
+DROP TRIGGER deposit_policies_are_noted ON deposit_policies;
+DROP TRIGGER withdrawal_policies_are_noted ON withdrawal_policies;
+DROP TRIGGER registries_are_noted ON registries;
+DROP TRIGGER freezes_are_noted ON withdrawal_freezes;
+DROP TRIGGER listings_are_noted ON instruments;
+DROP TRIGGER first_listings_are_noted ON instruments;
+DROP FUNCTION note_setting(), the_actor, note_act, refuse_decision, memo_key;
 DROP TABLE audit_log;
 
 CREATE VIEW api.deposits AS

@@ -129,6 +129,10 @@ BEGIN
             repeated := true;
             RETURN;
         END IF;
+
+        IF EXISTS (SELECT FROM deposit_accounts x WHERE x.treasury_id = id AND x.account = issue_memo.account AND x.issued) THEN
+            PERFORM refuse_decision('memo_disabled', 'The memo of this account was disabled. Enable it, or ask for another one.');
+        END IF;
     END IF;
 
     IF (SELECT count(*) FROM deposit_accounts x WHERE x.treasury_id = id AND x.account = issue_memo.account AND x.issued) >= 100 THEN

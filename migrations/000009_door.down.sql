@@ -40,7 +40,7 @@ END $$;
 
 ALTER TABLE withdrawals DROP COLUMN ended_at;
 DROP TRIGGER withdrawals_are_admitted ON withdrawals;
-DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal(), the_actor;
+DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal();
 DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;

@@ -145,11 +145,6 @@ CREATE INDEX withdrawals_rolling ON withdrawals (treasury_id, account, instrumen
 COMMENT ON COLUMN withdrawals.requested_by IS 'The API key, person or database role that requested it.';
 COMMENT ON COLUMN withdrawals.approval IS 'wanted: it waits for somebody else to approve it. Empty: none is needed.';
 
-CREATE FUNCTION the_actor() RETURNS text STABLE LANGUAGE sql AS $$
-    SELECT coalesce(nullif(current_setting('ces.actor', true), ''), session_user);
-$$;
-COMMENT ON FUNCTION the_actor IS 'Who acts: what the REST API sets for its transaction (ces.actor), or else the database role.';
-
 CREATE FUNCTION admit_withdrawal() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     p withdrawal_policies;

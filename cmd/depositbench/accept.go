@@ -34,17 +34,23 @@ func (b *bench) scenarios() []scenario {
 
 	var list []scenario
 
-	if count := int(o.length.Seconds() * float64(o.rate)); count > 0 {
-		at := fmt.Sprintf("at %d offers/s", o.rate)
-		list = append(list,
-			scenario{title: at, count: count, instances: 1, rate: o.rate},
-			scenario{title: at + ", two instances", count: count, instances: 2, rate: o.rate})
-
-		if o.waiting > 0 {
-			title := fmt.Sprintf("%s beside %d that wait", at, o.waiting)
-			list = append(list, scenario{title: title, count: count, instances: 1, rate: o.rate, waiting: o.waiting})
+	add := func(rate int, more string, instances, waiting int) {
+		if count := int(o.length.Seconds() * float64(rate)); count > 0 {
+			list = append(list, scenario{
+				title: fmt.Sprintf("at %d offers/s%s", rate, more), count: count, rate: rate, instances: instances,
+				waiting: waiting,
+			})
 		}
 	}
+
+	add(o.rate, "", 1, 0)
+	add(o.rate, ", two instances", 2, 0)
+
+	if o.waiting > 0 {
+		add(o.rate, fmt.Sprintf(" beside %d that wait", o.waiting), 1, o.waiting)
+	}
+
+	add(o.high, "", 1, 0)
 
 	if o.offers > 0 {
 		list = append(list,

@@ -23,6 +23,7 @@ import (
 
 type options struct {
 	rate    int
+	high    int
 	length  time.Duration
 	offers  int
 	senders int
@@ -38,7 +39,8 @@ type options struct {
 
 // What a run does that was told nothing.
 const (
-	defaultRate    = 20 // offers per second
+	defaultRate    = 20  // offers per second
+	defaultHigh    = 150 // offers per second
 	defaultLength  = time.Minute
 	defaultOffers  = 3_000
 	defaultSenders = 8
@@ -62,6 +64,7 @@ func main() {
 
 func (o *options) define(set *flag.FlagSet) {
 	set.IntVar(&o.rate, "rate", defaultRate, "offers per second of the runs at a rate")
+	set.IntVar(&o.high, "high-rate", defaultHigh, "offers per second of a run that is nearer to the limit; 0 for none")
 	set.DurationVar(&o.length, "for", defaultLength, "how long these runs take; 0 leaves them out")
 	set.IntVar(&o.offers, "offers", defaultOffers, "offers of each run that is as fast as possible; 0 leaves them out")
 	set.IntVar(&o.senders, "senders", defaultSenders, "wallets that make offers at once")

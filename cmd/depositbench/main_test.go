@@ -15,12 +15,12 @@ func TestOffersAreAcceptedDecidedAndMeasured(t *testing.T) {
 	var out bytes.Buffer
 
 	require.NoError(t, run(t.Context(), options{
-		rate: 20, length: time.Second, offers: 20, senders: 3, workers: 4, poll: 10 * time.Millisecond, waiting: 200,
+		rate: 20, high: 20, length: time.Second, offers: 20, senders: 3, workers: 4, poll: 10 * time.Millisecond, waiting: 200,
 	}, &out))
 
 	text := out.String()
-	require.Equal(t, 6, strings.Count(text, " credited/s (20 in "), text)
-	require.Equal(t, 4, strings.Count(text, "to accept submitted: p50 "), text)
+	require.Equal(t, 7, strings.Count(text, " credited/s (20 in "), text)
+	require.Equal(t, 5, strings.Count(text, "to accept submitted: p50 "), text)
 	require.Equal(t, 7, strings.Count(text, " all decided after "), text)
 }
 

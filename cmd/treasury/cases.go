@@ -21,6 +21,8 @@ func caseCommands() []command {
 		{"deposits", "[STATE…] [NAME=VALUE…]", "list deposits that arrived and were not credited at once, those that wait " +
 			"for a person if no STATE is given; NAME is sender, amount, least, most, since, until, update or id",
 			0, many, treasury, listCases},
+		{"find-deposit", "update=ID|id=ID|sender=PARTY|account=NAME", "find deposits, whatever became of them, by what a " +
+			"customer can say of one", 1, 1, treasury, findDeposit},
 		{"deposit", "ID", "show all there is about such a deposit, and what was decided", 1, 1, treasury, showCase},
 		{"assign-deposit", "ID ACCOUNT OPERATOR NOTE", "give a deposit to an account", 4, 4, treasury, assignDeposit},
 		{"return-deposit", "ID OPERATOR NOTE", "send a deposit back to its sender, with the sender's own memo", 3, 3,
@@ -147,6 +149,42 @@ func moment(text string) (*time.Time, error) {
 	return nil, errors.New("want a time such as 2026-11-26T10:30:00Z, or a day such as 2026-11-26")
 }
 
+func findDeposit(ctx context.Context, t *tool, arguments []string) error {
+	name, value, _ := strings.Cut(arguments[0], "=")
+	search := store.DepositSearch{Most: listed}
+
+	var err error
+
+	switch name {
+	case "update":
+		search.Update = ident.UpdateID(value)
+	case "sender":
+		search.Sender = ident.Party(value)
+	case "account":
+		search.Account = value
+	case "id":
+		search.DepositID, err = uuid.Parse(value)
+	default:
+		err = errors.New("unknown")
+	}
+
+	if err != nil || value == "" {
+		return service.UsageError(fmt.Errorf("%q: want update=ID, id=ID, sender=PARTY or account=NAME", arguments[0]))
+	}
+
+	treasury, err := t.db.FindTreasury(ctx, t.party)
+	if err != nil {
+		return err
+	}
+
+	found, err := t.db.SearchDeposits(ctx, treasury, t.party, search)
+	if err != nil {
+		return err
+	}
+
+	return t.printFound(found)
+}
+
 func showCase(ctx context.Context, t *tool, arguments []string) error {
 	id, err := depositID(arguments[0])
 	if err != nil {
@@ -165,7 +203,7 @@ func showCase(ctx context.Context, t *tool, arguments []string) error {
 
 	if len(list) == 0 {
 		return fmt.Errorf("deposit %s: %w: it was credited when it arrived, its money has not arrived "+
-			"(`treasury offers`), or there is none with this id", id, store.ErrNotFound)
+			"(`treasury offers`), or there is none with this id; `treasury find-deposit id=%s` knows", id, store.ErrNotFound, id)
 	}
 
 	t.printCase(list[0])

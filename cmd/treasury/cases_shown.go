@@ -139,3 +139,31 @@ func (t *tool) printActs(acts []store.Act) error {
 
 	return nil
 }
+
+func (t *tool) printFound(found []store.FoundDeposit) error {
+	if len(found) == 0 {
+		t.printf("none: no update that ingestion has met tells of such a deposit or offer\n")
+
+		return nil
+	}
+
+	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "ID\tSTATE\tWHY\tAMOUNT\tTOKEN\tACCOUNT\tMEMO\tSENDER\tAT\tUPDATE\n")
+
+	for _, d := range found {
+		sender := "-"
+		if d.Sender != "" {
+			sender = plain(d.Sender)
+		}
+
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.DepositID, d.State, orDash(d.Reason),
+			d.Amount.Short(), plain(d.Instrument.ID), dash(d.Account), memoOf(d.Memo), sender,
+			d.RecordTime.UTC().Format(time.RFC3339), dash(string(d.Update)))
+	}
+
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print deposits: %w", err)
+	}
+
+	return nil
+}

@@ -116,3 +116,30 @@ func TestDepositsAreFound(t *testing.T) {
 		require.Contains(t, e.refuses(service.ExitUsage, "deposits", word), want)
 	}
 }
+
+// TestADepositIsFoundWhateverBecameOfIt: the commonest question is about one that was credited at once.
+func TestADepositIsFoundWhateverBecameOfIt(t *testing.T) {
+	t.Parallel()
+
+	e := newExchange(t)
+	id := e.lost("3.25", "who")
+
+	var update, sender string
+
+	require.NoError(t, e.db.Pool().QueryRow(t.Context(), "SELECT update_id, sender FROM api.deposits WHERE state = 'credited'").Scan(&update, &sender))
+
+	for _, known := range []string{"update=" + update, "sender=" + sender, "account=alice"} {
+		require.Contains(t, squeezed(e.ok("find-deposit", known)), " credited - 100 Amulet alice \"ACC-1\" ", known)
+	}
+
+	require.Contains(t, squeezed(e.ok("find-deposit", "id="+id)), id+" unattributed unknown_memo 3.25 ")
+	e.ok("assign-deposit", id, "alice", "ann", "hers")
+	require.Contains(t, squeezed(e.ok("find-deposit", "account=alice")), id+" credited - 3.25 ")
+	require.Contains(t, e.ok("find-deposit", "update=1220"), "none: ")
+	require.Contains(t, e.refuses(service.ExitUsage, "find-deposit", "memo=x"), "want update=ID")
+
+	// Who set what is in the audit log under the name that was given.
+	e.environ = append(e.environ, "CES_OPERATOR=olga")
+	e.ok("set-deposit-policy", string(e.Amulet().Admin), e.Amulet().ID, "confirm_from=5")
+	require.Contains(t, squeezed(e.ok("audit")), " olga deposit_policies.insert ")
+}

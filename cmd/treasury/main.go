@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/user"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,6 +27,7 @@ type config struct {
 	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
 	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key, onboard, signing show and signing sign."`
 	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy, set-deposit-policy, set-registry, api-key, grant-role and verify-audit; if it is set, onboard makes that party or none."`
+	Operator    string        `env:"CES_OPERATOR" help:"Name of the person who runs the tool, which the audit log gets for what is set; the login name if not set. Decisions about money ask for a name themselves."`
 	Signer      driver.Settings
 }
 
@@ -46,6 +48,19 @@ func (c *config) Validate() error {
 	}
 
 	return nil
+}
+
+// operator is who runs the tool.
+func (c *config) operator() string {
+	if c.Operator != "" {
+		return c.Operator
+	}
+
+	if login, err := user.Current(); err == nil {
+		return login.Username
+	}
+
+	return "" // the database's role is noted then
 }
 
 // needs are what a command works with besides the configuration.
@@ -203,7 +218,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return err
 	}
 
-	if t.db, err = store.Open(ctx, cfg.DatabaseURL); err != nil {
+	if t.db, err = store.OpenAs(ctx, cfg.DatabaseURL, cfg.operator()); err != nil {
 		return err
 	}
 	defer t.db.Close()

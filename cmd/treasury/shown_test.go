@@ -75,6 +75,7 @@ func TestNothingHostileIsShownAsItIs(t *testing.T) {
 		{"set-deposit-policy", string(token.Admin), token.ID}, {"freeze", string(token.Admin), token.ID, "\x1b[2J\nFROZEN \u202e"},
 		{"add-memo", "\u202ebob", "\x1b[31mmemo"}, {"rebuild", "check"}, {"withdrawals", "all"}, {"audit"},
 		e.request("w\u202e1", "2", "\u2066memo\u200b"), {"withdrawal", "w\u202e1"}, {"block-sender", string(token.Admin), "ann\u200b", "\x1b[2J"},
+		{"memos"}, {"memos", "\u202ebob"}, {"memo", "\x1b[31mMEMO\n"}, {"screenings"}, {"preapproval"},
 		{"audit"}, {"unblock-sender", string(token.Admin), "ann\u200b", "\n\u009b"},
 	} {
 		e.shown(service.ExitOK, command...)
@@ -119,6 +120,7 @@ func TestNothingHostileIsShownAsItIs(t *testing.T) {
 
 		e.shown(service.ExitUsage, text)
 		e.shown(service.ExitUsage, "offers", text)
+		e.shown(service.ExitOK, "memo", text)
 	}
 
 	e.shown(service.ExitUsage, "list-token", "\u202e", "\x1b[2J")

@@ -2,6 +2,7 @@ package books
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,9 @@ const (
 	ReasonDisabledMemo = "disabled_memo"
 	ReasonBelowMinimum = "below_minimum"
 	ReasonBlocked      = "sender_blocked"
+	// ReasonGivenLater is money above what one person may decide about, whose memo was given to an account after it was
+	// sent: whoever gave it has decided whose the money is.
+	ReasonGivenLater = "memo_given_later"
 	// ReasonUnexpected is money that names an offer which had already ended, or which is about another token: it
 	// should not happen, and is kept apart if it does.
 	ReasonUnexpected = "unexpected_settlement"
@@ -57,13 +61,13 @@ func (r *recorder) offered(t txhistory.Transfer) error {
 	}
 
 	id := depositID(r.grounds.Treasury, r.update.ID, r.at, t)
-	a := Attribution{State: Offered, Account: r.attribute(id, t, t.Amount).Account}
+	a := Attribution{State: Offered, Account: r.attribute(id, t, t.Amount, r.update.RecordTime).Account}
 	d := Deposit{
 		ID: id, Kind: ByOffer, Attribution: a, Instrument: t.Instrument, Amount: t.Amount, Sender: t.Sender,
 		Memo: t.Memo, Correlation: t.Correlation, Offered: true, ExecuteBefore: t.ExecuteBefore,
 	}
 	r.entries.Deposits = append(r.entries.Deposits, d)
-	r.grounds.Offers[t.Correlation] = Offer{DepositID: id, Open: true}
+	r.grounds.Offers[t.Correlation] = Offer{DepositID: id, Open: true, At: r.update.RecordTime}
 
 	return r.depositEvent(id, a, t, t.Amount)
 }
@@ -71,7 +75,13 @@ func (r *recorder) offered(t txhistory.Transfer) error {
 // arrived books money that is here now.
 func (r *recorder) arrived(t txhistory.Transfer, change amount.Amount, offer Offer, known bool) (target, error) {
 	id := depositID(r.grounds.Treasury, r.update.ID, r.at, t)
-	a := r.attribute(id, t, change)
+	sent := r.update.RecordTime
+
+	if known && offer.Open {
+		sent = offer.At
+	}
+
+	a := r.attribute(id, t, change, sent)
 
 	switch {
 	case known && offer.Open && offer.DepositID == id:
@@ -147,8 +157,9 @@ func endState(s txhistory.Status) DepositState {
 	}
 }
 
-// attribute finds the owner of money. The order of the reasons is the order in which an operator would ask.
-func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.Amount) Attribution {
+// attribute finds the owner of money that was sent at a time. The order of the reasons is the order in which an
+// operator would ask.
+func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.Amount, sent time.Time) Attribution {
 	account, reason := r.accountOf(t.Memo)
 	listing := r.grounds.Listings[t.Instrument]
 
@@ -160,6 +171,9 @@ func (r *recorder) attribute(id uuid.UUID, t txhistory.Transfer, arrived amount.
 		reason = ReasonBelowMinimum
 	case r.grounds.Blocked[t.Sender]:
 		reason = ReasonBlocked
+	case listing.ConfirmFrom != nil && arrived.Cmp(*listing.ConfirmFrom) >= 0 &&
+		r.grounds.Accounts[memoKey(t.Memo)].Since.After(sent):
+		reason = ReasonGivenLater
 	case listing.Screens:
 		return r.decided(id, Attribution{State: Held, Reason: ReasonAwaitsScreening, Account: account})
 	case listing.Delays:

@@ -68,7 +68,7 @@ type depositCase struct {
 	evidence txhistory.Evidence
 	chain    string // none, new, open, ended, foreign
 	memo     string
-	listing  string // listed, delisted, unknown; or listed and blocked (its sender), screened, delayed, screened and delayed
+	listing  string // listed, delisted, unknown; or listed and blocked (its sender), screened, delayed, screened and delayed, or its memo given later
 	amount   amount.Amount
 	change   amount.Amount
 }
@@ -108,7 +108,7 @@ func (c depositCase) want() depositOutcome {
 		reason = "below_minimum"
 	case reason == "":
 		reason = map[string]string{
-			"blocked": "sender_blocked", "delayed": "awaits_time", "screened": "awaits_screening", "screened, delayed": "awaits_screening",
+			"blocked": "sender_blocked", "later": "memo_given_later", "delayed": "awaits_time", "screened": "awaits_screening", "screened, delayed": "awaits_screening",
 		}[c.listing]
 	}
 
@@ -179,6 +179,17 @@ func (c depositCase) grounds() *books.Grounds {
 		}
 	}
 
+	if c.listing == "later" {
+		l := g.Listings[coin()]
+		l.ConfirmFrom = new(amounttest.Of("10"))
+		g.Listings[coin()] = l
+
+		for key, a := range g.Accounts {
+			a.Since = at(100).RecordTime // after all of the test's updates
+			g.Accounts[key] = a
+		}
+	}
+
 	g.Blocked[alice] = c.listing == "blocked"
 	g.Blocked[bob] = true
 
@@ -246,7 +257,7 @@ func depositCases(status txhistory.Status, evidence txhistory.Evidence) []deposi
 
 	for _, where := range []string{"none", "new", "open", "ended", "foreign"} {
 		for memo := range depositMemos() {
-			for _, listing := range []string{"listed", "delisted", "unknown", "blocked", "screened", "delayed", "screened, delayed"} {
+			for _, listing := range []string{"listed", "delisted", "unknown", "blocked", "screened", "delayed", "screened, delayed", "later"} {
 				for _, promised := range []string{"9.9999999999", "10", "10.0000000001"} {
 					a := amounttest.Of(promised)
 					for _, change := range []amount.Amount{
@@ -326,6 +337,58 @@ func requirePosted(t *testing.T, c depositCase, postings []books.Posting, want d
 	}
 
 	require.Equal(t, account, postings[1].Account, "%+v", c)
+}
+
+// TestAMemoThatWasGivenLater decides about money only where one person may, and only about what was sent before it.
+func TestAMemoThatWasGivenLater(t *testing.T) {
+	t.Parallel()
+
+	for _, tc := range []struct {
+		name   string
+		since  int64 // the update at whose time the memo was given
+		from   *amount.Amount
+		offers bool
+		want   books.DepositState
+	}{
+		{"before it was sent", 6, new(amounttest.Of("50")), false, books.Credited},
+		{"at that time", 7, new(amounttest.Of("50")), false, books.Credited},
+		{"after it", 8, new(amounttest.Of("50")), false, books.Unattributed},
+		{"after it, of less", 8, new(amounttest.Of("50.1")), false, books.Credited},
+		{"after it, where one may", 8, nil, false, books.Credited},
+		{"after the offer, before its money", 6, new(amounttest.Of("50")), true, books.Unattributed},
+		{"before the offer", 5, new(amounttest.Of("50")), true, books.Credited},
+	} {
+		g := books.NewGrounds(treasury)
+		g.Listings[coin()] = books.Listing{Listed: true, ConfirmFrom: tc.from}
+		g.Accounts["acc-1"] = books.Account{Name: "c1", Enabled: true, Since: at(tc.since).RecordTime}
+
+		tr := txhistory.Transfer{
+			Node: 1, Direction: txhistory.In, Status: txhistory.Completed, Instrument: coin(), Amount: amount.FromInt(50), Memo: new("acc-1"),
+			Sender: alice,
+		}
+
+		if tc.offers {
+			offer := tr
+			offer.Status, offer.Correlation, tr.Correlation = txhistory.Pending, chain, chain
+			_, err := books.Record(at(5), one(offer, amount.Zero()), g)
+			require.NoError(t, err)
+		}
+
+		entries, err := books.Record(at(7), one(tr, tr.Amount), g)
+		require.NoError(t, err)
+
+		var got books.Attribution
+		for _, d := range entries.Deposits {
+			got = d.Attribution
+		}
+
+		for _, s := range entries.Settlements {
+			got = s.Attribution
+		}
+
+		require.Equal(t, tc.want, got.State, tc.name)
+		require.Equal(t, "c1", got.Account)
+	}
 }
 
 func TestDepositIDsAreMadeOfTheLedgersOwnIdentifiers(t *testing.T) {

@@ -116,6 +116,9 @@ type Advance struct {
 	Correlation ident.ContractID
 	// ExecuteBefore is when an offer ends by itself; nil unless State is Offered.
 	ExecuteBefore *time.Time
+	// Origin is how the withdrawal had come into the database when this was decided. If it is another one when this is
+	// stored, somebody has adopted it meanwhile, and all must be decided anew.
+	Origin Origin
 }
 
 // AccountKind is a class of accounts in the double-entry books.

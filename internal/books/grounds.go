@@ -19,6 +19,8 @@ import (
 type Account struct {
 	Name    string
 	Enabled bool
+	// Since is when it was given the memo, by our clock.
+	Since time.Time
 }
 
 // Listing is how the exchange deals in a token.
@@ -27,12 +29,16 @@ type Listing struct {
 	MinimumDeposit amount.Amount
 	// Screens says that a screening service has the last word on a deposit, Delays that it is credited after a time.
 	Screens, Delays bool
+	// ConfirmFrom is the amount from which one person alone may not decide whose money it is; nil for never.
+	ConfirmFrom *amount.Amount
 }
 
 // Offer is a deposit that was offered earlier, whatever became of it since.
 type Offer struct {
 	DepositID uuid.UUID
 	Open      bool
+	// At is when it was offered, by the ledger's time; set while it is open.
+	At time.Time
 }
 
 // Withdrawal is one that a transfer in history may belong to.

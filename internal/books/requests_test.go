@@ -161,7 +161,7 @@ func requireInternal(t *testing.T, status txhistory.Status, state withdrawal.Sta
 		return
 	}
 
-	require.Equal(t, []books.Advance{{ID: id, State: want, Reason: reason, Correlation: tr.Correlation}}, entries.Advances)
+	require.Equal(t, []books.Advance{{ID: id, State: want, Reason: reason, Correlation: tr.Correlation, Origin: books.FromRequest}}, entries.Advances)
 	require.Len(t, entries.Events, 1)
 
 	payload := decode(t, entries.Events[0].Payload)

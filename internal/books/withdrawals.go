@@ -105,7 +105,7 @@ func (r *recorder) advance(
 
 	r.grounds.Withdrawals[w.ID] = w
 
-	a := Advance{ID: w.ID, State: state, Reason: reason, Correlation: t.Correlation}
+	a := Advance{ID: w.ID, State: state, Reason: reason, Correlation: t.Correlation, Origin: w.Origin}
 	if state == withdrawal.Offered {
 		a.ExecuteBefore = t.ExecuteBefore
 	}

@@ -253,7 +253,7 @@ func TestFailureSaysWhy(t *testing.T) {
 
 		entries, err := books.Record(at(7), one(p.transfer(), amount.Zero()), p.grounds())
 		require.NoError(t, err)
-		require.Equal(t, []books.Advance{{ID: "w-1", State: withdrawal.Failed, Reason: withdrawal.Reason(status), Correlation: chain}}, entries.Advances)
+		require.Equal(t, []books.Advance{{ID: "w-1", State: withdrawal.Failed, Reason: withdrawal.Reason(status), Correlation: chain, Origin: books.FromRequest}}, entries.Advances)
 	}
 }
 

@@ -63,6 +63,9 @@ func CaseSteps() []CaseStep {
 const (
 	AwaitsTime   Reason = "awaits_time"
 	ReturnFailed Reason = "return_failed"
+	// ReturnedBefore is open because history has its return, of which the database, put back to an earlier state, knows
+	// nothing.
+	ReturnedBefore Reason = "returned_before"
 )
 
 // HeldDeposit is one whose account is known and that is not credited yet.

@@ -21,7 +21,12 @@ func Refusals() []Refusal {
 		{"unknown_sender", "The ledger does not show who sent it, so it cannot be returned."},
 		{"no_policy", "Nothing says how the token is paid out: set a withdrawal policy and its registry first. " +
 			"`enabled=false` keeps customers from withdrawing it."},
-		{"conflict", "There is a payment with the return's id, and it is not this return. Somebody must look."},
+		{"not_certain_yet", "The database was put back to an earlier state, and it is not certain yet that the deposit was not " +
+			"sent back before. Try again later."},
+		{"returned_before", "It was sent back before the database was put back to an earlier state. Returning it books that " +
+			"payment and pays nothing."},
+		{"conflict", "The ledger has a payment that may be this return already, or with its id and of something else. Somebody " +
+			"must look."},
 		{"never_screened", "The screening service was never asked about a deposit with this id."},
 		{"already_passed", "The screening service has passed it already."},
 		{"invalid_party", "A party id has the form name::fingerprint."},

@@ -34,7 +34,7 @@ func (s *Service) decide(ctx context.Context, ledgerTime time.Time) (bool, error
 	for i, o := range undecided {
 		verdicts[i] = store.DecidedOffer{
 			Decision: deposit.Decide(o.Offer, o.Grounds), DepositID: o.DepositID, Changes: o.Changes, Contract: o.Contract,
-			Again: deposit.Again(o.Offer, o.Grounds),
+			Again: deposit.Again(o.Offer, o.Grounds), Certain: o.Certain,
 		}
 	}
 

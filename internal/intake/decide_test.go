@@ -9,6 +9,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/store"
 )
 
 // TestNewOffersAreDecidedFirst: however many offers a policy has decided again, a new one does not wait for them.
@@ -62,4 +63,53 @@ func TestAHostileMemoIsItsOwnersAlone(t *testing.T) {
 		require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT account, memo FROM deposits WHERE correlation_id = $1", string(offer)).Scan(&credited, &kept))
 		require.Equal(t, [...]string{account, text}, [...]string{credited, kept})
 	}
+}
+
+// TestALateVerdictDoesNotWriteOverANewerOne: an instance that was stopped between reading and writing has nothing to say of
+// what has changed since. Each verdict is told once, also one that is there and back again.
+func TestALateVerdictDoesNotWriteOverANewerOne(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	offer := w.offer(w.AcmeToken(), "7", new("LATE-9"))
+	w.until("the offer is there", func() bool { return w.verdict(offer).Open })
+
+	read := func() []store.DecidedOffer {
+		list, err := w.db.UndecidedOffers(t.Context(), w.treasury, time.Now(), 10)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+
+		return []store.DecidedOffer{{
+			Decision: deposit.Decide(list[0].Offer, list[0].Grounds), DepositID: list[0].DepositID, Changes: list[0].Changes, Contract: list[0].Contract,
+		}}
+	}
+	decide := func(list []store.DecidedOffer) verdict {
+		require.NoError(t, w.db.DecideOffers(t.Context(), w.treasury, list, time.Now()))
+
+		return w.verdict(offer)
+	}
+
+	early := read()
+	require.Equal(t, string(deposit.UnknownMemo), decide(early).Reason)
+
+	require.NoError(t, w.db.RegisterMemo(t.Context(), w.treasury, "LATE-9", "another", time.Now()))
+
+	newer := read()
+	require.Equal(t, "accept", decide(newer).Verdict)
+	require.Equal(t, "accept", decide(early).Verdict)
+
+	// By time alone, the same grounds may come to something else.
+	later := newer[0]
+	later.Decision = deposit.Decision{Verdict: deposit.Ignore, Reason: deposit.DeadlineTooNear}
+
+	for range 2 {
+		require.Equal(t, "ignore", decide([]store.DecidedOffer{later}).Verdict)
+		require.Equal(t, "accept", decide(newer).Verdict)
+	}
+
+	var told, ids int
+
+	require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT event_id) FROM events WHERE type LIKE 'offer.%'").Scan(&told, &ids))
+	require.Equal(t, 6, told)
+	require.Equal(t, told, ids)
 }

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,5 +45,29 @@ func TestADisabledMemoIsDecidedAgain(t *testing.T) {
 	require.NoError(t, err)
 	w.untilDeposit(offer, "credited")
 	require.Equal(t, "15", w.balance(acme))
+	w.reconciled()
+}
+
+// TestWhatIsSaidWhileAnOfferComesIsHeard: the exchange gives an account its memo in a transaction that it has begun before
+// the offer came, and that ends when the offer is decided.
+func TestWhatIsSaidWhileAnOfferComesIsHeard(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+	w.accept()
+	w.untilDeposit(w.offer(w.AcmeToken(), "1", new(memo)), "credited") // everything runs
+
+	tx, err := w.pool.Begin(t.Context())
+	require.NoError(t, err)
+
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+
+	_, err = tx.Exec(t.Context(), "SELECT api.register_memo($1, 'another', 'LATE-1')", string(w.party))
+	require.NoError(t, err)
+
+	offer := w.offer(w.AcmeToken(), "10", new("LATE-1"))
+	w.untilReason(offer, deposit.UnknownMemo)
+	require.NoError(t, tx.Commit(t.Context()))
+	w.untilDeposit(offer, "credited")
 	w.reconciled()
 }

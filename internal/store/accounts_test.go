@@ -138,6 +138,14 @@ func TestManyAskForAMemoAtOnce(t *testing.T) {
 	again, err = l.db.IssueMemo(t.Context(), party, "c1", false, "", now())
 	require.NoError(t, err)
 	require.Equal(t, store.IssuedMemo{Memo: told[0].Memo, Repeated: true}, again)
+
+	// Where all are disabled, a program that repeats itself does not give the account a way in again.
+	_, err = l.db.DisableMemo(t.Context(), party, told[0].Memo, "ann", "", now())
+	require.NoError(t, err)
+	_, err = l.db.IssueMemo(t.Context(), party, "c1", false, "", now())
+	refusedWith(t, err, "memo_disabled")
+	_, err = l.db.IssueMemo(t.Context(), party, "c1", true, "ann", now())
+	require.NoError(t, err)
 }
 
 // TestTakenMemosAreDrawnAgain, and not for ever.

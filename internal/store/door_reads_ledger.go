@@ -102,7 +102,8 @@ const proof = `
 // DepositProof reads what proves a deposit; ErrNotFound if the ledger has nothing of it.
 func (db *DB) DepositProof(ctx context.Context, treasury TreasuryID, id uuid.UUID, mostBytes int) (Proof, error) {
 	return one(ctx, db, "proof of deposit "+id.String(), proof+`
-		JOIN api.deposit_transfers d USING (treasury_no, update_no, node_id, leg)
+		JOIN api.deposit_transfers d
+			ON (d.treasury_no, d.update_no, d.node_id, d.leg) = (x.treasury_no, x.update_no, x.node_id, x.leg)
 		WHERE x.treasury_no = $1 AND d.deposit_id = $2 ORDER BY x.node_id, x.leg LIMIT 1`,
 		pgx.RowToStructByPos[Proof], int32(treasury), id, mostBytes)
 }
@@ -110,7 +111,8 @@ func (db *DB) DepositProof(ctx context.Context, treasury TreasuryID, id uuid.UUI
 // WithdrawalProof reads what proves a withdrawal; ErrNotFound if it has not reached the ledger.
 func (db *DB) WithdrawalProof(ctx context.Context, treasury TreasuryID, id string, mostBytes int) (Proof, error) {
 	return one(ctx, db, "proof of withdrawal "+memo.Shown(id), proof+`
-		JOIN api.withdrawal_transfers w USING (treasury_no, update_no, node_id, leg)
+		JOIN api.withdrawal_transfers w
+			ON (w.treasury_no, w.update_no, w.node_id, w.leg) = (x.treasury_no, x.update_no, x.node_id, x.leg)
 		WHERE x.treasury_no = $1 AND w.withdrawal_id = $2 ORDER BY x.node_id, x.leg LIMIT 1`,
 		pgx.RowToStructByPos[Proof], int32(treasury), memo.Stored(id), mostBytes)
 }

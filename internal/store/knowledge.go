@@ -158,6 +158,7 @@ func (db *DB) fillListings(ctx context.Context, _ TreasuryID, q books.Questions,
 		instrument := ident.Instrument{Admin: row.Admin, ID: row.InstrumentID}
 		g.Listings[instrument] = books.Listing{
 			Listed: row.Listed, MinimumDeposit: row.MinimumDeposit, Screens: row.Screen, Delays: row.CreditDelaySeconds > 0,
+			ConfirmFrom: row.ConfirmFrom,
 		}
 	}
 
@@ -187,7 +188,7 @@ func (db *DB) fillAccounts(ctx context.Context, treasury TreasuryID, q books.Que
 	}
 
 	for _, row := range rows {
-		g.Accounts[row.MemoKey] = books.Account{Name: row.Account, Enabled: row.Enabled}
+		g.Accounts[row.MemoKey] = books.Account{Name: row.Account, Enabled: row.Enabled, Since: row.CreatedAt}
 	}
 
 	return nil
@@ -227,7 +228,9 @@ func (db *DB) fillOffers(ctx context.Context, treasury TreasuryID, q books.Quest
 	for _, row := range rows {
 		if row.CorrelationID != nil {
 			open := row.State == string(books.Offered)
-			g.Offers[ident.ContractID(*row.CorrelationID)] = books.Offer{DepositID: row.DepositID, Open: open}
+			g.Offers[ident.ContractID(*row.CorrelationID)] = books.Offer{
+				DepositID: row.DepositID, Open: open, At: row.RecordTime,
+			}
 		}
 	}
 

@@ -96,13 +96,17 @@ func TestGroundsAnswerWhatWasAsked(t *testing.T) {
 		g, err := db.Grounds(t.Context(), l.treasury, party, q)
 		require.NoError(t, err)
 		require.Equal(t, party, g.Treasury)
-		require.Equal(t, map[string]books.Account{"acc-1": {Name: "c1", Enabled: true}, "acc-2": {Name: "c2"}}, g.Accounts)
+		require.Equal(t, map[string]books.Account{
+			"acc-1": {Name: "c1", Enabled: true, Since: g.Accounts["acc-1"].Since}, "acc-2": {Name: "c2", Since: g.Accounts["acc-2"].Since},
+		}, g.Accounts)
+		require.WithinDuration(t, now(), g.Accounts["acc-1"].Since, 0)
 		require.True(t, g.Listings[coin()].Listed)
 		require.True(t, g.Listings[coin()].MinimumDeposit.Equal(amount.FromInt(3)))
 		require.False(t, g.Listings[unlisted].Listed)
 		require.Equal(t, map[ident.ContractID]books.Offer{
-			"00a": {DepositID: offer("00a").ID, Open: true}, "00b": {DepositID: offer("00b").ID},
+			"00a": {DepositID: offer("00a").ID, Open: true, At: g.Offers["00a"].At}, "00b": {DepositID: offer("00b").ID, At: g.Offers["00b"].At},
 		}, g.Offers)
+		require.WithinDuration(t, now(), g.Offers["00a"].At, 0)
 		require.Len(t, g.Withdrawals, 2, "one by its id, one by its chain")
 		require.Equal(t, map[ident.ContractID]string{"00a": "00a", "00b": "00b"}, g.Chains)
 		require.Equal(t, books.FromHistory, g.Withdrawals["00a"].Origin)

@@ -18,6 +18,8 @@ type UndecidedOffer struct {
 	DepositID uuid.UUID
 	// Changes counts what has happened to its grounds; a verdict is of so many.
 	Changes int64
+	// Certain says that all has ended that was under way at the first verdict, and that it may not have seen.
+	Certain bool
 	// Contract is the offer's contract as it is now; empty where its chain has none that is open.
 	Contract ident.ContractID
 	Sender   ident.Party
@@ -50,7 +52,7 @@ func (db *DB) UndecidedOffers(
 
 	for i, row := range rows {
 		offers[i] = UndecidedOffer{
-			DepositID: row.DepositID, Changes: row.Changes, Contract: ident.ContractID(row.OfferContract),
+			DepositID: row.DepositID, Changes: row.Changes, Certain: row.Certain, Contract: ident.ContractID(row.OfferContract),
 			Sender: row.Sender, Memo: row.Memo,
 			Offer: deposit.Offer{
 				Ours: true, AwaitsReceiver: row.AwaitsReceiver, Amount: row.Amount, Deadline: orZeroTime(row.ExecuteBefore),
@@ -132,6 +134,7 @@ type DecidedOffer struct {
 
 	DepositID uuid.UUID
 	Changes   int64
+	Certain   bool
 	Contract  ident.ContractID
 	// Again is when time itself may change the verdict; zero if it cannot.
 	Again time.Time
@@ -152,6 +155,7 @@ func (db *DB) DecideOffers(ctx context.Context, treasury TreasuryID, list []Deci
 		p.Reasons = append(p.Reasons, string(d.Reason))
 		p.ContractIds = append(p.ContractIds, string(d.Contract))
 		p.Changes = append(p.Changes, d.Changes)
+		p.Certain = append(p.Certain, d.Certain)
 		p.DecideAts = append(p.DecideAts, again)
 	}
 

@@ -112,6 +112,7 @@ func (r *rows) addAdvance(a books.Advance, rec *Record) error {
 		p.WithdrawalIds = append(p.WithdrawalIds, a.ID)
 		p.States, p.Reasons = append(p.States, ""), append(p.Reasons, "")
 		p.CorrelationIds = append(p.CorrelationIds, string(a.Correlation))
+		p.Origins = append(p.Origins, string(a.Origin))
 		p.OfferedNos, p.SettledNos = append(p.OfferedNos, orZero(offered)), append(p.SettledNos, 0)
 		p.RecordTimes = append(p.RecordTimes, rec.Update.RecordTime)
 		p.ExecuteBefores = append(p.ExecuteBefores, time.Time{})

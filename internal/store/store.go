@@ -40,16 +40,22 @@ type DB struct {
 
 // Open prepares a pool. It does not connect: a database that is away is found by the first call.
 func Open(ctx context.Context, url secret.String) (*DB, error) {
-	return open(ctx, url, "force_custom_plan")
+	return open(ctx, url, "force_custom_plan", "")
+}
+
+// OpenAs is Open for a person, whose name the audit log gets for what is set through these connections; the role of the
+// connection where the name is empty.
+func OpenAs(ctx context.Context, url secret.String, actor string) (*DB, error) {
+	return open(ctx, url, "force_custom_plan", actor)
 }
 
 // OpenForRequests is Open for a program that answers very many small requests: plans are kept, because to make the plan
 // of a page takes several times as long as to read it. PostgreSQL makes them anew when its statistics change.
 func OpenForRequests(ctx context.Context, url secret.String) (*DB, error) {
-	return open(ctx, url, "auto")
+	return open(ctx, url, "auto", "")
 }
 
-func open(ctx context.Context, url secret.String, plans string) (*DB, error) {
+func open(ctx context.Context, url secret.String, plans, actor string) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url.Reveal())
 	if err != nil {
 		// pgx quotes the whole URL, password included, so its error must not travel on.
@@ -58,7 +64,15 @@ func open(ctx context.Context, url secret.String, plans string) (*DB, error) {
 
 	config.MaxConns = max(config.MaxConns, maxConnections)
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.AfterConnect = registerAmounts
+	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
+		if err := registerAmounts(ctx, connection); err != nil || actor == "" {
+			return err
+		}
+
+		_, err := connection.Exec(ctx, "SELECT set_config('ces.actor', $1, false)", actor)
+
+		return wrap("say who acts", err)
+	}
 
 	// A plan that was made while a table was empty would be kept while the first history is read in, and become slower
 	// with every row. Planning anew costs a fraction of a millisecond per statement, and a batch has about ten.

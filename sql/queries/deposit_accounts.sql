@@ -12,7 +12,7 @@ ORDER BY created_at DESC, memo_key LIMIT @most;
 
 -- name: AccountList :many
 -- AccountList finds the accounts that the given memos belong to.
-SELECT a.memo_key, a.account, a.enabled
+SELECT a.memo_key, a.account, a.enabled, a.created_at
 FROM (SELECT unnest(@memo_keys::text[]) AS memo_key) AS n
 CROSS JOIN LATERAL (SELECT * FROM deposit_accounts WHERE deposit_accounts.treasury_id = @treasury_id AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a;
 

@@ -2,10 +2,10 @@
 
 -- name: CaseOpen :exec
 -- CaseOpen begins the cases of deposits that arrived in a batch and were not credited.
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, @now, @now, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, @now, @now, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = @treasury_id AND (d.deposit_id = ANY(@deposit_ids::uuid[]) OR d.correlation_id = ANY(@correlation_ids::text[]))
   AND d.state IN ('held', 'unattributed')
@@ -13,17 +13,17 @@ ON CONFLICT (treasury_id, deposit_id) DO NOTHING;
 
 -- name: CaseOpenMissing :exec
 -- CaseOpenMissing begins the cases of all deposits that should have one.
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, d.record_time, d.record_time, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = @treasury_id AND d.state IN ('held', 'unattributed')
 ON CONFLICT (treasury_id, deposit_id) DO NOTHING;
 
 -- name: CaseListHeld :many
--- CaseListHeld lists held deposits whose time has come, or which the screening service has to speak about, with what their
--- release rests on.
+-- CaseListHeld lists held deposits whose time has come, or about which the screening service has spoken, with what their
+-- release rests on. Those that wait for it are in nobody's way.
 SELECT c.deposit_id, c.release_at, c.reason, c.steps, coalesce(a.enabled, false)::boolean AS memo_enabled, (b.party IS NOT NULL)::boolean AS blocked,
     coalesce(p.screen, false)::boolean AS screen, coalesce(s.result, '')::text AS screening
 FROM deposit_cases c
@@ -32,7 +32,10 @@ LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON a.treasury_id = d.treasury_id AND a.memo_key = memo_key(d.memo)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (d.treasury_id, d.sender)
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (c.treasury_id, c.deposit_id)
-WHERE c.treasury_id = @treasury_id AND c.state = 'held' AND (c.release_at <= @ledger_time OR c.reason IN ('awaits_screening', 'screening_unavailable'))
+WHERE c.treasury_id = @treasury_id AND c.state = 'held'
+  AND CASE WHEN c.reason IN ('awaits_screening', 'screening_unavailable')
+           THEN NOT coalesce(p.screen, false) OR s.result IN ('passed', 'doubtful', 'refused') OR (s.result = 'unavailable' AND c.reason = 'awaits_screening')
+           ELSE c.release_at <= @ledger_time END
   AND (c.release_at, c.deposit_id) > (@after_release::timestamptz, @after_id::uuid)
 ORDER BY c.release_at, c.deposit_id LIMIT @most;
 

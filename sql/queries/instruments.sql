@@ -7,7 +7,7 @@ RETURNING instrument_no;
 -- name: InstrumentList :many
 -- InstrumentList reads how the exchange deals in tokens.
 SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
-    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds, p.confirm_from
 FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE i.instrument_no = ANY(@instrument_nos::integer[]);
 

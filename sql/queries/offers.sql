@@ -14,31 +14,39 @@ WHERE d.treasury_id = @treasury_id AND d.correlation_id = ANY(@correlation_ids::
   AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open;
 
 -- name: VerdictFindUndecided :many
--- VerdictFindUndecided finds open offers that are new, of which something has changed, or whose time has come. Those come
--- first that were never decided: a new one does not wait for the many of which one policy has changed.
+-- VerdictFindUndecided finds open offers that are new, of which something has changed, whose time has come, or whose first
+-- verdict may rest on what was being changed just then. Those come first that were never decided: a new one does not wait
+-- for the many of which one policy has changed.
 (SELECT v.deposit_id FROM offer_verdicts v
  WHERE v.treasury_id = @treasury_id AND v.open AND v.changes > v.decided_changes
  ORDER BY v.decided_changes, v.deposit_id LIMIT @most)
 UNION ALL
 (SELECT v.deposit_id FROM offer_verdicts v
  WHERE v.treasury_id = @treasury_id AND v.open AND v.decide_at <= @ledger_time AND v.changes = v.decided_changes
- ORDER BY v.decide_at LIMIT @most);
+ ORDER BY v.decide_at LIMIT @most)
+UNION ALL
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = @treasury_id AND v.open AND v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()) AND v.changes = v.decided_changes
+ ORDER BY v.doubted_until LIMIT @most);
 
 -- name: VerdictListGrounds :many
--- VerdictListGrounds lists all on which the verdicts of offers rest.
-SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+-- VerdictListGrounds lists all on which the verdicts of offers rest. They are certain when everything has ended that was
+-- under way at the first verdict.
+SELECT v.deposit_id, v.changes, (v.decided_changes > 0 AND coalesce(v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()), true))::boolean AS certain, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
     (b.party IS NOT NULL)::boolean AS blocked, coalesce(t.awaits_receiver, false)::boolean AS awaits_receiver, coalesce(t.contract_id, '')::text AS offer_contract
 FROM offer_verdicts v
-JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+JOIN LATERAL (SELECT * FROM deposits x WHERE (x.treasury_id, x.deposit_id) = (v.treasury_id, v.deposit_id) LIMIT 1) AS d ON true
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
-LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM transfer_instructions x WHERE x.treasury_id = v.treasury_id AND x.correlation_id = d.correlation_id AND x.closed_no IS NULL LIMIT 1
+) AS t ON true
 WHERE v.treasury_id = @treasury_id AND v.deposit_id = ANY(@deposit_ids::uuid[]) AND v.open
 ORDER BY v.deposit_id;
 
@@ -52,22 +60,26 @@ WHERE v.treasury_id = @treasury_id AND v.open AND v.verdict = ANY(@verdicts::tex
 ORDER BY d.execute_before, v.deposit_id LIMIT @most;
 
 -- name: VerdictDecide :execrows
--- VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on.
+-- VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read
+-- older grounds, or uncertain ones, does not write over a verdict on newer or certain ones.
 UPDATE offer_verdicts v
 SET verdict = s.verdict, reason = s.reason, decided_at = @now, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
     work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
                 WHEN v.work IN ('submitted', 'given_up') AND v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.work ELSE 'due' END,
     tries = CASE WHEN v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.tries ELSE 0 END,
-    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE @now END
+    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE @now END,
+    doubted_until = CASE WHEN v.decided_changes = 0 THEN pg_snapshot_xmax(pg_current_snapshot()) WHEN s.certain THEN NULL ELSE v.doubted_until END
 FROM (SELECT
     unnest(@deposit_ids::uuid[]) AS deposit_id,
     unnest(@verdicts::text[]) AS verdict,
     unnest(@reasons::text[]) AS reason,
     unnest(@contract_ids::text[]) AS contract_id,
     unnest(@changes::bigint[]) AS changes,
+    unnest(@certain::boolean[]) AS certain,
     unnest(@decide_ats::timestamptz[]) AS decide_at
 ) AS s
-WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open;
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
+  AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL);
 
 -- name: OfferClaim :many
 -- OfferClaim takes up what is due and not in another worker's hands.

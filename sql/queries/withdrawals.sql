@@ -14,12 +14,14 @@ FROM (SELECT
     unnest(@states::text[]) AS state,
     unnest(@reasons::text[]) AS reason,
     unnest(@correlation_ids::text[]) AS correlation_id,
+    unnest(@origins::text[]) AS origin,
     unnest(@offered_nos::bigint[]) AS offered_no,
     unnest(@settled_nos::bigint[]) AS settled_no,
     unnest(@record_times::timestamptz[]) AS record_time,
     unnest(@execute_befores::timestamptz[]) AS execute_before
 ) AS s
-WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed');
+WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed')
+  AND s.origin IN ('', w.origin);
 
 -- name: WithdrawalEndAttempts :exec
 -- WithdrawalEndAttempts ends the live attempts of withdrawals that history has advanced. An attempt to take an offer back

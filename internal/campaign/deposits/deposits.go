@@ -33,6 +33,8 @@ type Config struct {
 	Programs string
 	// Scenes, if there are any, are played and no others.
 	Scenes []string
+	// Drain bounds the wait for all that is to be done once nothing is in its way; three minutes if 0.
+	Drain  time.Duration
 	Clock  clock.Clock
 	Logger *slog.Logger
 }
@@ -88,6 +90,10 @@ type Report struct {
 func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
+	}
+
+	if cfg.Drain == 0 {
+		cfg.Drain = draining
 	}
 
 	if cfg.Logger == nil {

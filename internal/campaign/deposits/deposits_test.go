@@ -79,14 +79,22 @@ func play(t *testing.T, cfg Config) (Report, []verdict.Violation) {
 		return report, []verdict.Violation{{Promise: noComplaint, Detail: err.Error()}}
 	}
 
-	if err != nil {
+	if err != nil && !errors.Is(err, errStuck) {
 		return report, []verdict.Violation{{Promise: goesOn, Detail: err.Error()}}
+	}
+
+	var stuck []verdict.Violation
+
+	if err != nil { // what is done can be looked at all the same
+		stuck = []verdict.Violation{{Promise: goesOn, Detail: err.Error()}}
+
+		c.fleet.killAll()
 	}
 
 	found, err := c.Check(ctx)
 	require.NoError(t, err)
 
-	return c.Report(), found
+	return c.Report(), append(stuck, found...)
 }
 
 // goesOn is what a campaign promises by itself: nobody waits for ever.

@@ -14,7 +14,7 @@ import (
 var errStuck = errors.New("offers are not answered")
 
 const (
-	// settling bounds the wait for ingestion once nothing is in its way, draining that for all offers that are to be answered.
+	// settling bounds the wait for ingestion once nothing is in its way, draining that for all that is to be done.
 	settling = time.Minute
 	draining = 3 * time.Minute
 )
@@ -50,7 +50,7 @@ func (c *Campaign) drain(ctx context.Context) error {
 	c.service.reform()
 
 	looks := 0
-	done := stage.Until(ctx, draining, func() bool {
+	done := stage.Until(ctx, c.cfg.Drain, func() bool {
 		looks++
 		if looks%10 == 0 { // as if the pauses before the next tries had passed
 			_ = c.stage.Insist(ctx, "UPDATE offer_verdicts SET next_at = now() WHERE open AND work = 'due' AND next_at > now()") // tried again
@@ -113,33 +113,27 @@ func (c *Campaign) catchUp(ctx context.Context) error {
 func (c *Campaign) waits(ctx context.Context) string {
 	var text string
 
-	err := c.stage.DB.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(concat_ws(' ', v.n, v.verdict, v.work, v.detail), ', '), '') FROM (SELECT count(*) AS n, verdict, work, left(detail, 40) AS detail
-		FROM offer_verdicts WHERE open AND (verdict IN ('accept', 'reject') OR work <> 'none' OR changes > decided_changes) GROUP BY 2, 3, 4) AS v`).Scan(&text)
+	err := c.stage.DB.Pool().QueryRow(ctx, `SELECT concat_ws('; ',
+		(SELECT string_agg(concat_ws(' ', v.n, v.verdict, v.work, v.detail), ', ') FROM (SELECT count(*) AS n, verdict, work, left(detail, 40) AS detail
+			FROM offer_verdicts WHERE open AND (verdict IN ('accept', 'reject') OR work <> 'none' OR changes > decided_changes) GROUP BY 2, 3, 4) AS v),
+		(SELECT string_agg(concat_ws(' ', withdrawal_id, state, waiting, 'attempt', attempt, 'next', next_at, 'lease', lease_until, left(detail, 100)), ', ')
+			FROM (SELECT withdrawal_id, state, waiting, attempt, next_at, lease_until, detail FROM withdrawals WHERE state NOT IN ('completed', 'failed') ORDER BY withdrawal_no LIMIT 10) AS w),
+		(SELECT string_agg(concat_ws(' ', withdrawal_id, attempt, 'of', kind, 'until', target_record_time), ', ') FROM withdrawal_attempts WHERE result IS NULL),
+		(SELECT string_agg('frozen for ' || reason, ', ') FROM withdrawal_freezes))`).Scan(&text)
 	if err != nil {
 		return err.Error()
 	}
 
-	return text
+	if offers, err := c.accepted(); err == nil && len(offers) > 0 {
+		text = fmt.Sprintf("%s; %d wait for their registrar", text, len(offers))
+	}
+
+	return fmt.Sprintf("%s; ingested up to %d of %d", text, c.stage.Offset(ctx), c.stage.Ledger.LedgerEnd())
 }
 
 // stuck tells what does not end.
 func (c *Campaign) stuck(ctx context.Context) string {
-	var text string
-
-	err := c.stage.DB.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(concat_ws(' ', v.deposit_id, v.verdict, v.reason, v.work, 'tries', v.tries, 'changes', v.changes, 'decided', v.decided_changes,
-			'decide', v.decide_at, 'next', v.next_at, 'lease', v.lease_until, 'target', v.target_record_time, v.outcome, left(v.detail, 300)), E'\n'), 'nothing')
-		FROM offer_verdicts v JOIN (SELECT deposit_id FROM offer_verdicts WHERE open AND (verdict IN ('accept', 'reject') OR work <> 'none' OR changes > decided_changes) ORDER BY deposit_id LIMIT 20) AS some USING (deposit_id)`).Scan(&text)
-	if err != nil {
-		text = err.Error()
-	}
-
-	var returns string
-	if err := c.stage.DB.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(concat_ws(' ', withdrawal_id, kind, state, waiting, reason, 'next', next_at, left(detail, 150)), E'\n'), 'none')
-		FROM withdrawals WHERE state NOT IN ('completed', 'failed')`).Scan(&returns); err != nil {
-		returns = err.Error()
-	}
-
-	text += "\nreturns: " + returns
+	text := c.waits(ctx)
 
 	for _, p := range c.fleet.posts() {
 		if p.life != nil {

@@ -9,12 +9,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
+
+// refusalState is the SQLSTATE of what the database refuses.
+const refusalState = "CE001"
 
 // keyOf is the memo as it is compared: without the white space around it, and without regard to the case of A–Z.
 func keyOf(memo string) string {
@@ -53,7 +59,7 @@ func (c *Campaign) openBooks(ctx context.Context) error {
 			return err
 		}
 
-		if err := c.enable(ctx, closedMemo(i), false); err != nil {
+		if err := c.enable(ctx, closedMemo(i), false, 0); err != nil {
 			return err
 		}
 	}
@@ -155,16 +161,48 @@ func (c *Campaign) register(ctx context.Context, memo, account string) error {
 	return err
 }
 
-// enable opens and closes a memo's account, as the exchange does in its own system.
-func (c *Campaign) enable(ctx context.Context, memo string, enabled bool) error {
+// enable opens and closes a memo's account.
+func (c *Campaign) enable(ctx context.Context, memo string, enabled bool, long time.Duration) error {
 	state := latest(c, c.grounds.memos, keyOf(memo))
 	state.enabled = enabled
 
+	query := "SELECT api.disable_memo($1, $2, 'operator', 'the campaign says so')"
+	if enabled {
+		query = "SELECT api.enable_memo($1, $2, 'operator', 'the campaign says so')"
+	}
+
 	done := change(c, c.grounds.memos, keyOf(memo), state)
-	err := c.stage.Insist(ctx, "UPDATE deposit_accounts SET enabled = $1 WHERE memo_key = $2", enabled, keyOf(memo))
+	err := c.speak(ctx, long, query, string(c.stage.Party), memo)
 	done(err == nil)
 
 	return err
+}
+
+// speak has the exchange's own system say something, in a transaction that has other things to do until it ends. It
+// repeats what it is not certain of.
+func (c *Campaign) speak(ctx context.Context, long time.Duration, query string, arguments ...any) error {
+	for ctx.Err() == nil {
+		err := pgx.BeginFunc(ctx, c.stage.DB.Pool(), func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, query, arguments...); err != nil {
+				return fmt.Errorf("%s: %w", query, err)
+			}
+
+			pause(ctx, long)
+
+			return nil
+		})
+		if err == nil {
+			return nil
+		}
+
+		if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == refusalState {
+			return fmt.Errorf("the exchange says something: %w", err)
+		}
+
+		pause(ctx, 15*time.Millisecond)
+	}
+
+	return errors.Join(ctx.Err())
 }
 
 func (c *Campaign) block(ctx context.Context, sender ident.Party, blocked bool) error {
@@ -215,7 +253,7 @@ func (c *Campaign) setPolicy(ctx context.Context, token ident.Instrument, differ
 }
 
 // registerLate registers a memo that customers have used already.
-func (c *Campaign) registerLate(ctx context.Context, _ *rand.Rand) error {
+func (c *Campaign) registerLate(ctx context.Context, rng *rand.Rand) error {
 	c.world.mu.Lock()
 
 	var memo string
@@ -230,13 +268,21 @@ func (c *Campaign) registerLate(ctx context.Context, _ *rand.Rand) error {
 
 	c.did("memos registered late")
 
-	return c.register(ctx, memo, "account-of-"+memo)
+	if rng.IntN(2) == 0 {
+		return c.register(ctx, memo, "account-of-"+memo)
+	}
+
+	done := change(c, c.grounds.memos, keyOf(memo), memoState{"account-of-" + memo, true})
+	err := c.speak(ctx, chance.Millis(rng, 0, 400), "SELECT api.register_memo($1, $2, $3)", string(c.stage.Party), "account-of-"+memo, memo)
+	done(err == nil)
+
+	return err
 }
 
 func (c *Campaign) toggleMemo(ctx context.Context, rng *rand.Rand) error {
 	c.did("accounts closed or opened")
 
-	return c.enable(ctx, closingMemo(rng.IntN(closing)), rng.IntN(2) == 0)
+	return c.enable(ctx, closingMemo(rng.IntN(closing)), rng.IntN(2) == 0, chance.Millis(rng, 0, 300))
 }
 
 func (c *Campaign) toggleSender(ctx context.Context, rng *rand.Rand) error {

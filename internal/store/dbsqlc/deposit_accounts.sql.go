@@ -82,7 +82,7 @@ func (q *Queries) AccountGive(ctx context.Context, db DBTX, arg AccountGiveParam
 }
 
 const accountList = `-- name: AccountList :many
-SELECT a.memo_key, a.account, a.enabled
+SELECT a.memo_key, a.account, a.enabled, a.created_at
 FROM (SELECT unnest($1::text[]) AS memo_key) AS n
 CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at, issued, created_by, disabled_at, disabled_by FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 `
@@ -93,14 +93,15 @@ type AccountListParams struct {
 }
 
 type AccountListRow struct {
-	MemoKey string
-	Account string
-	Enabled bool
+	MemoKey   string
+	Account   string
+	Enabled   bool
+	CreatedAt time.Time
 }
 
 // AccountList finds the accounts that the given memos belong to.
 //
-//	SELECT a.memo_key, a.account, a.enabled
+//	SELECT a.memo_key, a.account, a.enabled, a.created_at
 //	FROM (SELECT unnest($1::text[]) AS memo_key) AS n
 //	CROSS JOIN LATERAL (SELECT treasury_id, memo_key, memo, account, enabled, created_at, issued, created_by, disabled_at, disabled_by FROM deposit_accounts WHERE deposit_accounts.treasury_id = $2 AND deposit_accounts.memo_key = n.memo_key LIMIT 1) AS a
 func (q *Queries) AccountList(ctx context.Context, db DBTX, arg AccountListParams) ([]AccountListRow, error) {
@@ -112,7 +113,12 @@ func (q *Queries) AccountList(ctx context.Context, db DBTX, arg AccountListParam
 	var items []AccountListRow
 	for rows.Next() {
 		var i AccountListRow
-		if err := rows.Scan(&i.MemoKey, &i.Account, &i.Enabled); err != nil {
+		if err := rows.Scan(
+			&i.MemoKey,
+			&i.Account,
+			&i.Enabled,
+			&i.CreatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -302,7 +302,10 @@ LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON a.treasury_id = d.treasury_id AND a.memo_key = memo_key(d.memo)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (d.treasury_id, d.sender)
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (c.treasury_id, c.deposit_id)
-WHERE c.treasury_id = $1 AND c.state = 'held' AND (c.release_at <= $2 OR c.reason IN ('awaits_screening', 'screening_unavailable'))
+WHERE c.treasury_id = $1 AND c.state = 'held'
+  AND CASE WHEN c.reason IN ('awaits_screening', 'screening_unavailable')
+           THEN NOT coalesce(p.screen, false) OR s.result IN ('passed', 'doubtful', 'refused') OR (s.result = 'unavailable' AND c.reason = 'awaits_screening')
+           ELSE c.release_at <= $2 END
   AND (c.release_at, c.deposit_id) > ($3::timestamptz, $4::uuid)
 ORDER BY c.release_at, c.deposit_id LIMIT $5
 `
@@ -326,8 +329,8 @@ type CaseListHeldRow struct {
 	Screening   string
 }
 
-// CaseListHeld lists held deposits whose time has come, or which the screening service has to speak about, with what their
-// release rests on.
+// CaseListHeld lists held deposits whose time has come, or about which the screening service has spoken, with what their
+// release rests on. Those that wait for it are in nobody's way.
 //
 //	SELECT c.deposit_id, c.release_at, c.reason, c.steps, coalesce(a.enabled, false)::boolean AS memo_enabled, (b.party IS NOT NULL)::boolean AS blocked,
 //	    coalesce(p.screen, false)::boolean AS screen, coalesce(s.result, '')::text AS screening
@@ -337,7 +340,10 @@ type CaseListHeldRow struct {
 //	LEFT JOIN deposit_accounts a ON a.treasury_id = d.treasury_id AND a.memo_key = memo_key(d.memo)
 //	LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (d.treasury_id, d.sender)
 //	LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (c.treasury_id, c.deposit_id)
-//	WHERE c.treasury_id = $1 AND c.state = 'held' AND (c.release_at <= $2 OR c.reason IN ('awaits_screening', 'screening_unavailable'))
+//	WHERE c.treasury_id = $1 AND c.state = 'held'
+//	  AND CASE WHEN c.reason IN ('awaits_screening', 'screening_unavailable')
+//	           THEN NOT coalesce(p.screen, false) OR s.result IN ('passed', 'doubtful', 'refused') OR (s.result = 'unavailable' AND c.reason = 'awaits_screening')
+//	           ELSE c.release_at <= $2 END
 //	  AND (c.release_at, c.deposit_id) > ($3::timestamptz, $4::uuid)
 //	ORDER BY c.release_at, c.deposit_id LIMIT $5
 func (q *Queries) CaseListHeld(ctx context.Context, db DBTX, arg CaseListHeldParams) ([]CaseListHeldRow, error) {
@@ -379,7 +385,7 @@ const caseListWrong = `-- name: CaseListWrong :many
 SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
     coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 LEFT JOIN LATERAL (
     SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
         bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole
@@ -404,7 +410,7 @@ type CaseListWrongRow struct {
 //	SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
 //	    coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 //	FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 //	LEFT JOIN LATERAL (
 //	    SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
 //	        bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole
@@ -441,10 +447,10 @@ func (q *Queries) CaseListWrong(ctx context.Context, db DBTX, treasuryID int32) 
 
 const caseOpen = `-- name: CaseOpen :exec
 
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, $1, $1, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, $1, $1, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = $2 AND (d.deposit_id = ANY($3::uuid[]) OR d.correlation_id = ANY($4::text[]))
   AND d.state IN ('held', 'unattributed')
@@ -461,10 +467,10 @@ type CaseOpenParams struct {
 // Money that arrived without being credited: what holds it, who waits for it, and what was decided.
 // CaseOpen begins the cases of deposits that arrived in a batch and were not credited.
 //
-//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 //	SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
 //	    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-//	    CASE d.state WHEN 'held' THEN d.account END, $1, $1, d.record_time
+//	    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, $1, $1, d.record_time
 //	FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 //	WHERE d.treasury_id = $2 AND (d.deposit_id = ANY($3::uuid[]) OR d.correlation_id = ANY($4::text[]))
 //	  AND d.state IN ('held', 'unattributed')
@@ -480,10 +486,10 @@ func (q *Queries) CaseOpen(ctx context.Context, db DBTX, arg CaseOpenParams) err
 }
 
 const caseOpenMissing = `-- name: CaseOpenMissing :exec
-INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
     CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
+    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, d.record_time, d.record_time, d.record_time
 FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
 ON CONFLICT (treasury_id, deposit_id) DO NOTHING
@@ -491,10 +497,10 @@ ON CONFLICT (treasury_id, deposit_id) DO NOTHING
 
 // CaseOpenMissing begins the cases of all deposits that should have one.
 //
-//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, opened_at, changed_at, arrived_at)
+//	INSERT INTO deposit_cases (treasury_id, deposit_id, state, reason, release_at, account, confirm_from, opened_at, changed_at, arrived_at)
 //	SELECT d.treasury_id, d.deposit_id, CASE d.state WHEN 'held' THEN 'held' ELSE 'open' END, d.reason,
 //	    CASE d.state WHEN 'held' THEN d.record_time + make_interval(secs => coalesce(p.credit_delay_seconds, 0)) END,
-//	    CASE d.state WHEN 'held' THEN d.account END, d.record_time, d.record_time, d.record_time
+//	    CASE d.state WHEN 'held' THEN d.account END, p.confirm_from, d.record_time, d.record_time, d.record_time
 //	FROM deposits d LEFT JOIN deposit_policies p USING (instrument_no)
 //	WHERE d.treasury_id = $1 AND d.state IN ('held', 'unattributed')
 //	ON CONFLICT (treasury_id, deposit_id) DO NOTHING

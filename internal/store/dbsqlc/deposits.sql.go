@@ -114,7 +114,7 @@ func (q *Queries) DepositListDecided(ctx context.Context, db DBTX, arg DepositLi
 }
 
 const depositListOffered = `-- name: DepositListOffered :many
-SELECT d.deposit_id, d.correlation_id, d.state
+SELECT d.deposit_id, d.correlation_id, d.state, d.record_time
 FROM (SELECT unnest($1::text[]) AS correlation_id) AS n
 CROSS JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $2 AND deposits.correlation_id = n.correlation_id LIMIT 1) AS d
 `
@@ -128,11 +128,12 @@ type DepositListOfferedRow struct {
 	DepositID     uuid.UUID
 	CorrelationID *string
 	State         string
+	RecordTime    time.Time
 }
 
 // DepositListOffered finds the deposits that were offered as the given chains.
 //
-//	SELECT d.deposit_id, d.correlation_id, d.state
+//	SELECT d.deposit_id, d.correlation_id, d.state, d.record_time
 //	FROM (SELECT unnest($1::text[]) AS correlation_id) AS n
 //	CROSS JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $2 AND deposits.correlation_id = n.correlation_id LIMIT 1) AS d
 func (q *Queries) DepositListOffered(ctx context.Context, db DBTX, arg DepositListOfferedParams) ([]DepositListOfferedRow, error) {
@@ -144,7 +145,113 @@ func (q *Queries) DepositListOffered(ctx context.Context, db DBTX, arg DepositLi
 	var items []DepositListOfferedRow
 	for rows.Next() {
 		var i DepositListOfferedRow
-		if err := rows.Scan(&i.DepositID, &i.CorrelationID, &i.State); err != nil {
+		if err := rows.Scan(
+			&i.DepositID,
+			&i.CorrelationID,
+			&i.State,
+			&i.RecordTime,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const depositSearch = `-- name: DepositSearch :many
+SELECT v.deposit_id, v.kind, v.state::text AS state, v.reason, coalesce(v.account, '')::text AS account, v.instrument_admin, v.instrument_id, v.amount, v.sender, v.memo,
+    coalesce(v.update_id, '')::text AS update_id, v.record_time
+FROM api.deposits v
+WHERE v.treasury = $1
+  AND v.deposit_id IN (
+    SELECT d.deposit_id FROM ledger_updates u JOIN deposits d ON d.treasury_id = u.treasury_id AND coalesce(d.settled_no, d.offered_no) = u.update_no
+    WHERE $2::text <> '' AND u.treasury_id = $3 AND u.update_id = $2
+    UNION SELECT d.deposit_id FROM deposits d WHERE d.treasury_id = $3 AND d.deposit_id = $4::uuid
+    UNION (SELECT d.deposit_id FROM deposits d WHERE $5::text <> '' AND d.treasury_id = $3 AND d.sender = $5
+           ORDER BY d.record_time DESC LIMIT $6)
+    UNION (SELECT d.deposit_id FROM deposits d WHERE $7::text <> '' AND d.treasury_id = $3 AND d.account = $7
+           ORDER BY d.record_time DESC LIMIT $6)
+    UNION (SELECT c.deposit_id FROM deposit_cases c WHERE $7::text <> '' AND c.treasury_id = $3 AND c.account = $7
+           ORDER BY c.changed_at DESC LIMIT $6))
+ORDER BY v.record_time DESC, v.deposit_id LIMIT $6
+`
+
+type DepositSearchParams struct {
+	Treasury   string
+	UpdateID   string
+	TreasuryID int32
+	DepositID  uuid.UUID
+	Sender     string
+	Most       int32
+	Account    string
+}
+
+type DepositSearchRow struct {
+	DepositID       uuid.UUID
+	Kind            string
+	State           string
+	Reason          string
+	Account         string
+	InstrumentAdmin string
+	InstrumentID    string
+	Amount          amount.Amount
+	Sender          string
+	Memo            *string
+	UpdateID        string
+	RecordTime      time.Time
+}
+
+// DepositSearch finds deposits, whatever became of them, by what a customer can say of one.
+//
+//	SELECT v.deposit_id, v.kind, v.state::text AS state, v.reason, coalesce(v.account, '')::text AS account, v.instrument_admin, v.instrument_id, v.amount, v.sender, v.memo,
+//	    coalesce(v.update_id, '')::text AS update_id, v.record_time
+//	FROM api.deposits v
+//	WHERE v.treasury = $1
+//	  AND v.deposit_id IN (
+//	    SELECT d.deposit_id FROM ledger_updates u JOIN deposits d ON d.treasury_id = u.treasury_id AND coalesce(d.settled_no, d.offered_no) = u.update_no
+//	    WHERE $2::text <> '' AND u.treasury_id = $3 AND u.update_id = $2
+//	    UNION SELECT d.deposit_id FROM deposits d WHERE d.treasury_id = $3 AND d.deposit_id = $4::uuid
+//	    UNION (SELECT d.deposit_id FROM deposits d WHERE $5::text <> '' AND d.treasury_id = $3 AND d.sender = $5
+//	           ORDER BY d.record_time DESC LIMIT $6)
+//	    UNION (SELECT d.deposit_id FROM deposits d WHERE $7::text <> '' AND d.treasury_id = $3 AND d.account = $7
+//	           ORDER BY d.record_time DESC LIMIT $6)
+//	    UNION (SELECT c.deposit_id FROM deposit_cases c WHERE $7::text <> '' AND c.treasury_id = $3 AND c.account = $7
+//	           ORDER BY c.changed_at DESC LIMIT $6))
+//	ORDER BY v.record_time DESC, v.deposit_id LIMIT $6
+func (q *Queries) DepositSearch(ctx context.Context, db DBTX, arg DepositSearchParams) ([]DepositSearchRow, error) {
+	rows, err := db.Query(ctx, depositSearch,
+		arg.Treasury,
+		arg.UpdateID,
+		arg.TreasuryID,
+		arg.DepositID,
+		arg.Sender,
+		arg.Most,
+		arg.Account,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DepositSearchRow
+	for rows.Next() {
+		var i DepositSearchRow
+		if err := rows.Scan(
+			&i.DepositID,
+			&i.Kind,
+			&i.State,
+			&i.Reason,
+			&i.Account,
+			&i.InstrumentAdmin,
+			&i.InstrumentID,
+			&i.Amount,
+			&i.Sender,
+			&i.Memo,
+			&i.UpdateID,
+			&i.RecordTime,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

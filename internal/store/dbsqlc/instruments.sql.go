@@ -99,7 +99,7 @@ func (q *Queries) InstrumentFind(ctx context.Context, db DBTX, arg InstrumentFin
 
 const instrumentList = `-- name: InstrumentList :many
 SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
-    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds, p.confirm_from
 FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
 WHERE i.instrument_no = ANY($1::integer[])
 `
@@ -112,12 +112,13 @@ type InstrumentListRow struct {
 	MinimumDeposit     amount.Amount
 	Screen             bool
 	CreditDelaySeconds int32
+	ConfirmFrom        *amount.Amount
 }
 
 // InstrumentList reads how the exchange deals in tokens.
 //
 //	SELECT i.instrument_no, i.admin, i.instrument_id, i.listed, i.minimum_deposit, coalesce(p.screen, false)::boolean AS screen,
-//	    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds
+//	    coalesce(p.credit_delay_seconds, 0)::integer AS credit_delay_seconds, p.confirm_from
 //	FROM instruments i LEFT JOIN deposit_policies p USING (instrument_no)
 //	WHERE i.instrument_no = ANY($1::integer[])
 func (q *Queries) InstrumentList(ctx context.Context, db DBTX, instrumentNos []int32) ([]InstrumentListRow, error) {
@@ -137,6 +138,7 @@ func (q *Queries) InstrumentList(ctx context.Context, db DBTX, instrumentNos []i
 			&i.MinimumDeposit,
 			&i.Screen,
 			&i.CreditDelaySeconds,
+			&i.ConfirmFrom,
 		); err != nil {
 			return nil, err
 		}

@@ -525,16 +525,19 @@ SET verdict = s.verdict, reason = s.reason, decided_at = $1, decided_changes = s
     work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
                 WHEN v.work IN ('submitted', 'given_up') AND v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.work ELSE 'due' END,
     tries = CASE WHEN v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.tries ELSE 0 END,
-    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE $1 END
+    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE $1 END,
+    doubted_until = CASE WHEN v.decided_changes = 0 THEN pg_snapshot_xmax(pg_current_snapshot()) WHEN s.certain THEN NULL ELSE v.doubted_until END
 FROM (SELECT
     unnest($3::uuid[]) AS deposit_id,
     unnest($4::text[]) AS verdict,
     unnest($5::text[]) AS reason,
     unnest($6::text[]) AS contract_id,
     unnest($7::bigint[]) AS changes,
-    unnest($8::timestamptz[]) AS decide_at
+    unnest($8::boolean[]) AS certain,
+    unnest($9::timestamptz[]) AS decide_at
 ) AS s
-WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
+WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
+  AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 `
 
 type VerdictDecideParams struct {
@@ -545,26 +548,31 @@ type VerdictDecideParams struct {
 	Reasons     []string
 	ContractIds []string
 	Changes     []int64
+	Certain     []bool
 	DecideAts   []time.Time
 }
 
-// VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on.
+// VerdictDecide writes verdicts, and what is to be done by them. What is under way goes on. Who has read
+// older grounds, or uncertain ones, does not write over a verdict on newer or certain ones.
 //
 //	UPDATE offer_verdicts v
 //	SET verdict = s.verdict, reason = s.reason, decided_at = $1, decided_changes = s.changes, decide_at = s.decide_at, contract_id = s.contract_id,
 //	    work = CASE WHEN s.verdict NOT IN ('accept', 'reject') THEN CASE WHEN v.work = 'submitted' THEN v.work ELSE 'none' END
 //	                WHEN v.work IN ('submitted', 'given_up') AND v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.work ELSE 'due' END,
 //	    tries = CASE WHEN v.contract_id = s.contract_id AND v.verdict = s.verdict THEN v.tries ELSE 0 END,
-//	    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE $1 END
+//	    next_at = CASE WHEN v.work = 'submitted' THEN v.next_at ELSE $1 END,
+//	    doubted_until = CASE WHEN v.decided_changes = 0 THEN pg_snapshot_xmax(pg_current_snapshot()) WHEN s.certain THEN NULL ELSE v.doubted_until END
 //	FROM (SELECT
 //	    unnest($3::uuid[]) AS deposit_id,
 //	    unnest($4::text[]) AS verdict,
 //	    unnest($5::text[]) AS reason,
 //	    unnest($6::text[]) AS contract_id,
 //	    unnest($7::bigint[]) AS changes,
-//	    unnest($8::timestamptz[]) AS decide_at
+//	    unnest($8::boolean[]) AS certain,
+//	    unnest($9::timestamptz[]) AS decide_at
 //	) AS s
-//	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open
+//	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
+//	  AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideParams) (int64, error) {
 	result, err := db.Exec(ctx, verdictDecide,
 		arg.Now,
@@ -574,6 +582,7 @@ func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideP
 		arg.Reasons,
 		arg.ContractIds,
 		arg.Changes,
+		arg.Certain,
 		arg.DecideAts,
 	)
 	if err != nil {
@@ -590,6 +599,10 @@ UNION ALL
 (SELECT v.deposit_id FROM offer_verdicts v
  WHERE v.treasury_id = $1 AND v.open AND v.decide_at <= $3 AND v.changes = v.decided_changes
  ORDER BY v.decide_at LIMIT $2)
+UNION ALL
+(SELECT v.deposit_id FROM offer_verdicts v
+ WHERE v.treasury_id = $1 AND v.open AND v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()) AND v.changes = v.decided_changes
+ ORDER BY v.doubted_until LIMIT $2)
 `
 
 type VerdictFindUndecidedParams struct {
@@ -598,8 +611,9 @@ type VerdictFindUndecidedParams struct {
 	LedgerTime *time.Time
 }
 
-// VerdictFindUndecided finds open offers that are new, of which something has changed, or whose time has come. Those come
-// first that were never decided: a new one does not wait for the many of which one policy has changed.
+// VerdictFindUndecided finds open offers that are new, of which something has changed, whose time has come, or whose first
+// verdict may rest on what was being changed just then. Those come first that were never decided: a new one does not wait
+// for the many of which one policy has changed.
 //
 //	(SELECT v.deposit_id FROM offer_verdicts v
 //	 WHERE v.treasury_id = $1 AND v.open AND v.changes > v.decided_changes
@@ -608,6 +622,10 @@ type VerdictFindUndecidedParams struct {
 //	(SELECT v.deposit_id FROM offer_verdicts v
 //	 WHERE v.treasury_id = $1 AND v.open AND v.decide_at <= $3 AND v.changes = v.decided_changes
 //	 ORDER BY v.decide_at LIMIT $2)
+//	UNION ALL
+//	(SELECT v.deposit_id FROM offer_verdicts v
+//	 WHERE v.treasury_id = $1 AND v.open AND v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()) AND v.changes = v.decided_changes
+//	 ORDER BY v.doubted_until LIMIT $2)
 func (q *Queries) VerdictFindUndecided(ctx context.Context, db DBTX, arg VerdictFindUndecidedParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, verdictFindUndecided, arg.TreasuryID, arg.Most, arg.LedgerTime)
 	if err != nil {
@@ -700,19 +718,21 @@ func (q *Queries) VerdictList(ctx context.Context, db DBTX, arg VerdictListParam
 }
 
 const verdictListGrounds = `-- name: VerdictListGrounds :many
-SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+SELECT v.deposit_id, v.changes, (v.decided_changes > 0 AND coalesce(v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()), true))::boolean AS certain, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
     i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
     coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
     coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
     (b.party IS NOT NULL)::boolean AS blocked, coalesce(t.awaits_receiver, false)::boolean AS awaits_receiver, coalesce(t.contract_id, '')::text AS offer_contract
 FROM offer_verdicts v
-JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits x WHERE (x.treasury_id, x.deposit_id) = (v.treasury_id, v.deposit_id) LIMIT 1) AS d ON true
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
-LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
+LEFT JOIN LATERAL (
+    SELECT treasury_id, contract_id, correlation_id, direction, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, synchronizer_id, opened_no, opened_node, closed_no, closed_node, outcome, next_id FROM transfer_instructions x WHERE x.treasury_id = v.treasury_id AND x.correlation_id = d.correlation_id AND x.closed_no IS NULL LIMIT 1
+) AS t ON true
 WHERE v.treasury_id = $1 AND v.deposit_id = ANY($2::uuid[]) AND v.open
 ORDER BY v.deposit_id
 `
@@ -725,6 +745,7 @@ type VerdictListGroundsParams struct {
 type VerdictListGroundsRow struct {
 	DepositID       uuid.UUID
 	Changes         int64
+	Certain         bool
 	MemoKey         string
 	OperatorVerdict *string
 	Screening       string
@@ -746,21 +767,24 @@ type VerdictListGroundsRow struct {
 	OfferContract   string
 }
 
-// VerdictListGrounds lists all on which the verdicts of offers rest.
+// VerdictListGrounds lists all on which the verdicts of offers rest. They are certain when everything has ended that was
+// under way at the first verdict.
 //
-//	SELECT v.deposit_id, v.changes, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
+//	SELECT v.deposit_id, v.changes, (v.decided_changes > 0 AND coalesce(v.doubted_until <= pg_snapshot_xmin(pg_current_snapshot()), true))::boolean AS certain, v.memo_key, v.operator_verdict, coalesce(s.result, '')::text AS screening, v.work, d.amount, d.sender, d.memo, d.execute_before, d.instrument_no,
 //	    i.listed, greatest(i.minimum_deposit, coalesce(p.minimum_offer, 0))::numeric(38, 10) AS minimum,
 //	    coalesce(p.accept_offers, true)::boolean AS accept_offers, coalesce(p.lead_seconds, 60)::integer AS lead_seconds, coalesce(p.screen, false)::boolean AS screen,
 //	    coalesce(a.enabled, false)::boolean AS memo_enabled, (a.memo_key IS NOT NULL)::boolean AS memo_known,
 //	    (b.party IS NOT NULL)::boolean AS blocked, coalesce(t.awaits_receiver, false)::boolean AS awaits_receiver, coalesce(t.contract_id, '')::text AS offer_contract
 //	FROM offer_verdicts v
-//	JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
+//	JOIN LATERAL (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits x WHERE (x.treasury_id, x.deposit_id) = (v.treasury_id, v.deposit_id) LIMIT 1) AS d ON true
 //	JOIN instruments i ON i.instrument_no = d.instrument_no
 //	LEFT JOIN deposit_policies p ON p.instrument_no = d.instrument_no
 //	LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (v.treasury_id, v.memo_key)
 //	LEFT JOIN screenings s ON (s.treasury_id, s.deposit_id) = (v.treasury_id, v.deposit_id)
 //	LEFT JOIN blocked_senders b ON (b.treasury_id, b.party) = (v.treasury_id, v.sender)
-//	LEFT JOIN transfer_instructions t ON t.treasury_id = v.treasury_id AND t.correlation_id = d.correlation_id AND t.closed_no IS NULL
+//	LEFT JOIN LATERAL (
+//	    SELECT treasury_id, contract_id, correlation_id, direction, sender, receiver, instrument_no, amount, memo, requested_at, execute_before, awaits_receiver, inputs, synchronizer_id, opened_no, opened_node, closed_no, closed_node, outcome, next_id FROM transfer_instructions x WHERE x.treasury_id = v.treasury_id AND x.correlation_id = d.correlation_id AND x.closed_no IS NULL LIMIT 1
+//	) AS t ON true
 //	WHERE v.treasury_id = $1 AND v.deposit_id = ANY($2::uuid[]) AND v.open
 //	ORDER BY v.deposit_id
 func (q *Queries) VerdictListGrounds(ctx context.Context, db DBTX, arg VerdictListGroundsParams) ([]VerdictListGroundsRow, error) {
@@ -775,6 +799,7 @@ func (q *Queries) VerdictListGrounds(ctx context.Context, db DBTX, arg VerdictLi
 		if err := rows.Scan(
 			&i.DepositID,
 			&i.Changes,
+			&i.Certain,
 			&i.MemoKey,
 			&i.OperatorVerdict,
 			&i.Screening,

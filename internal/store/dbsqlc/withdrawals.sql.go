@@ -133,12 +133,14 @@ FROM (SELECT
     unnest($3::text[]) AS state,
     unnest($4::text[]) AS reason,
     unnest($5::text[]) AS correlation_id,
-    unnest($6::bigint[]) AS offered_no,
-    unnest($7::bigint[]) AS settled_no,
-    unnest($8::timestamptz[]) AS record_time,
-    unnest($9::timestamptz[]) AS execute_before
+    unnest($6::text[]) AS origin,
+    unnest($7::bigint[]) AS offered_no,
+    unnest($8::bigint[]) AS settled_no,
+    unnest($9::timestamptz[]) AS record_time,
+    unnest($10::timestamptz[]) AS execute_before
 ) AS s
 WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed')
+  AND s.origin IN ('', w.origin)
 `
 
 type WithdrawalAdvanceParams struct {
@@ -147,6 +149,7 @@ type WithdrawalAdvanceParams struct {
 	States         []string
 	Reasons        []string
 	CorrelationIds []string
+	Origins        []string
 	OfferedNos     []int64
 	SettledNos     []int64
 	RecordTimes    []time.Time
@@ -165,12 +168,14 @@ type WithdrawalAdvanceParams struct {
 //	    unnest($3::text[]) AS state,
 //	    unnest($4::text[]) AS reason,
 //	    unnest($5::text[]) AS correlation_id,
-//	    unnest($6::bigint[]) AS offered_no,
-//	    unnest($7::bigint[]) AS settled_no,
-//	    unnest($8::timestamptz[]) AS record_time,
-//	    unnest($9::timestamptz[]) AS execute_before
+//	    unnest($6::text[]) AS origin,
+//	    unnest($7::bigint[]) AS offered_no,
+//	    unnest($8::bigint[]) AS settled_no,
+//	    unnest($9::timestamptz[]) AS record_time,
+//	    unnest($10::timestamptz[]) AS execute_before
 //	) AS s
 //	WHERE w.treasury_id = $1 AND w.withdrawal_id = s.withdrawal_id AND w.state NOT IN ('completed', 'failed')
+//	  AND s.origin IN ('', w.origin)
 func (q *Queries) WithdrawalAdvance(ctx context.Context, db DBTX, arg WithdrawalAdvanceParams) (int64, error) {
 	result, err := db.Exec(ctx, withdrawalAdvance,
 		arg.TreasuryID,
@@ -178,6 +183,7 @@ func (q *Queries) WithdrawalAdvance(ctx context.Context, db DBTX, arg Withdrawal
 		arg.States,
 		arg.Reasons,
 		arg.CorrelationIds,
+		arg.Origins,
 		arg.OfferedNos,
 		arg.SettledNos,
 		arg.RecordTimes,
