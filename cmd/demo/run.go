@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/api"
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
@@ -52,6 +53,8 @@ type exhibit struct {
 	payments *payout.Service
 	intake   *intake.Service
 	keeper   *preapproval.Keeper
+	handler  *api.Handler
+	door     *api.Listener
 	accounts []account
 	refusals refusals
 }
@@ -105,6 +108,10 @@ func run(ctx context.Context, s *service.Service, o settings) error {
 	say("treasury   %s", e.party)
 	say("           a party whose key only this program has; customers deposit to it, each with the memo of their account")
 	say("wallets    %s\n", cast)
+
+	if err := e.openDoor(ctx); err != nil {
+		return err
+	}
 
 	return e.perform(ctx)
 }
@@ -271,6 +278,8 @@ func (e *exhibit) perform(ctx context.Context) error {
 		service.Runner{Name: "payments", Run: payments.watch},
 		service.Runner{Name: "deposits", Run: deposits.watch},
 		service.Runner{Name: "operators", Run: e.operate},
+		service.Runner{Name: "API", Run: e.door.Run},
+		service.Runner{Name: "keeping of the API", Run: e.handler.Run},
 		service.Runner{Name: "keeper of the preapproval", Run: e.keeper.Run},
 		service.Runner{Name: "provider of the preapproval", Run: e.renew},
 		service.Runner{Name: "news of the preapproval", Run: e.tellPreapproval},

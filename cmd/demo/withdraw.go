@@ -27,6 +27,8 @@ const (
 	slower = 5
 	// leastWithdrawal is the minimum of the demo's policies.
 	leastWithdrawal = 1
+	// approveFrom is more than the demo's customers withdraw at once.
+	approveFrom = 500
 	// tooMuch is more than any account of the demo holds.
 	tooMuch = 1_000_000
 	// mergeFrom holdings of less than small are merged, in passing.
@@ -41,6 +43,7 @@ func (e *exhibit) setPolicies(ctx context.Context) error {
 		p.Minimum, p.OfferLifetime = amount.FromInt(leastWithdrawal), offerLife
 		p.Dust, p.MergeFrom = amount.FromInt(small), mergeFrom
 		p.SpendExpiredLocks = token == e.network.Amulet()
+		p.ApproveFrom = new(amount.FromInt(approveFrom))
 
 		if err := e.db.SetPolicy(ctx, token, p); err != nil {
 			return err
