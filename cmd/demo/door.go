@@ -23,7 +23,8 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 	var err error
 
 	e.handler, err = api.NewHandler(&cfg.API, api.Parts{
-		DB: e.db, Clock: clock.System{}, Logger: e.serviceLog(), Metrics: api.NewMetrics(e.Metrics), Random: cryptorand.Reader,
+		DB: e.db, Clock: clock.System{}, Logger: e.serviceLog(), Metrics: api.NewMetrics(e.Metrics),
+		Random: cryptorand.Reader,
 	})
 	if err != nil {
 		return err
@@ -38,7 +39,9 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 		return err
 	}
 
-	key.Name, key.Scopes, key.PerSecond = "demo", []string{"read", "accounts", "withdrawals", "approvals", "admin"}, aThousand
+	key.Name, key.PerSecond = "demo", aThousand
+	key.Scopes = []string{"read", "accounts", "withdrawals", "approvals", "admin"}
+
 	if _, err := e.db.CreateAPIKey(ctx, key, "demo", time.Now()); err != nil {
 		return err
 	}

@@ -139,7 +139,8 @@ func (e *exhibit) fates(ctx context.Context) error {
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, w := range list {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", short(w.ID), whose(w), w.Amount.Short(), e.named(w.Instrument), fate(w))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", short(w.ID), whose(w), w.Amount.Short(), e.named(w.Instrument),
+			fate(w))
 	}
 
 	if err := table.Flush(); err != nil {
