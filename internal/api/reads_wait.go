@@ -62,3 +62,6 @@ func awaited[T any](
 		}
 	}
 }
+
+// Waiting is how many requests wait for something now.
+func (h *Handler) Waiting() int { return len(h.waiting) }

@@ -20,6 +20,7 @@ import (
 // life is a random history of a few customers: what history tells, what the exchange asks for and what people decide.
 type life struct {
 	*ledger
+
 	draw *rapid.T
 
 	made        int
@@ -84,15 +85,15 @@ func (l *life) deposit() {
 		l.open = append(l.open, id)
 	}
 
-	l.tell(books.Entries{Deposits: []books.Deposit{d}, Postings: l.moves(books.ByLedger, token, units, books.Network, "", kind, customer)})
+	l.tell(books.Entries{Deposits: []books.Deposit{d}, Postings: l.moves(books.ByLedger, token, units, books.Network, kind, customer)})
 }
 
 // moves is money that goes from one account to another.
 func (l *life) moves(
-	origin books.PostingOrigin, token ident.Instrument, units amount.Amount, from books.AccountKind, fromAccount string, to books.AccountKind, account string,
+	origin books.PostingOrigin, token ident.Instrument, units amount.Amount, from, to books.AccountKind, account string,
 ) []books.Posting {
 	return []books.Posting{
-		{Origin: origin, Line: 0, Kind: from, Account: fromAccount, Instrument: token, Amount: units.Neg()},
+		{Origin: origin, Line: 0, Kind: from, Instrument: token, Amount: units.Neg()},
 		{Origin: origin, Line: 1, Kind: to, Account: account, Instrument: token, Amount: units},
 	}
 }
@@ -131,7 +132,7 @@ func (l *life) request() {
 	if lost { // the payment is known to history alone
 		l.tell(books.Entries{
 			Recovered: []books.Recovered{{ID: w.ID, State: withdrawal.Completed, Instrument: w.Instrument, Amount: w.Amount, Receiver: bob}},
-			Postings:  l.moves(books.ByLedger, w.Instrument, w.Amount, books.RecoveredPayments, "", books.Network, ""),
+			Postings:  l.moves(books.ByLedger, w.Instrument, w.Amount, books.RecoveredPayments, books.Network, ""),
 		})
 	}
 
@@ -176,12 +177,12 @@ func (l *life) goOn() {
 	if rapid.Bool().Draw(l.draw, "paid") {
 		l.tell(books.Entries{
 			Advances: []books.Advance{{ID: id, State: withdrawal.Completed}},
-			Postings: l.moves(books.ByLedger, token, units, books.WithdrawalsUnderWay, "", books.Network, ""),
+			Postings: l.moves(books.ByLedger, token, units, books.WithdrawalsUnderWay, books.Network, ""),
 		})
 	} else {
 		l.tell(books.Entries{
 			Advances: []books.Advance{{ID: id, State: withdrawal.Failed, Reason: withdrawal.OfferFailed}},
-			Postings: l.moves(books.ByRefund, token, units, books.WithdrawalsUnderWay, "", books.Customer, account),
+			Postings: l.moves(books.ByRefund, token, units, books.WithdrawalsUnderWay, books.Customer, account),
 		})
 	}
 }

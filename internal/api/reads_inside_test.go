@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/store"
+)
+
+// TestOnlySoManyWait: who comes when all places are taken is told so at once, and takes none.
+func TestOnlySoManyWait(t *testing.T) {
+	t.Parallel()
+
+	s := &Service{waiting: make(chan struct{}, 1)}
+	second := 1
+	state := func(state string) string { return state }
+	wait := func(ctx context.Context) (string, error) {
+		return awaited(ctx, s, &second, nil, func() (string, error) { return "held", nil }, state)
+	}
+
+	s.waiting <- struct{}{}
+
+	_, err := wait(t.Context())
+	told := explained(err, "getDeposit")
+	require.Equal(t, http.StatusServiceUnavailable, told.status)
+	require.Equal(t, "too_many_wait", told.code)
+	require.Equal(t, time.Second, told.retry)
+
+	<-s.waiting
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+
+	_, err = wait(ended)
+	require.ErrorIs(t, err, context.Canceled, "nobody is there any more")
+	require.Empty(t, s.waiting)
+
+	calls := 0
+	_, err = awaited(t.Context(), s, &second, nil, func() (string, error) {
+		calls++
+		if calls > 1 {
+			return "", errors.New("away")
+		}
+
+		return "held", nil
+	}, state)
+	require.EqualError(t, err, "away")
+	require.Empty(t, s.waiting)
+}
+
+func TestWhoWantsCSV(t *testing.T) {
+	t.Parallel()
+
+	for accept, want := range map[string]bool{
+		"": false, "*/*": false, "application/json": false, "text/csv": true, "text/csv, application/json": true, "TEXT/CSV;header=present": true,
+		"application/json, text/csv;q=0.9": false, "application/json;q=0.1, text/csv;q=0.9": true, "text/csv;q=0": false, "text/csv;q=x": false,
+		"text/html, text/csv;q=0.5, */*;q=0.1": true, ",;": false,
+	} {
+		require.Equal(t, want, prefersCSV(accept), accept)
+	}
+}
+
+// TestCellsAreNoFormulas: whatever strangers call their tokens, no cell begins as a formula does, and what is read back
+// is what was written but for the apostrophe.
+func TestCellsAreNoFormulas(t *testing.T) {
+	t.Parallel()
+
+	for _, text := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\x00", "\u00a0=1", "＝1", "\x7f"} {
+		require.Equal(t, "'"+text, cell(text))
+	}
+
+	for _, text := range []string{"", "Amulet", "alice::1220", "1", "'x", "é", "w-1"} {
+		require.Equal(t, text, cell(text))
+	}
+
+	rapid.Check(t, func(t *rapid.T) {
+		line := store.StatementLine{
+			What: "deposit", Reference: rapid.String().Draw(t, "reference"), Admin: ident.Party(rapid.String().Draw(t, "admin")),
+			InstrumentID: rapid.String().Draw(t, "id"),
+		}
+
+		raw, err := statementCSV([]store.StatementLine{line}, true)
+		require.NoError(t, err)
+
+		rows, err := csv.NewReader(strings.NewReader(string(raw))).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+
+		breaks := strings.NewReplacer("\r\n", "\n", "\r", "")
+		for i, text := range []string{line.Reference, string(line.Admin), line.InstrumentID} {
+			require.Equal(t, breaks.Replace(cell(text)), breaks.Replace(rows[1][2+i]))
+		}
+	})
+}
