@@ -105,7 +105,7 @@ func keySettings() []setting[keyDraft] {
 func keySettingNames() string {
 	var names []string
 	for _, s := range keySettings() {
-		names = append(names, s.name+" ("+s.meaning+")")
+		names = append(names, s.name)
 	}
 
 	return strings.Join(names, ", ")

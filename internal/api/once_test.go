@@ -50,7 +50,7 @@ func TestTheSameRequestIsDoneOnce(t *testing.T) {
 	w.post("/v1/keys", admin, aKey).is(http.StatusCreated)
 	require.Equal(t, 5, w.keys())
 
-	for _, wrong := range []string{"with blank", strings.Repeat("x", 256), "é"} {
+	for _, wrong := range []string{"", "with blank", strings.Repeat("x", 256), "é"} {
 		w.post("/v1/keys", admin, aKey, "Idempotency-Key", wrong).is(http.StatusBadRequest, "invalid_request")
 	}
 

@@ -49,6 +49,7 @@ type world struct {
 	settings api.Settings
 	handler  *api.Handler
 	server   *httptest.Server
+	routes   routes
 }
 
 // logged is what the API logs, all of it.
@@ -95,7 +96,7 @@ func begin(t *testing.T, environ ...string) *world {
 func beginOn(t *testing.T, pool *pgxpool.Pool, dsn string, environ ...string) *world {
 	t.Helper()
 
-	w := &world{t: t, pool: pool, clock: clock.NewManual(start()), log: &logged{}, settings: settings(t, environ...)}
+	w := &world{t: t, pool: pool, clock: clock.NewManual(start()), log: &logged{}, settings: settings(t, environ...), routes: routes{document(t)}}
 
 	var err error
 
@@ -238,6 +239,9 @@ func (w *world) try(method, path, key, body string, headers ...string) (*reply, 
 	defer response.Body.Close()
 
 	raw, err := io.ReadAll(response.Body)
+	if err == nil {
+		promised(w.t, w.routes, request, response.StatusCode, response.Header, raw)
+	}
 
 	return &reply{t: w.t, status: response.StatusCode, header: response.Header, body: raw}, err
 }
