@@ -200,3 +200,26 @@ func TestWhatAKeyMayBe(t *testing.T) {
 	require.Equal(t, []any{"192.0.2.1/32", "2001:db8::/32"}, made.member("key", "allowedFrom"))
 	require.Equal(t, 2, w.count("SELECT count(*) FROM api_keys"))
 }
+
+// TestALineOfKeysIsOnePerson: who requested a withdrawal cannot approve it with the key that takes the place of theirs.
+func TestALineOfKeysIsOnePerson(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	boss, first, second := w.key("admin"), w.key("withdrawals", "approvals"), w.key("approvals")
+	at := "/v1/treasuries/" + string(treasury) + "/withdrawals"
+
+	asked := w.post(at, first, `{"withdrawalId":"w-1","account":"c1","instrumentAdmin":"dso::1220dd","instrumentId":"Amulet","amount":"200","receiver":"bob::1220cc"}`).is(http.StatusCreated)
+	require.Equal(t, "awaits_approval", asked.text("waiting"))
+
+	next := w.post("/v1/keys/"+keyIDOf(first)+"/rotate", boss, `{"overlapSeconds":3600}`).is(http.StatusCreated).text("secret")
+	third := w.post("/v1/keys/"+keyIDOf(next)+"/rotate", boss, `{"overlapSeconds":3600}`).is(http.StatusCreated).text("secret")
+
+	for _, key := range []string{first, next, third} {
+		w.post(at+"/w-1/approve", key, `{"note":"mine"}`).is(http.StatusConflict, "own_request")
+	}
+
+	approved := w.post(at+"/w-1/approve", second, `{"note":"seen"}`).is(http.StatusOK)
+	require.Equal(t, keyIDOf(second), approved.text("approvedBy"))
+	require.Equal(t, keyIDOf(first), approved.text("requestedBy"))
+}
