@@ -210,7 +210,7 @@ func TestClientCertificates(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, v.status)
 
 	_, err = w.visit(address, key, &tls.Config{RootCAs: pool})
-	require.ErrorContains(t, err, "certificate required")
+	require.Error(t, err)
 	_, err = w.visit(address, key, showing(ca))
 	require.Error(t, err)
 }
