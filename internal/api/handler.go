@@ -267,14 +267,10 @@ func (h *Handler) observe(r *http.Request, q *request, out *answer, told *proble
 
 	if told != nil {
 		attributes = append(attributes, slog.String("code", told.code))
+		level = told.level(r.Context().Err() != nil)
 
 		if told.cause != nil {
-			attributes = append(attributes, slog.Any("error", told.cause))
-			level = slog.LevelWarn
-		}
-
-		if told.status == http.StatusInternalServerError {
-			level = slog.LevelError
+			attributes = append(attributes, slog.String("error", told.loggedCause()))
 		}
 	}
 

@@ -233,6 +233,10 @@ func TestTokensThatAreNotGood(t *testing.T) {
 		r := w.get("/v1/keys", token)
 		require.Equal(t, []any{http.StatusUnauthorized, "invalid_token"}, []any{r.status, r.text("code")}, why)
 	}
+
+	w.get("/v1/keys", p.token(es, strings.Repeat("x", 5000), ec, nil)).is(http.StatusUnauthorized, "invalid_token")
+	require.NotContains(t, w.log.String(), strings.Repeat("x", 400), "strangers do not fill the log")
+	require.NotContains(t, w.log.String(), `"level":"WARN"`)
 }
 
 // TestTheKeySetChanges, is away, and is not asked for by everybody who makes up a key.

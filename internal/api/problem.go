@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/api/server"
@@ -86,6 +88,30 @@ func explained(err error, operation string) *problemError {
 				"the same Idempotency-Key, which does it once, and tell your operators the requestId.",
 		}
 	}
+}
+
+// level is how loud a problem is logged. What strangers, or callers who hang up, cause at will wakes nobody.
+func (e *problemError) level(hungUp bool) slog.Level {
+	switch {
+	case e.status == http.StatusInternalServerError:
+		return slog.LevelError
+	case e.cause != nil && e.status > http.StatusInternalServerError && !hungUp:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+const maxStrangersCause = 300
+
+// loggedCause is the cause, whole where it is our own trouble, and cut where a stranger could make it long.
+func (e *problemError) loggedCause() string {
+	text := e.cause.Error()
+	if e.status < http.StatusInternalServerError && len(text) > maxStrangersCause {
+		text = strings.ToValidUTF8(text[:maxStrangersCause], "") + "…"
+	}
+
+	return text
 }
 
 // passing are refusals that time alone takes away.
