@@ -44,8 +44,11 @@ type listing[T any] struct {
 	// grouped says that many rows have the same first column of the key. The planner guesses how many rows come after a
 	// place from that column alone, and would sort them all.
 	grouped bool
-	scan    func(pgx.CollectableRow) (T, error)
-	keyOf   func(T) []any
+	// skewed has each page planned for what it asks for: one account may have ten rows and another one a million, and a plan
+	// that is kept is made for the average.
+	skewed bool
+	scan   func(pgx.CollectableRow) (T, error)
+	keyOf  func(T) []any
 }
 
 type keyColumn struct {
@@ -85,6 +88,19 @@ func (c *conditions) equals(column, value string) {
 	if value != "" {
 		c.and(column+" = ?", memo.Stored(value))
 	}
+}
+
+// severalOf reports whether more than one of these filters is set.
+func severalOf(filters ...bool) bool {
+	n := 0
+
+	for _, set := range filters {
+		if set {
+			n++
+		}
+	}
+
+	return n > 1
 }
 
 func (c *conditions) within(column string, s Span) {
@@ -142,6 +158,10 @@ func (l *listing[T]) read(ctx context.Context, db *DB, w Window, branches ...bra
 
 	most := min(max(w.Limit, 1), MostRows)
 	query, arguments := l.query(after, most, branches)
+
+	if l.skewed {
+		arguments = append([]any{pgx.QueryExecModeCacheDescribe}, arguments...) // a statement without a name keeps no plan
+	}
 
 	rows, err := db.exec.Query(ctx, query, arguments...)
 	if err != nil {

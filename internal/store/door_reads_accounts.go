@@ -164,9 +164,9 @@ func (db *DB) Statement(
 	list := &listing[StatementLine]{
 		name: "statement", columns: "at, what, reference, instrument_admin, instrument_id, amount, update_id",
 		key:       []keyColumn{{"at", aTime}, {"what", aText}, {"reference", aText}},
-		ascending: true,
-		scan:      pgx.RowToStructByPos[StatementLine],
-		keyOf:     func(l StatementLine) []any { return []any{l.At, l.What, l.Reference} },
+		ascending: true, skewed: true,
+		scan:  pgx.RowToStructByPos[StatementLine],
+		keyOf: func(l StatementLine) []any { return []any{l.At, l.What, l.Reference} },
 	}
 
 	var branches []branch

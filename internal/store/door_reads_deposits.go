@@ -76,13 +76,20 @@ func (db *DB) SeeDeposits(ctx context.Context, treasury TreasuryID, f SeenFilter
 	c := of(treasury)
 	c.equals("sender", string(f.Sender))
 	c.equals("update_id", f.UpdateID)
-	c.within("record_time", f.Span)
 
 	if known, err := db.ofToken(ctx, &c, f.Token); err != nil || !known {
 		return Page[SeenDeposit]{}, err
 	}
 
-	return depositList().read(ctx, db, w, depositBranches(c, f)...)
+	list := depositList()
+	list.skewed = severalOf(f.State != "", f.Account != "", f.Sender != "", f.UpdateID != "", f.Token != nil)
+
+	branches := depositBranches(c, f)
+	for i, b := range branches { // the time of either table, as its index has it
+		branches[i].where.within(append(b.order, "record_time")[0], f.Span)
+	}
+
+	return list.read(ctx, db, w, branches...)
 }
 
 // depositBranches are the ways to the deposits of a state or an account. What a deposit is now says its row of history,

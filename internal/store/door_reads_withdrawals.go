@@ -85,6 +85,8 @@ func (db *DB) SeeWithdrawals(
 		key:   []keyColumn{{"began_at", aTime}, {"withdrawal_id", aText}},
 		scan:  pgx.RowToStructByPos[SeenWithdrawal],
 		keyOf: func(w SeenWithdrawal) []any { return []any{w.BeganAt, w.ID} },
+
+		skewed: severalOf(f.State != "", f.Waiting != "", f.Account != "", f.Token != nil),
 	}
 
 	return list.read(ctx, db, w, branch{view: "api.withdrawals", where: c})
