@@ -14,8 +14,8 @@ import (
 
 func approvalCommands() []command {
 	return []command{
-		{"approve-withdrawal", "ID OPERATOR NOTE", "let a withdrawal that waits for approval be paid; not by who requested it",
-			3, 3, treasury, approveWithdrawal},
+		{"approve-withdrawal", "ID OPERATOR NOTE", "let a withdrawal that waits for approval be paid; not by who requested " +
+			"it", 3, 3, treasury, approveWithdrawal},
 		{"reject-withdrawal", "ID OPERATOR NOTE", "refuse a withdrawal that waits for approval; its money goes back", 3, 3,
 			treasury, rejectWithdrawal},
 		{"limits", "", "show how much accounts may withdraw within any so much time", 0, 0, treasury, listLimits},
@@ -23,8 +23,8 @@ func approvalCommands() []command {
 			"withdraw within any TIME, such as 24h", 5, 6, treasury, setLimit},
 		{"destinations", "ACCOUNT", "list where a customer may withdraw to, where a token's policy keeps a list", 1, 1,
 			treasury, listDestinations},
-		{"add-destination", "ACCOUNT PARTY NAME OPERATOR", "add a party to that list; it counts after the token's cooling-off " +
-			"time", 4, 4, treasury, addDestination},
+		{"add-destination", "ACCOUNT PARTY NAME OPERATOR", "add a party to that list; it counts after the token's " +
+			"cooling-off time", 4, 4, treasury, addDestination},
 		{"remove-destination", "ACCOUNT PARTY OPERATOR", "take a party off that list, at once", 3, 3, treasury,
 			removeDestination},
 	}
@@ -66,8 +66,8 @@ func setLimit(ctx context.Context, t *tool, arguments []string) error {
 	}
 
 	limit := store.Limit{Instrument: instrument, Window: window}
-	if len(arguments) > 5 {
-		limit.Account = arguments[5]
+	if account := arguments[5:]; len(account) > 0 {
+		limit.Account = account[0]
 	}
 
 	treasury, err := t.db.EnsureTreasury(ctx, t.party, time.Now())

@@ -97,9 +97,8 @@ func settings() []setting[draft] {
 		flagged("destinations_only", "whether customers withdraw only to parties of their list", func(d *draft) *bool {
 			return &d.DestinationsOnly
 		}),
-		span("cooling_seconds", "how long after it was added a party of a list cannot be withdrawn to", func(d *draft) *time.Duration {
-			return &d.Cooling
-		}),
+		span("cooling_seconds", "how long after it was added a party of a list cannot be withdrawn to",
+			func(d *draft) *time.Duration { return &d.Cooling }),
 	}
 }
 

@@ -21,7 +21,9 @@ func (s *Service) CreateMemo(
 	ctx context.Context, r server.CreateMemoRequestObject,
 ) (server.CreateMemoResponseObject, error) {
 	d := door(ctx)
-	treasury, text := ident.Party(r.Treasury), ""
+	treasury := ident.Party(r.Treasury)
+
+	var text string
 
 	if r.Body.Memo != nil {
 		text = *r.Body.Memo
