@@ -3,6 +3,26 @@ DROP VIEW api.unattributed, api.offers, api.audit_log;
 DROP TRIGGER verdicts_are_told ON offer_verdicts;
 DROP INDEX offer_verdicts_awaiting_screening, offer_verdicts_old;
 CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, deposit_id) WHERE open AND changes > decided_changes;
+CREATE OR REPLACE FUNCTION token_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE offer_verdicts SET changes = changes + 1 WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION memo_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION sender_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open;
+    RETURN NULL;
+END $$;
+
 ALTER TABLE offer_verdicts
     ADD COLUMN screening text NOT NULL DEFAULT '' CHECK (screening IN ('', 'passed', 'doubtful', 'refused', 'unavailable')),
     ADD COLUMN screened_at timestamptz;

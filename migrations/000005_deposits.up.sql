@@ -644,6 +644,32 @@ CREATE INDEX deposit_cases_awaiting_screening ON deposit_cases (treasury_id, dep
 DROP INDEX offer_verdicts_old;
 CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes, deposit_id) WHERE open AND changes > decided_changes;
 
+-- All that many offers rest on locks their verdicts by their ids before it counts, as all do who write several of them.
+CREATE OR REPLACE FUNCTION token_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM offer_verdicts WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open ORDER BY treasury_id, deposit_id FOR NO KEY UPDATE;
+    UPDATE offer_verdicts SET changes = changes + 1 WHERE instrument_no = coalesce(NEW.instrument_no, OLD.instrument_no) AND open;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION memo_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM offer_verdicts
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open ORDER BY deposit_id FOR NO KEY UPDATE;
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND memo_key = coalesce(NEW.memo_key, OLD.memo_key) AND open;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION sender_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM offer_verdicts
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open ORDER BY deposit_id FOR NO KEY UPDATE;
+    UPDATE offer_verdicts SET changes = changes + 1
+    WHERE treasury_id = coalesce(NEW.treasury_id, OLD.treasury_id) AND sender = coalesce(NEW.party, OLD.party) AND open;
+    RETURN NULL;
+END $$;
+
 -- What is decided about offers, and what is done, is told: a customer asks, the support desk answers.
 -- A connection plans its statement once, for as many rows as the first one had that changed verdicts. Without nested loops
 -- rows are put beside what they were by hashing or sorting, however many come later; the rest is looked up by key. The cost

@@ -1,13 +1,19 @@
 package intake_test
 
 import (
+	"context"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/amount/amounttest"
 	"github.com/canton-exchange/suite/internal/deposit"
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -112,4 +118,81 @@ func TestALateVerdictDoesNotWriteOverANewerOne(t *testing.T) {
 	require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT event_id) FROM events WHERE type LIKE 'offer.%'").Scan(&told, &ids))
 	require.Equal(t, 6, told)
 	require.Equal(t, told, ids)
+}
+
+// TestWritersOfManyVerdictsDoNotBlockEachOther: ingestion ends offers, instances decide them and operators change what
+// they rest on, many at once, and nobody has to be thrown out for the others.
+func TestWritersOfManyVerdictsDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, sandbox.Config{})
+
+	var offers []ident.ContractID
+	for range 160 {
+		offers = append(offers, w.offer(w.AcmeToken(), "1", new("ACC-9")))
+	}
+
+	w.until("the offers are there", func() bool { return w.verdict(offers[len(offers)-1]).Open })
+
+	ctx, cancel := context.WithCancel(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	again := func(do func(round int) error) {
+		group.Go(func() error {
+			for round := 0; ctx.Err() == nil; round++ {
+				if err := do(round); err != nil && ctx.Err() == nil {
+					return err
+				}
+			}
+
+			return nil
+		})
+	}
+
+	for range 2 {
+		again(func(int) error {
+			list, err := w.db.UndecidedOffers(ctx, w.treasury, time.Now(), 1000)
+			if err != nil {
+				return err
+			}
+
+			decided := make([]store.DecidedOffer, len(list))
+			for i, o := range list {
+				decided[i] = store.DecidedOffer{
+					Decision: deposit.Decide(o.Offer, o.Grounds), DepositID: o.DepositID, Changes: o.Changes, Certain: o.Certain, Contract: o.Contract,
+				}
+			}
+
+			rand.Shuffle(len(decided), func(i, j int) { decided[i], decided[j] = decided[j], decided[i] })
+
+			return w.db.DecideOffers(ctx, w.treasury, decided, time.Now())
+		})
+	}
+
+	again(func(round int) error {
+		p := deposit.DefaultPolicy()
+		p.MinimumOffer = amount.FromInt(int64(round % 3))
+
+		return w.db.SetDepositPolicy(ctx, w.AcmeToken(), p)
+	})
+	again(func(int) error { return w.db.BlockSender(ctx, w.treasury, w.payer, "ann", "ticket", time.Now()) })
+
+	for ended := range slices.Chunk(offers, 40) {
+		w.stopIngest()
+
+		for _, o := range ended {
+			_, err := w.Withdraw(w.payer, o)
+			require.NoError(t, err)
+		}
+
+		w.ingest()
+		w.untilDeposit(ended[len(ended)-1], "withdrawn")
+	}
+
+	cancel()
+	require.NoError(t, group.Wait())
+
+	var deadlocks int
+
+	require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&deadlocks))
+	require.Zero(t, deadlocks)
 }

@@ -1,5 +1,6 @@
 -- Which offers are accepted. Ingestion opens and closes verdicts with their offers; Multi-Step Deposit Automation decides
--- and does them.
+-- and does them. Whoever writes several verdicts in one statement locks them by their ids first: two who took them in
+-- different orders would wait for each other.
 
 -- name: VerdictOpen :copyfrom
 INSERT INTO offer_verdicts (treasury_id, deposit_id, instrument_no, sender, memo_key, decided_at)
@@ -9,9 +10,12 @@ VALUES (@treasury_id, @deposit_id, @instrument_no, @sender, @memo_key, @decided_
 -- VerdictClose ends all work on offers that history has ended.
 UPDATE offer_verdicts v
 SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
-FROM deposits d
-WHERE d.treasury_id = @treasury_id AND d.correlation_id = ANY(@correlation_ids::text[])
-  AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open;
+FROM (
+    SELECT x.deposit_id FROM deposits d JOIN offer_verdicts x ON (x.treasury_id, x.deposit_id) = (d.treasury_id, d.deposit_id)
+    WHERE d.treasury_id = @treasury_id AND d.correlation_id = ANY(@correlation_ids::text[]) AND x.open
+    ORDER BY x.deposit_id FOR NO KEY UPDATE OF x
+) AS ended
+WHERE v.treasury_id = @treasury_id AND v.deposit_id = ended.deposit_id AND v.open;
 
 -- name: VerdictFindUndecided :many
 -- VerdictFindUndecided finds open offers that are new, of which something has changed, whose time has come, or whose first
@@ -78,6 +82,11 @@ FROM (SELECT
     unnest(@certain::boolean[]) AS certain,
     unnest(@decide_ats::timestamptz[]) AS decide_at
 ) AS s
+JOIN (
+    SELECT x.deposit_id FROM offer_verdicts x
+    WHERE x.treasury_id = @treasury_id AND x.deposit_id = ANY(@deposit_ids::uuid[]) AND x.open
+    ORDER BY x.deposit_id FOR NO KEY UPDATE
+) AS mine ON mine.deposit_id = s.deposit_id
 WHERE v.treasury_id = @treasury_id AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
   AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL);
 

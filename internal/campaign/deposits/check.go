@@ -73,7 +73,7 @@ type row struct {
 	Memo                         *string
 	Correlation                  ident.ContractID
 	Offered, Settled             string // updates
-	RecordTime                   time.Time
+	Sent, RecordTime             time.Time
 }
 
 func (r row) token() ident.Instrument { return ident.Instrument{Admin: r.Admin, ID: r.Instrument} }
@@ -143,7 +143,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 
 func (k *checker) read(ctx context.Context) error {
 	rows, err := k.Tx.Query(ctx, `SELECT d.deposit_id, d.kind, d.state, d.reason, coalesce(d.account, ''), i.admin, i.instrument_id, d.amount::text, d.sender, d.memo,
-			coalesce(d.correlation_id, ''), coalesce(o.update_id, ''), coalesce(s.update_id, ''), coalesce(s.record_time, 'epoch')
+			coalesce(d.correlation_id, ''), coalesce(o.update_id, ''), coalesce(s.update_id, ''), coalesce(o.record_time, s.record_time, 'epoch'), coalesce(s.record_time, 'epoch')
 		FROM deposits d JOIN instruments i USING (instrument_no)
 		LEFT JOIN ledger_updates o ON o.treasury_id = d.treasury_id AND o.update_no = d.offered_no
 		LEFT JOIN ledger_updates s ON s.treasury_id = d.treasury_id AND s.update_no = d.settled_no
@@ -282,7 +282,9 @@ func (k *checker) possible(r row, from, to time.Time) map[attribution]bool {
 	for _, t := range during(k.grounds.terms, r.token(), from, to) {
 		for _, m := range k.memosDuring(r.Memo, from, to) {
 			for _, blocked := range during(k.grounds.blocked, r.Sender, from, to) {
-				all[decide(value, r.Memo, t, m, blocked)] = true
+				for _, later := range k.givenLater(r) {
+					all[decide(value, r.Memo, t, m, blocked, later)] = true
+				}
 			}
 		}
 	}
@@ -298,7 +300,7 @@ func (k *checker) memosDuring(memo *string, from, to time.Time) []memoState {
 	return during(k.grounds.memos, keyOf(*memo), from, to)
 }
 
-func decide(value amount.Amount, memo *string, t terms, m memoState, blocked bool) attribution {
+func decide(value amount.Amount, memo *string, t terms, m memoState, blocked, later bool) attribution {
 	switch reason := memoReason(memo, m); {
 	case !t.listed:
 		return attribution{"unattributed", "unlisted_instrument", m.account}
@@ -308,6 +310,8 @@ func decide(value amount.Amount, memo *string, t terms, m memoState, blocked boo
 		return attribution{"unattributed", "below_minimum", m.account}
 	case blocked:
 		return attribution{"unattributed", "sender_blocked", m.account}
+	case later && t.wantsTwo(value):
+		return attribution{"unattributed", "memo_given_later", m.account}
 	case t.screens:
 		return attribution{"held", "awaits_screening", m.account}
 	case t.delay > 0:
@@ -315,6 +319,35 @@ func decide(value amount.Amount, memo *string, t terms, m memoState, blocked boo
 	default:
 		return attribution{"credited", "", m.account}
 	}
+}
+
+// givenLater is whether a deposit's memo was given to its account after the deposit was sent: one, or both if it was given
+// just then.
+func (k *checker) givenLater(r row) []bool {
+	if r.Memo == nil || k.grounds.memos[keyOf(*r.Memo)] == nil {
+		return []bool{false}
+	}
+
+	line := *k.grounds.memos[keyOf(*r.Memo)]
+
+	for i, s := range line {
+		if s.value.account == "" {
+			continue
+		}
+
+		certain := line[i-1].to // before there is an account there is nobody
+
+		switch {
+		case s.from.After(r.Sent):
+			return []bool{true}
+		case !certain.IsZero() && !certain.After(r.Sent):
+			return []bool{false}
+		default:
+			return []bool{true, false}
+		}
+	}
+
+	return []bool{false}
 }
 
 // memoReason is why a memo names nobody; empty if it names somebody.

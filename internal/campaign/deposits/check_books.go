@@ -7,8 +7,8 @@ import (
 
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/campaign/weather"
 	"github.com/canton-exchange/suite/internal/ident"
-	"github.com/canton-exchange/suite/internal/sandbox/fault"
 )
 
 // sums are accounts being summed.
@@ -108,16 +108,16 @@ func (k *checker) alarms(ctx context.Context) error {
 		return err
 	}
 
-	lies, told := 0, 0
+	lies := 0
 
 	for kind, n := range k.struck {
-		if strings.HasPrefix(kind, "lie-") {
+		if strings.HasPrefix(kind, "lie-") || strings.HasPrefix(kind, "meddler forges ") {
 			lies += n
 		}
 	}
 
-	for _, kind := range []fault.Kind{fault.LieHash, fault.LieDeadline, fault.LieMetadata} { // of which there is always something to tell
-		told += k.struck[string(kind)]
+	if n := k.struck["meddler "+weather.Signed]; n > 0 {
+		k.Reportf(liesRefused, "%d signatures of what was not asked for", n)
 	}
 
 	excused := map[string]int{"refused_to_sign": lies, "unexplained": k.struck["meddler claims"]}
@@ -132,11 +132,6 @@ func (k *checker) alarms(ctx context.Context) error {
 
 	for _, one := range refused[min(len(refused), lies):] {
 		k.Reportf(noFalseAlarm, "%s", one)
-	}
-
-	// Some are told to a program that is killed, or of an offer that ends.
-	if told >= 6 && len(refused) == 0 {
-		k.Reportf(liesRefused, "%d lies were told and none was refused", told)
 	}
 
 	return nil

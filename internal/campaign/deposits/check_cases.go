@@ -217,22 +217,13 @@ func (k *checker) wronglyDecided(r row, f file) string {
 		}
 
 		for _, t := range during(k.grounds.terms, r.token(), d.from, d.to) {
-			if t.confirmFrom == "" || value.Cmp(mustParse(t.confirmFrom)) < 0 {
+			if !t.wantsTwo(value) {
 				return ""
 			}
 		}
 	}
 
 	return "it takes two to decide about so much"
-}
-
-func mustParse(text string) amount.Amount {
-	value, err := amount.Parse(text)
-	if err != nil {
-		return amount.Zero()
-	}
-
-	return value
 }
 
 // said reports whether an operator may have said something about a deposit: who got no answer may have been heard.

@@ -137,7 +137,12 @@ func (c *Campaign) openRegistries(ctx context.Context) error {
 
 // operate has the operator's tool do something until it is certain that it is done, or that it cannot be.
 func (c *Campaign) operate(ctx context.Context, arguments ...string) (bool, error) {
-	for ctx.Err() == nil {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+
+	var last error
+
+	for {
 		out, err := c.stage.Operate(ctx, arguments...)
 		if err == nil {
 			return true, nil
@@ -147,10 +152,14 @@ func (c *Campaign) operate(ctx context.Context, arguments ...string) (bool, erro
 			return false, nil
 		}
 
+		if ctx.Err() != nil {
+			return false, errors.Join(err, last)
+		}
+
+		last = err
+
 		pause(ctx, 50*time.Millisecond)
 	}
-
-	return false, fmt.Errorf("treasury %v: %w", arguments, ctx.Err())
 }
 
 func (c *Campaign) register(ctx context.Context, memo, account string) error {

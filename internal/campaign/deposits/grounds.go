@@ -79,6 +79,13 @@ type terms struct {
 	confirmFrom string
 }
 
+// wantsTwo reports whether it takes two to decide about an amount.
+func (t terms) wantsTwo(value amount.Amount) bool {
+	from, err := amount.Parse(t.confirmFrom)
+
+	return err == nil && value.Cmp(from) >= 0
+}
+
 // grounds are what the exchange has said, and when: all that verdicts and credits rest on. It is the campaign's own
 // record, not the database's.
 type grounds struct {

@@ -64,7 +64,7 @@ func mutations() []mutation {
 		},
 		{
 			name:   "a verdict is for ever",
-			edits:  []edit{{offersSQL, "v.open AND (v.changes > v.decided_changes OR v.decide_at <= $2)", "v.open AND (v.decided_changes = 0 OR v.decide_at <= $2)"}},
+			edits:  []edit{{offersSQL, "v.open AND v.changes > v.decided_changes\n", "v.open AND v.decided_changes = 0\n"}},
 			breaks: []string{verdictsTrue, goesOn},
 		},
 		{
@@ -102,7 +102,7 @@ func mutations() []mutation {
 			name: "frozen tokens are accepted",
 			edits: []edit{
 				{workGo, "case v.isFrozen(j.Instrument):", "case v.isFrozen(j.Instrument) && now.IsZero():"},
-				{offersSQL, "AND NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.treasury_id = v.treasury_id AND f.instrument_no IN (0, v.instrument_no))\n", ""},
+				{offersSQL, "NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE", "NOT EXISTS (SELECT FROM withdrawal_freezes f WHERE f.frozen_at IS NULL AND"},
 			},
 			breaks: []string{frozenIsLeftAlone},
 		},

@@ -28,7 +28,7 @@ var (
 )
 
 const (
-	defaultWithdrawals = 800
+	defaultWithdrawals = 500
 	shortWithdrawals   = 200
 	// perWithdrawal is far more than one takes.
 	perWithdrawal = time.Second

@@ -220,7 +220,7 @@ func (k *History) Balances(ctx context.Context) error {
 // has the number 0.
 func (k *History) EventOrder(ctx context.Context) error {
 	for _, query := range []string{
-		`SELECT 'event id ' || event_id || ' is told ' || count(*) || ' times' FROM events WHERE treasury_id = $1 GROUP BY event_id HAVING count(*) > 1`,
+		`SELECT 'event id ' || event_id || ' is told ' || count(*) || ' times: ' || string_agg(type || ' of ' || subject, ', ') FROM events WHERE treasury_id = $1 GROUP BY event_id HAVING count(*) > 1`,
 		`SELECT 'event ' || event_no || ' of update ' || update_no || ' comes after one of update ' || before FROM
 			(SELECT event_no, update_no, lag(update_no, 1, 0::bigint) OVER (ORDER BY xid, event_no) AS before FROM events WHERE treasury_id = $1 AND update_no > 0) AS e
 			WHERE update_no < before`,

@@ -3,6 +3,7 @@ package weather
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"maps"
@@ -29,6 +30,8 @@ type Meddling struct {
 	Holds int
 	// Misleads answers wrongly what a registry is asked of an offer.
 	Misleads int
+	// Forges has something else prepared than was asked for.
+	Forges int
 }
 
 // Meddler is a proxy that gets things wrong. No answer of it may decide anything.
@@ -39,15 +42,18 @@ type Meddler struct {
 	now  Meddling
 	rng  *rand.Rand
 	done map[string]int
-	// last is what a registry said of the offer before.
-	last []byte
+	// last is what a registry said of the offer before, contract the offer that was answered before.
+	last     []byte
+	contract string
+	// forged are the transactions that were prepared and not asked for.
+	forged map[[sha256.Size]byte]bool
 
 	late sync.WaitGroup
 }
 
 // NewMeddler makes a proxy before a handler. Until it is Set it passes everything on.
 func NewMeddler(next http.Handler, rng *rand.Rand) *Meddler {
-	return &Meddler{next: next, rng: rng, done: map[string]int{}}
+	return &Meddler{next: next, rng: rng, done: map[string]int{}, forged: map[[sha256.Size]byte]bool{}}
 }
 
 // Set changes what happens to requests from now on.
@@ -93,6 +99,8 @@ func (m *Meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, executes):
 		m.execute(w, r)
+	case strings.HasSuffix(r.URL.Path, prepares):
+		m.prepare(w, r)
 	case strings.HasSuffix(r.URL.Path, contexts):
 		m.context(w, r)
 	default:
@@ -101,13 +109,6 @@ func (m *Meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *Meddler) execute(w http.ResponseWriter, r *http.Request) {
-	what, luck := m.choose()
-	if what == "" {
-		m.next.ServeHTTP(w, r)
-
-		return
-	}
-
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, "Bad Gateway", http.StatusBadGateway)
@@ -115,7 +116,14 @@ func (m *Meddler) execute(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	m.caught(body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+
+	what, luck := m.choose()
+
 	switch what {
+	case "":
+		m.next.ServeHTTP(w, r)
 	case "refuses":
 		m.pass(r, body)
 		answer(w, refusals()[luck%len(refusals())])

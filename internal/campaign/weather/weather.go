@@ -129,9 +129,12 @@ func Meddled() []Weather {
 func Lies() []Weather {
 	kinds := []fault.Kind{fault.LieExtraNode, fault.LieRecipientOfChange, fault.LieHash, fault.LieMetadata, fault.LieDeadline}
 
-	return []Weather{{Name: "the node lies", Cards: 2, Rules: func(rng *rand.Rand) []fault.Rule {
-		return []fault.Rule{by(kinds[rng.IntN(len(kinds))], fault.Probability{}, prepares)}
-	}}}
+	return []Weather{
+		{Name: "the node lies", Cards: 1, Rules: func(rng *rand.Rand) []fault.Rule {
+			return []fault.Rule{by(kinds[rng.IntN(len(kinds))], fault.Probability{}, prepares)}
+		}},
+		{Name: "something else is prepared", Cards: 2, Meddling: Meddling{Forges: 2}},
+	}
 }
 
 // Misled is a registry that says what is not so of the offers that are to be accepted.

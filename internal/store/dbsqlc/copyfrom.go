@@ -545,7 +545,8 @@ func (r iteratorForVerdictOpen) Err() error {
 }
 
 // Which offers are accepted. Ingestion opens and closes verdicts with their offers; Multi-Step Deposit Automation decides
-// and does them.
+// and does them. Whoever writes several verdicts in one statement locks them by their ids first: two who took them in
+// different orders would wait for each other.
 //
 //	INSERT INTO offer_verdicts (treasury_id, deposit_id, instrument_no, sender, memo_key, decided_at)
 //	VALUES ($1, $2, $3, $4, $5, $6)

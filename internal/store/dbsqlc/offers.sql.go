@@ -454,9 +454,12 @@ func (q *Queries) SenderUnblock(ctx context.Context, db DBTX, arg SenderUnblockP
 const verdictClose = `-- name: VerdictClose :exec
 UPDATE offer_verdicts v
 SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
-FROM deposits d
-WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[])
-  AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open
+FROM (
+    SELECT x.deposit_id FROM deposits d JOIN offer_verdicts x ON (x.treasury_id, x.deposit_id) = (d.treasury_id, d.deposit_id)
+    WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[]) AND x.open
+    ORDER BY x.deposit_id FOR NO KEY UPDATE OF x
+) AS ended
+WHERE v.treasury_id = $1 AND v.deposit_id = ended.deposit_id AND v.open
 `
 
 type VerdictCloseParams struct {
@@ -468,9 +471,12 @@ type VerdictCloseParams struct {
 //
 //	UPDATE offer_verdicts v
 //	SET open = false, decided_changes = changes, decide_at = NULL, work = 'none', next_at = NULL, lease_until = NULL, prepared = NULL, signature = NULL
-//	FROM deposits d
-//	WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[])
-//	  AND v.treasury_id = d.treasury_id AND v.deposit_id = d.deposit_id AND v.open
+//	FROM (
+//	    SELECT x.deposit_id FROM deposits d JOIN offer_verdicts x ON (x.treasury_id, x.deposit_id) = (d.treasury_id, d.deposit_id)
+//	    WHERE d.treasury_id = $1 AND d.correlation_id = ANY($2::text[]) AND x.open
+//	    ORDER BY x.deposit_id FOR NO KEY UPDATE OF x
+//	) AS ended
+//	WHERE v.treasury_id = $1 AND v.deposit_id = ended.deposit_id AND v.open
 func (q *Queries) VerdictClose(ctx context.Context, db DBTX, arg VerdictCloseParams) error {
 	_, err := db.Exec(ctx, verdictClose, arg.TreasuryID, arg.CorrelationIds)
 	return err
@@ -536,6 +542,11 @@ FROM (SELECT
     unnest($8::boolean[]) AS certain,
     unnest($9::timestamptz[]) AS decide_at
 ) AS s
+JOIN (
+    SELECT x.deposit_id FROM offer_verdicts x
+    WHERE x.treasury_id = $2 AND x.deposit_id = ANY($3::uuid[]) AND x.open
+    ORDER BY x.deposit_id FOR NO KEY UPDATE
+) AS mine ON mine.deposit_id = s.deposit_id
 WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
   AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 `
@@ -571,6 +582,11 @@ type VerdictDecideParams struct {
 //	    unnest($8::boolean[]) AS certain,
 //	    unnest($9::timestamptz[]) AS decide_at
 //	) AS s
+//	JOIN (
+//	    SELECT x.deposit_id FROM offer_verdicts x
+//	    WHERE x.treasury_id = $2 AND x.deposit_id = ANY($3::uuid[]) AND x.open
+//	    ORDER BY x.deposit_id FOR NO KEY UPDATE
+//	) AS mine ON mine.deposit_id = s.deposit_id
 //	WHERE v.treasury_id = $2 AND v.deposit_id = s.deposit_id AND v.open AND s.changes >= v.decided_changes
 //	  AND (s.certain OR v.decided_changes = 0 OR v.doubted_until IS NOT NULL)
 func (q *Queries) VerdictDecide(ctx context.Context, db DBTX, arg VerdictDecideParams) (int64, error) {
