@@ -33,7 +33,7 @@ func allAdvice() []advised {
 		{withdrawal.NoTraffic, "buy traffic for the validator node: \"No traffic\" in docs/runbooks.md"},
 		{withdrawal.SynchronizerPaused, "wait for the end of the upgrade"},
 		{withdrawal.SignerUnavailable, "see that the signer answers, and what withdraw logs"},
-		{withdrawal.AwaitsApproval, "somebody else than who requested it: `treasury approve-withdrawal`, or reject-withdrawal"},
+		{withdrawal.AwaitsApproval, "somebody else than who requested it: `treasury approve-withdrawal`, or `reject-…`"},
 		{withdrawal.AwaitsSignature, "`treasury signing export`, sign where the key is, `treasury signing import`"},
 		{withdrawal.AwaitsRecordTime, "nothing: it is paid, or tried anew when the target has passed; " +
 			"never pay it by other means before that"},
