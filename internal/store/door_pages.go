@@ -44,8 +44,8 @@ type listing[T any] struct {
 	// grouped says that many rows have the same first column of the key. The planner guesses how many rows come after a
 	// place from that column alone, and would sort them all.
 	grouped bool
-	// skewed has each page planned for what it asks for: one account may have ten rows and another one a million, and a plan
-	// that is kept is made for the average.
+	// skewed has each page planned for what it asks for: one account may have ten rows and another one a million, and a
+	// plan that is kept is made for the average.
 	skewed bool
 	scan   func(pgx.CollectableRow) (T, error)
 	keyOf  func(T) []any
