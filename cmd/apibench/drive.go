@@ -179,6 +179,8 @@ func (c *client) warm(ctx context.Context, one oneRun) error {
 type figures struct {
 	took   []time.Duration
 	failed int
+	// why is what became of the first that failed.
+	why string
 }
 
 // String has the figures that count.
@@ -194,8 +196,8 @@ func (f figures) String() string {
 
 	const half, most = 500, 990
 
-	return fmt.Sprintf("p50 %s, p99 %s, max %s; %d answered, %d failed", short(at(half)), short(at(most)),
-		short(f.took[len(f.took)-1]), len(f.took), f.failed)
+	return fmt.Sprintf("p50 %s, p99 %s, max %s; %d answered, %d failed%s", short(at(half)), short(at(most)),
+		short(f.took[len(f.took)-1]), len(f.took), f.failed, f.why)
 }
 
 // drive sends requests at the run's rate, each when its time has come.
@@ -228,6 +230,9 @@ func (c *client) drive(ctx context.Context, one oneRun, length time.Duration) fi
 
 			if err != nil || status >= http.StatusBadRequest {
 				all.failed++
+				if all.why == "" {
+					all.why = fmt.Sprintf(" (the first with status %d, %v)", status, err)
+				}
 
 				return
 			}
