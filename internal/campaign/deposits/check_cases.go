@@ -27,9 +27,11 @@ type file struct {
 
 func (k *checker) readFiles(ctx context.Context) error {
 	rows, err := k.Tx.Query(ctx, `SELECT c.deposit_id, c.state, c.reason, c.action, coalesce(c.account, ''), c.confirmed_by, coalesce(c.withdrawal_id, ''),
-			coalesce(w.state, ''), coalesce(w.waiting, ''), coalesce(c.release_at, 'epoch'), c.steps,
-			(SELECT count(*) FROM events e WHERE e.treasury_id = c.treasury_id AND e.subject = c.deposit_id::text AND e.type LIKE 'deposit.%' AND e.type <> 'deposit.screened' AND e.update_no = 0)::int
-		FROM deposit_cases c LEFT JOIN withdrawals w USING (treasury_id, withdrawal_id) WHERE c.treasury_id = $1`, k.Treasury)
+			coalesce(w.state, ''), coalesce(w.waiting, ''), coalesce(c.release_at, 'epoch'), c.steps, coalesce(e.told, 0)::int
+		FROM deposit_cases c LEFT JOIN withdrawals w USING (treasury_id, withdrawal_id)
+		LEFT JOIN (SELECT subject, count(*) AS told FROM events WHERE treasury_id = $1 AND type LIKE 'deposit.%' AND type <> 'deposit.screened' AND update_no = 0 GROUP BY subject) AS e
+			ON e.subject = c.deposit_id::text
+		WHERE c.treasury_id = $1`, k.Treasury)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}

@@ -113,7 +113,7 @@ func mutations() []mutation {
 		},
 		{
 			name: "an offer is credited when it is made",
-			edits: []edit{{booksGo, "	a := Attribution{State: Offered, Account: r.attribute(id, t, t.Amount).Account}\n", `	a := r.attribute(id, t, t.Amount)
+			edits: []edit{{booksGo, "	a := Attribution{State: Offered, Account: r.attribute(id, t, t.Amount, r.update.RecordTime).Account}\n", `	a := r.attribute(id, t, t.Amount, r.update.RecordTime)
 	if a.State != Credited {
 		a = Attribution{State: Offered, Account: a.Account}
 	}
@@ -137,7 +137,7 @@ func mutations() []mutation {
 		},
 		{
 			name:   "one person is enough",
-			edits:  []edit{{casesSchema, "IF d.amount >= (SELECT p.confirm_from", "IF d.amount < 0 * (SELECT p.confirm_from"}},
+			edits:  []edit{{casesSchema, "IF d.amount >= least(c.confirm_from, ", "IF d.amount < 0 * least(c.confirm_from, "}},
 			breaks: []string{casesRight},
 		},
 	}

@@ -148,9 +148,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // screenings holds what was said of deposits against the service's word.
 func (k *checker) screenings(ctx context.Context) error {
-	rows, err := k.Tx.Query(ctx, `SELECT s.deposit_id, s.result, s.next_at IS NOT NULL,
-			(SELECT count(*) FROM events e WHERE e.type = 'deposit.screened' AND e.subject = s.deposit_id::text AND e.payload->>'result' <> 'unavailable')
-		FROM screenings s WHERE s.treasury_id = $1`, k.Treasury)
+	rows, err := k.Tx.Query(ctx, `SELECT s.deposit_id, s.result, s.next_at IS NOT NULL, coalesce(e.told, 0)
+		FROM screenings s
+		LEFT JOIN (SELECT subject, count(*) AS told FROM events WHERE treasury_id = $1 AND type = 'deposit.screened' AND payload->>'result' <> 'unavailable' GROUP BY subject) AS e
+			ON e.subject = s.deposit_id::text
+		WHERE s.treasury_id = $1`, k.Treasury)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}

@@ -177,7 +177,7 @@ func (k *History) LookAlikes(ctx context.Context) error {
 		}
 	}
 
-	have, err := k.Tally(ctx, `SELECT CASE problem WHEN 'bare_create' THEN coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) ELSE problem || ': ' || detail END
+	have, err := k.Tally(ctx, `SELECT CASE WHEN problem LIKE '%_mismatch' THEN problem || ': ' || detail ELSE coalesce(substring(detail FROM '[0-9a-f]{60,}'), detail) END
 		FROM unrecognized WHERE treasury_id = $1`)
 	k.Compare(LookAlikesShown, want, have)
 
