@@ -6,3 +6,4 @@
 package api
 
 //go:generate go tool -modfile=../tools/go.mod oapi-codegen -config ../../openapi/exchange.codegen.yaml ../../openapi/exchange.yaml
+//go:generate go tool -modfile=../tools/go.mod oapi-codegen -config ../../openapi/exchange-client.codegen.yaml ../../openapi/exchange.yaml

@@ -113,6 +113,12 @@ func DefaultPolicy() Policy {
 	}
 }
 
+// approvable reports whether the amount from which a withdrawal is approved is one.
+func (p Policy) approvable() bool { return p.ApproveFrom == nil || p.ApproveFrom.Sign() >= 0 }
+
+// shapeable reports whether the hours in which the pool may be shaped are hours.
+func (p Policy) shapeable() bool { return p.Hours == nil || p.Hours.valid() }
+
 // Validate says what a policy could not be followed for.
 func (p Policy) Validate() error {
 	var found []error
@@ -137,13 +143,11 @@ func (p Policy) Validate() error {
 	expect(p.Sweep >= 0 && p.Sweep < utxo.MaxInputs, "sweep: want 0 to %d", utxo.MaxInputs-1)
 	expect(p.MergeFrom <= maxMergeFrom, "merge from: want at most %d", maxMergeFrom)
 	expect(p.MaxOvertaken >= 0 && p.MaxOvertaken <= maxOvertaken, "overtaken: want 0 to %d", maxOvertaken)
-	expect(p.ApproveFrom == nil || p.ApproveFrom.Sign() >= 0, "approval: want an amount of 0 or more")
+	expect(p.approvable(), "approval: want an amount of 0 or more")
 	expect(p.Cooling >= 0 && p.Cooling <= maxCooling, "cooling off: want 0 to %s", maxCooling)
 	expect(p.MaxWait >= 0 && p.MaxWait <= maxWait, "wait: want 0 to %s", maxWait)
 
-	if p.Hours != nil {
-		expect(p.Hours.valid(), "hours: want minutes of the day, 0 to %d", minutesPerDay-1)
-	}
+	expect(p.shapeable(), "hours: want minutes of the day, 0 to %d", minutesPerDay-1)
 
 	if len(found) == 0 {
 		found = append(found, p.tryOut())
