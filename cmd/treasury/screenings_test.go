@@ -59,9 +59,9 @@ func TestScreeningsAreSeenAndAskedAgain(t *testing.T) {
 		require.NoError(t, e.db.AnswerScreening(t.Context(), treasury, jobs[0], a, now))
 		e.decided()
 	}
-	answer(store.ScreeningAnswer{Result: deposit.Unavailable, Detail: "screening: HTTP 503", Again: time.Now().Add(90 * time.Second)})
+	answer(store.ScreeningAnswer{Result: deposit.Unavailable, Detail: "screening: HTTP 503", Again: time.Now().Add(3*time.Hour - time.Second)})
 	require.Contains(t, squeezed(e.ok("screenings")), " unavailable 1 ")
-	require.Contains(t, squeezed(e.ok("screenings")), " in 1m29s offered 70 AcmeToken \"ACC-1\" "+string(giver)+` "screening: HTTP 503"`)
+	require.Contains(t, squeezed(e.ok("screenings")), " in 2h59m offered 70 AcmeToken \"ACC-1\" "+string(giver)+` "screening: HTTP 503"`)
 	answer(store.ScreeningAnswer{Result: deposit.Doubtful, Detail: "\x1b[2J\u202ecase 17"})
 
 	list = e.ok("screenings", "doubtful")

@@ -132,7 +132,7 @@ WHERE (w.treasury_id, w.withdrawal_id, w.attempt) = (o.treasury_id, o.withdrawal
 		},
 		{
 			name:   "a payment that is completed is given back",
-			edits:  []edit{{booksGo, "if state == withdrawal.Failed && w.Kind == withdrawal.ForCustomer", "if state != withdrawal.Offered && w.Kind == withdrawal.ForCustomer"}},
+			edits:  []edit{{booksGo, "if state == withdrawal.Failed && w.Kind != withdrawal.Internal", "if state != withdrawal.Offered && w.Kind != withdrawal.Internal"}},
 			breaks: []string{accountsAsPaid},
 		},
 		{
