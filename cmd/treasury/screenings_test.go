@@ -53,7 +53,7 @@ func TestScreeningsAreSeenAndAskedAgain(t *testing.T) {
 		now := time.Now()
 		_, err := e.db.EnrollScreenings(t.Context(), treasury, now, 10)
 		require.NoError(t, err)
-		jobs, err := e.db.ClaimScreenings(t.Context(), treasury, now.Add(time.Hour), now.Add(2*time.Hour), 10)
+		jobs, err := e.db.ClaimScreenings(t.Context(), treasury, now.Add(4*time.Hour), now.Add(5*time.Hour), 10)
 		require.NoError(t, err)
 		require.Len(t, jobs, 1)
 		require.NoError(t, e.db.AnswerScreening(t.Context(), treasury, jobs[0], a, now))
