@@ -45,9 +45,10 @@ BEGIN
 END $$;
 
 CREATE FUNCTION the_actor() RETURNS text STABLE LANGUAGE sql AS $$
-    SELECT coalesce(nullif(current_setting('ces.actor', true), ''), session_user);
+    SELECT CASE WHEN has_table_privilege(session_user, 'public.withdrawals', 'INSERT')
+        THEN coalesce(nullif(current_setting('ces.actor', true), ''), session_user) ELSE session_user END;
 $$;
-COMMENT ON FUNCTION the_actor IS 'Who acts: what a program says of its connection or transaction (ces.actor), or else the database role.';
+COMMENT ON FUNCTION the_actor IS 'Who acts: what a program of the suite says of its connection or transaction (ces.actor), or else the database role. Of roles that have no more than schema api only the role is believed.';
 
 -- What is set about tokens and their registries, and what is frozen, decides about money as well. Whoever changes it, by
 -- whatever way, is noted.

@@ -172,6 +172,10 @@ BEGIN
         PERFORM FROM balances b
         WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (NEW.treasury_id, 'customer', NEW.account, NEW.instrument_no) FOR UPDATE;
 
+        IF EXISTS (SELECT FROM withdrawals w WHERE (w.treasury_id, w.withdrawal_id) = (NEW.treasury_id, NEW.withdrawal_id)) THEN
+            RETURN NEW; -- the same request was first: this one is answered as its repetition, not refused for what it counts
+        END IF;
+
         FOR l IN SELECT DISTINCT ON (x.window_seconds) x.* FROM withdrawal_limits x
                  WHERE x.treasury_id = NEW.treasury_id AND x.instrument_no = NEW.instrument_no AND x.account IN ('', NEW.account)
                  ORDER BY x.window_seconds, x.account DESC LOOP
@@ -216,7 +220,7 @@ BEGIN
         PERFORM refuse_withdrawal('nothing_to_approve', format('The withdrawal is %s and waits for no approval. Nothing was changed.', w.state));
     END IF;
 
-    IF agreed AND lower(btrim(operator)) = lower(btrim(w.requested_by)) THEN
+    IF agreed AND lower(btrim(w.requested_by)) IN (lower(btrim(operator)), lower(btrim(the_actor()))) THEN
         PERFORM refuse_withdrawal('own_request', 'Somebody else than who requested it must approve it. Nothing was changed.');
     END IF;
 

@@ -18,6 +18,11 @@ func TestLargeWithdrawalsAreApproved(t *testing.T) {
 	e.ok("request-withdrawal", "w-1", "alice", coin[0], coin[1], "50", string(e.shop))
 	require.Contains(t, squeezed(e.ok("withdrawals", "waiting")), "w-1 requested awaits_approval 50 ")
 	require.Contains(t, e.ok("withdrawal", "w-1"), "somebody else than who requested it")
+
+	// The person at the same login is who requested it, whatever name she gives.
+	require.Contains(t, e.refuses(service.ExitFailure, "approve-withdrawal", "w-1", "ann", "known customer"), "own_request")
+
+	e.environ = append(e.environ, "CES_OPERATOR=ann")
 	require.Contains(t, e.ok("approve-withdrawal", "w-1", "ann", "known customer"), "is approved by ann")
 	require.Contains(t, e.refuses(service.ExitFailure, "reject-withdrawal", "w-1", "bob", "no"), "nothing_to_approve")
 	require.Contains(t, squeezed(e.ok("audit", "w-1")), " ann withdrawal.approve w-1 ")

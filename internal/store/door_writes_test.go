@@ -147,6 +147,46 @@ func TestALimitHoldsAgainstMany(t *testing.T) {
 	require.Equal(t, "900", l.booked(books.Customer, "c1"))
 }
 
+// TestARepetitionIsNoMoreThanTheLimit, also where it comes before the first request has ended. One that was refused would
+// be paid all the same, and its customer be given the money back.
+func TestARepetitionIsNoMoreThanTheLimit(t *testing.T) {
+	t.Parallel()
+
+	l := begin(t)
+	l.pays("c1")
+	require.NoError(t, l.db.SetLimit(t.Context(), l.treasury, store.Limit{
+		Instrument: coin(), Window: time.Hour, Amount: amounttest.Of("100"),
+	}, "ann", now()))
+
+	asked, answered := make(chan struct{}), make(chan error, 1)
+
+	err := l.db.Enter(t.Context(), "k", now(), func(d *store.Door) error {
+		request := store.WithdrawalRequest{ID: "a", Account: "c1", Instrument: coin(), Amount: amounttest.Of("60"), Receiver: bob}
+		if _, err := d.DB().RequestWithdrawal(t.Context(), l.party, request, now()); err != nil {
+			return err
+		}
+
+		go func() {
+			close(asked)
+			answered <- l.asks("k", "a", "c1", 60, bob, now())
+		}()
+
+		<-asked
+
+		return l.awaitBlocked()
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-answered)
+	require.Equal(t, "940", l.booked(books.Customer, "c1"))
+	l.sound()
+}
+
+// awaitBlocked waits until somebody in this database waits for somebody else's transaction.
+func (l *ledger) awaitBlocked() error {
+	return l.await("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0",
+		func(count int) bool { return count > 0 })
+}
+
 func TestCustomersWithdrawToTheirList(t *testing.T) {
 	t.Parallel()
 
@@ -224,15 +264,28 @@ func TestStatementsSumToBalances(t *testing.T) {
 	l.sound()
 }
 
+// sealed seals all that is written, and says how many rows that were. Transactions that are open in any database of the
+// server, as those of other tests, hold it back until they end.
+func (l *ledger) sealed() (rows int) {
+	l.t.Helper()
+
+	require.Eventually(l.t, func() bool {
+		rows += l.count("SELECT seal_audit(1000, now())")
+
+		return l.count("SELECT unsealed FROM verify_audit()") == 0
+	}, patience, pollInterval)
+
+	return rows
+}
+
 // TestTheAuditLogIsSealed: whoever changes a row that was sealed is found, however the row was changed.
 func TestTheAuditLogIsSealed(t *testing.T) {
 	t.Parallel()
 
 	l := queue(t)
-	seal := func() int { return l.count("SELECT seal_audit(1000, now())") }
 	broken := func() int { return l.count("SELECT coalesce(broken_at, 0) FROM verify_audit()") }
 
-	l.exec("SELECT seal_audit(1000, now())") // what the set-up set
+	l.sealed() // what the set-up set
 	before := l.count("SELECT rows FROM verify_audit()")
 
 	for range 5 {
@@ -240,8 +293,8 @@ func TestTheAuditLogIsSealed(t *testing.T) {
 	}
 
 	require.Equal(t, 5, l.count("SELECT unsealed FROM verify_audit()"))
-	require.Equal(t, 5, seal())
-	require.Equal(t, 0, seal())
+	require.Equal(t, 5, l.sealed())
+	require.Equal(t, 0, l.sealed())
 	require.Equal(t, before+5, l.count("SELECT rows FROM verify_audit()"))
 	require.Zero(t, broken())
 
@@ -272,7 +325,7 @@ func TestSealsWaitForOpenTransactions(t *testing.T) {
 	t.Parallel()
 
 	l := queue(t)
-	l.exec("SELECT seal_audit(1000, now())") // what the set-up set
+	l.sealed() // what the set-up set
 
 	tx, err := l.pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -282,7 +335,7 @@ func TestSealsWaitForOpenTransactions(t *testing.T) {
 	require.Equal(t, 0, l.count("SELECT seal_audit(1000, now())"))
 	require.NoError(t, tx.Commit(t.Context()))
 
-	require.Equal(t, 2, l.count("SELECT seal_audit(1000, now())"))
+	require.Equal(t, 2, l.sealed())
 	require.Zero(t, l.count("SELECT coalesce(broken_at, 0) FROM verify_audit()"))
 }
 
@@ -323,4 +376,53 @@ func TestARoleHasTheDoorAndNothingElse(t *testing.T) {
 	require.ErrorContains(t, as("approvals", "SELECT api.approve_withdrawal($1, 'x', 'me')", string(l.party)), "unknown_withdrawal")
 	require.ErrorContains(t, as("approvals", "SELECT amount FROM api.deposits"), "permission denied")
 	require.ErrorContains(t, as("approvals", "SELECT public.approve_withdrawal($1, 'x', true, 'me', '', now())", string(l.party)), "permission denied")
+}
+
+// TestARoleIsWhoItIs: a role of the exchange's cannot request under another name, and not approve what it requested itself.
+func TestARoleIsWhoItIs(t *testing.T) {
+	t.Parallel()
+
+	const role = "door_of_tests_with_both_rights"
+
+	l := begin(t)
+	l.pays("c1")
+	l.policy(func(p *withdrawal.Policy) { p.ApproveFrom = new(amounttest.Of("100")) })
+	require.NoError(t, l.asks("key-1", "theirs", "c1", 100, bob, now()))
+
+	tx, err := l.pool.Begin(t.Context())
+	require.NoError(t, err)
+
+	defer func() { require.NoError(t, tx.Rollback(context.WithoutCancel(t.Context()))) }()
+
+	for _, s := range []string{
+		"CREATE ROLE " + role, "SELECT grant_door('" + role + "', '{withdrawals, approvals}')", "SET LOCAL SESSION AUTHORIZATION " + role,
+		"SET LOCAL ces.actor = 'somebody else'",
+	} {
+		_, err = tx.Exec(t.Context(), s)
+		require.NoError(t, err)
+	}
+
+	_, err = tx.Exec(t.Context(), "SELECT api.request_withdrawal($1, 'ours', 'c1', $2, $3, 100, $4)",
+		string(l.party), string(coin().Admin), coin().ID, string(bob))
+	require.NoError(t, err)
+
+	_, err = tx.Exec(t.Context(), "SET LOCAL ces.actor = 'a third'")
+	require.NoError(t, err)
+
+	approve := func(id string) error {
+		inner, err := tx.Begin(t.Context())
+		require.NoError(t, err)
+
+		_, err = inner.Exec(t.Context(), "SELECT api.approve_withdrawal($1, $2, 'another name')", string(l.party), id)
+		if err != nil {
+			require.NoError(t, inner.Rollback(t.Context()))
+
+			return err
+		}
+
+		return inner.Commit(t.Context())
+	}
+
+	require.ErrorContains(t, approve("ours"), "own_request")
+	require.NoError(t, approve("theirs"))
 }

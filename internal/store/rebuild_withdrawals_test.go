@@ -93,6 +93,11 @@ func TestARebuildLosesNoRequest(t *testing.T) {
 
 // awaitWaiting waits until as many wait for the table of withdrawals as there should be.
 func (l *ledger) awaitWaiting(enough func(waiting int) bool) error {
+	return l.await("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'withdrawals'::regclass", enough)
+}
+
+// await asks the database again and again, until it counts enough.
+func (l *ledger) await(question string, enough func(count int) bool) error {
 	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 
@@ -100,10 +105,10 @@ func (l *ledger) awaitWaiting(enough func(waiting int) bool) error {
 	defer ticker.Stop()
 
 	for {
-		var waiting int
+		var count int
 
-		err := l.pool.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'withdrawals'::regclass").Scan(&waiting)
-		if err != nil || enough(waiting) {
+		err := l.pool.QueryRow(ctx, question).Scan(&count)
+		if err != nil || enough(count) {
 			return err
 		}
 
