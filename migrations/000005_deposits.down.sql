@@ -29,7 +29,7 @@ ALTER TABLE offer_verdicts
 DROP TABLE screenings;
 DROP INDEX withdrawals_found;
 DROP FUNCTION resolve_deposit, confirm_deposit, decline_deposit, check_assignment, check_return, release_deposits, return_case, credit_case, the_case,
-    check_still_here, returned_before,
+    check_still_here, returned_before, returned_otherwise,
     screening_changed(), tell_verdicts();
 DROP TRIGGER returns_end_cases ON withdrawals;
 DROP TRIGGER returns_have_their_own_ids ON withdrawals;

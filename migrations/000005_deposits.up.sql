@@ -316,6 +316,16 @@ CREATE FUNCTION returned_before(d deposits) RETURNS text STABLE LANGUAGE sql AS 
 $$;
 CREATE INDEX withdrawals_found ON withdrawals (treasury_id, receiver, instrument_no, amount) WHERE origin = 'recovered';
 
+-- Whether history alone knows another return of the deposit that this one is to carry back. Then the restored database has
+-- forgotten that this one ended, and it must not be paid.
+CREATE FUNCTION returned_otherwise(w withdrawals) RETURNS boolean STABLE LANGUAGE sql AS $$
+    SELECT w.kind = 'return' AND EXISTS (
+        SELECT FROM withdrawals o
+        WHERE o.treasury_id = w.treasury_id AND o.origin = 'recovered' AND o.state <> 'failed' AND o.receiver = w.receiver
+          AND o.instrument_no = w.instrument_no AND o.amount = w.amount AND o.withdrawal_id <> w.withdrawal_id
+          AND o.withdrawal_id LIKE 'return:%' AND split_part(o.withdrawal_id, ':', 2) = split_part(w.withdrawal_id, ':', 2));
+$$;
+
 -- Refuses to credit what is not certain to be here still: after a restore, what was sent back before it is learnt from
 -- history alone.
 CREATE FUNCTION check_still_here(d deposits, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
@@ -370,23 +380,32 @@ DECLARE
 BEGIN
     SELECT * INTO d FROM deposits x WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id;
 
-    LOOP -- past those that failed and that the database does not remember
-        n := n + 1;
-        id := 'return:' || d.deposit_id || CASE n WHEN 1 THEN '' ELSE ':' || n END;
-        EXIT WHEN NOT EXISTS (
-            SELECT FROM withdrawals x
-            WHERE x.treasury_id = d.treasury_id AND x.withdrawal_id = id AND x.origin = 'recovered' AND x.state = 'failed');
-    END LOOP;
+    IF payment_barrier(d.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_decision('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this deposit was not sent back before. Try again when ingestion has caught up.');
+    END IF;
+
+    id := returned_before(d);
+    IF id LIKE 'recovered:%' THEN
+        PERFORM refuse_decision('conflict', format('The ledger has a payment of the same amount to its sender, %s, that no request explains. Somebody must look whether that was this deposit.', id));
+    END IF;
+
+    IF id IS NULL THEN
+        LOOP -- past those that failed and that the database does not remember
+            n := n + 1;
+            id := 'return:' || d.deposit_id || CASE n WHEN 1 THEN '' ELSE ':' || n END;
+            EXIT WHEN NOT EXISTS (
+                SELECT FROM withdrawals x
+                WHERE x.treasury_id = d.treasury_id AND x.withdrawal_id = id AND x.origin = 'recovered' AND x.state = 'failed');
+        END LOOP;
+    ELSE -- the number of the one that was paid, which may be one of many that the database does not remember
+        n := greatest(n + 1, substring(id FROM ':([0-9]{1,9})$')::integer);
+    END IF;
 
     said := nullif(btrim(regexp_replace(d.memo, '[[:cntrl:]]', ' ', 'g')), '');
 
     WHILE octet_length(said) > 255 LOOP
         said := left(said, least(length(said) - 1, 255));
     END LOOP;
-
-    IF returned_before(d) LIKE 'recovered:%' THEN
-        PERFORM refuse_decision('conflict', format('The ledger has a payment of the same amount to its sender, %s, that no request explains. Somebody must look whether that was this deposit.', returned_before(d)));
-    END IF;
 
     SELECT * INTO w FROM withdrawals x WHERE x.treasury_id = d.treasury_id AND x.withdrawal_id = id FOR UPDATE;
     IF FOUND THEN -- paid before, and its request was lost with the database's last state

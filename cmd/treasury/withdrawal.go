@@ -42,6 +42,8 @@ func allAdvice() []advised {
 		{withdrawal.Unexplained, "treat it as an alarm: \"A payment without a trace\" in docs/runbooks.md"},
 		{withdrawal.DatabaseRestored, "nothing, if the database was meant to be put back: " +
 			"it goes on when ingestion is past the moment"},
+		{withdrawal.ReturnedOtherwise, "`treasury cancel-withdrawal`, then `treasury return-deposit` once more: " +
+			"it books the payment that was made and pays nothing"},
 		{withdrawal.ClockDiffers, "set the clocks of this machine and of the database's right"},
 		{withdrawal.NodeRefuses, "read the detail: usually a right of the ledger user or a package of the token is missing"},
 		{withdrawal.Refused, "read the detail; if it does not go away, cancel and pay after the cause is found"},

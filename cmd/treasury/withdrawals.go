@@ -186,7 +186,7 @@ func cancelWithdrawal(ctx context.Context, t *tool, arguments []string) error {
 		return refusal(err)
 	}
 
-	t.printf("%s is cancelled; the money is back on the customer's account\n", plain(arguments[0]))
+	t.printf("%s is cancelled; the money is back where it was taken from\n", plain(arguments[0]))
 
 	return nil
 }

@@ -56,7 +56,7 @@ func (p *planning) decide(t store.Turn) (store.Plan, error) {
 		return p.held(withdrawal.DatabaseRestored, "until history is past "+t.Barrier.UTC().Format(time.RFC3339)), nil
 	}
 
-	waiting := t.Waiting
+	waiting := p.payable(t.Waiting)
 
 	for i, synchronizer := range p.synchronizers(t.Holdings) {
 		pool, err := utxo.NewPool(utxo.Scope{Instrument: p.instrument, Synchronizer: synchronizer}, p.policy.Rules(),
@@ -100,6 +100,19 @@ func (p *planning) decide(t store.Turn) (store.Plan, error) {
 	}
 
 	return p.plan, nil
+}
+
+// payable are those that may be paid at all.
+func (p *planning) payable(list []store.WaitingWithdrawal) []store.WaitingWithdrawal {
+	return slices.DeleteFunc(slices.Clone(list), func(w store.WaitingWithdrawal) bool {
+		if w.Returned {
+			p.plan.Notes = append(p.plan.Notes, store.WaitingNote{
+				ID: w.ID, Reason: withdrawal.ReturnedOtherwise, Overtaken: w.Overtaken, NextAt: p.now.Add(standstillPause),
+			})
+		}
+
+		return w.Returned
+	})
 }
 
 // synchronizers are those with holdings of the token, the one with the most first, whose history is not far behind.

@@ -132,6 +132,25 @@ func TestPlanningSaysWhy(t *testing.T) {
 	}
 }
 
+// TestPlanningPaysNoReturnThatWasPaid however much there is.
+func TestPlanningPaysNoReturnThatWasPaid(t *testing.T) {
+	t.Parallel()
+
+	p := newPlanning()
+	paid := waiting("return:x", "10")
+	paid.Returned = true
+
+	plan, err := p.decide(store.Turn{
+		Waiting: []store.WaitingWithdrawal{paid, waiting("w-1", "10")}, Holdings: []utxo.Holding{holding("00a", "100", home)},
+	})
+	require.NoError(t, err)
+	require.Len(t, plan.Payments, 1)
+	require.Equal(t, "w-1", plan.Payments[0].ID)
+	require.Equal(t, []store.WaitingNote{{
+		ID: "return:x", Reason: withdrawal.ReturnedOtherwise, NextAt: noon().Add(standstillPause),
+	}}, plan.Notes)
+}
+
 // TestPlansSpendNothingTwice: whatever waits and whatever there is, no holding is in two payments, every payment is
 // covered, every withdrawal is paid or explained, and no more is planned than there is room for.
 func TestPlansSpendNothingTwice(t *testing.T) {

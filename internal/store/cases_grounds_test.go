@@ -34,7 +34,7 @@ func (l *ledger) found(id string, state withdrawal.State) store.Record {
 func TestWhatWasReturnedBeforeARestoreIsNotCredited(t *testing.T) {
 	t.Parallel()
 
-	for _, suffix := range []string{"", ":2"} {
+	for _, suffix := range []string{"", ":2", ":11"} {
 		l := queue(t)
 		held, open := l.held("h"), l.ownerless()
 
@@ -55,17 +55,18 @@ func TestWhatWasReturnedBeforeARestoreIsNotCredited(t *testing.T) {
 
 		require.Equal(t, "0", l.booked(books.Customer, "c1"))
 
-		if suffix == "" {
-			for _, id := range []uuid.UUID{held, open} {
-				state, err := l.db.ReturnDeposit(t.Context(), l.party, id, "ann", "", now())
-				require.NoError(t, err)
-				require.Equal(t, deposit.Returned, state)
-			}
-
-			require.Equal(t, "0", l.booked(books.RecoveredPayments, ""))
-			require.Equal(t, "0", l.booked(books.HeldMoney, ""))
+		// The restored database may remember fewer returns than there were: the one that was paid is booked, none is made.
+		for _, id := range []uuid.UUID{held, open} {
+			state, err := l.db.ReturnDeposit(t.Context(), l.party, id, "ann", "", now())
+			require.NoError(t, err)
+			require.Equal(t, deposit.Returned, state)
+			require.Equal(t, 1, l.count("SELECT count(*) FROM deposit_cases WHERE withdrawal_id = 'return:' || deposit_id || '"+suffix+"'"+
+				" AND deposit_id = '"+id.String()+"'"))
 		}
 
+		require.Zero(t, l.count("SELECT count(*) FROM withdrawals WHERE kind = 'return' AND origin = 'requested'"))
+		require.Equal(t, "0", l.booked(books.RecoveredPayments, ""))
+		require.Equal(t, "0", l.booked(books.HeldMoney, ""))
 		l.sound()
 	}
 }
@@ -85,6 +86,48 @@ func TestNothingIsCreditedBehindTheBarrier(t *testing.T) {
 
 	_, err = l.db.AssignDeposit(t.Context(), l.party, open, "c1", "ann", "", now())
 	refusedWith(t, err, "not_certain_yet")
+	_, err = l.db.ReturnDeposit(t.Context(), l.party, open, "ann", "", now())
+	refusedWith(t, err, "not_certain_yet")
+}
+
+// TestAReturnThatTheRestoredDatabaseStillWants is not paid when history has another one of the same deposit: the wanted
+// one had failed, and that was forgotten.
+func TestAReturnThatTheRestoredDatabaseStillWants(t *testing.T) {
+	t.Parallel()
+
+	l := queue(t)
+	first, second := l.held("h"), l.ownerless()
+
+	for _, id := range []uuid.UUID{first, second} {
+		_, err := l.db.ReturnDeposit(t.Context(), l.party, id, "ann", "", now())
+		require.NoError(t, err)
+	}
+
+	wanted := "return:" + first.String()
+	l.apply(l.found(wanted+":2", withdrawal.Completed))
+
+	var turn store.Turn
+
+	_, err := l.db.PlanTurn(t.Context(), l.treasury, l.party, coin(), now(), now(), store.TurnLimits{Waiting: 10, Holdings: 10},
+		func(seen store.Turn) (store.Plan, error) {
+			turn = seen
+
+			return store.Plan{}, nil
+		})
+	require.NoError(t, err)
+	require.Len(t, turn.Waiting, 2)
+
+	for _, w := range turn.Waiting {
+		require.Equal(t, w.ID == wanted, w.Returned, w.ID)
+	}
+
+	// Cancelled and said again, it is the one that was paid.
+	require.NoError(t, l.db.CancelWithdrawal(t.Context(), l.party, wanted, now()))
+	state, err := l.db.ReturnDeposit(t.Context(), l.party, first, "ann", "", now())
+	require.NoError(t, err)
+	require.Equal(t, deposit.Returned, state)
+	require.Equal(t, "0", l.booked(books.RecoveredPayments, ""))
+	l.sound()
 }
 
 // TestAPaymentThatMayBeTheReturn of a token that is not listed has no id of the deposit's: a person must look.

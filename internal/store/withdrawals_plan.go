@@ -21,6 +21,9 @@ type WaitingWithdrawal struct {
 	utxo.Waiting
 
 	ID string
+	// Returned is set for the return of a deposit that another one carried back, before the database was put back to an
+	// earlier state. It must not be paid.
+	Returned bool
 }
 
 // Turn is what a planner sees of one token, with the treasury locked.
@@ -147,7 +150,7 @@ func (p *planner) read(ctx context.Context, ledgerTime time.Time) (Turn, error) 
 
 	for i, row := range rows {
 		amounts[i] = row.Amount
-		turn.Waiting[i] = WaitingWithdrawal{ID: row.WithdrawalID, Waiting: utxo.Waiting{
+		turn.Waiting[i] = WaitingWithdrawal{ID: row.WithdrawalID, Returned: row.Returned, Waiting: utxo.Waiting{
 			Amount: row.Amount, Since: orZeroTime(row.RequestedAt), Overtaken: int(row.Overtaken), Merging: row.Merging,
 		}}
 	}

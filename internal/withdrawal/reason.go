@@ -12,7 +12,8 @@ const (
 	Refusal Standing = "refused"
 	// Waits is a withdrawal that goes on by itself, or when somebody has done what the sentence says.
 	Waits Standing = "waits"
-	// Ends is a withdrawal that has failed for good; the money is back on the customer's account.
+	// Ends is a withdrawal that has failed for good; the money is back where it was taken from: the
+	// customer's account or, of a return, the money without an owner.
 	Ends Standing = "final"
 )
 
@@ -50,6 +51,7 @@ const (
 	Frozen              Reason = "frozen"
 	IngestionBehind     Reason = "ingestion_behind"
 	DatabaseRestored    Reason = "database_restored"
+	ReturnedOtherwise   Reason = "returned_otherwise"
 	ClockDiffers        Reason = "clock_differs"
 	RegistryUnavailable Reason = "registry_unavailable"
 	TokenPaused         Reason = "token_paused"
@@ -127,6 +129,7 @@ func Explanations() []Explanation {
 		{Frozen, Waits, "Payments are frozen after an alarm. An operator must look and run `treasury unfreeze`."},
 		{IngestionBehind, Waits, "The database is behind the ledger. Nothing is paid until it has caught up."},
 		{DatabaseRestored, Waits, "The database was put back to an earlier state. Nothing is paid or cancelled until ingestion has passed that moment."},
+		{ReturnedOtherwise, Waits, "The deposit was sent back by another payment, before the database was put back to an earlier state. Cancel this one, then return the deposit again: that books the other and pays nothing."},
 		{ClockDiffers, Waits, "Clocks differ too much: of this machine, the database and the ledger. Nothing is paid until they agree."},
 		{RegistryUnavailable, Waits, "The token's registry does not answer. It is asked again."},
 		{TokenPaused, Waits, "The token's registry has paused the token."},

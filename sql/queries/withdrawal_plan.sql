@@ -6,10 +6,11 @@ SELECT treasury_id FROM treasuries WHERE treasury_id = @treasury_id FOR NO KEY U
 
 -- name: WithdrawalListWaiting :many
 -- WithdrawalListWaiting lists what waits for holdings, in the order in which it was requested. Merging is what merges for
--- it that are under way will bring.
+-- it that are under way will bring. Returned are those whose deposit was sent back by another one before a restore.
 SELECT w.withdrawal_id, w.amount, w.requested_at, w.overtaken, w.attempt, w.waiting,
     (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
-     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
+     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging,
+    returned_otherwise(w) AS returned
 FROM withdrawals w
 WHERE w.treasury_id = @treasury_id AND w.instrument_no = @instrument_no AND w.state = 'requested' AND w.next_at <= @now
 ORDER BY w.withdrawal_no LIMIT @most;

@@ -263,7 +263,8 @@ func (q *Queries) WithdrawalInsertInternal(ctx context.Context, db DBTX, arg Wit
 const withdrawalListWaiting = `-- name: WithdrawalListWaiting :many
 SELECT w.withdrawal_id, w.amount, w.requested_at, w.overtaken, w.attempt, w.waiting,
     (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
-     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
+     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging,
+    returned_otherwise(w) AS returned
 FROM withdrawals w
 WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND w.next_at <= $3
 ORDER BY w.withdrawal_no LIMIT $4
@@ -284,14 +285,16 @@ type WithdrawalListWaitingRow struct {
 	Attempt      int32
 	Waiting      string
 	Merging      amount.Amount
+	Returned     bool
 }
 
 // WithdrawalListWaiting lists what waits for holdings, in the order in which it was requested. Merging is what merges for
-// it that are under way will bring.
+// it that are under way will bring. Returned are those whose deposit was sent back by another one before a restore.
 //
 //	SELECT w.withdrawal_id, w.amount, w.requested_at, w.overtaken, w.attempt, w.waiting,
 //	    (SELECT coalesce(sum(m.amount), 0)::numeric(38, 10) FROM withdrawals m
-//	     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging
+//	     WHERE m.treasury_id = w.treasury_id AND m.serves = w.withdrawal_id AND m.state IN ('reserved', 'submitted')) AS merging,
+//	    returned_otherwise(w) AS returned
 //	FROM withdrawals w
 //	WHERE w.treasury_id = $1 AND w.instrument_no = $2 AND w.state = 'requested' AND w.next_at <= $3
 //	ORDER BY w.withdrawal_no LIMIT $4
@@ -317,6 +320,7 @@ func (q *Queries) WithdrawalListWaiting(ctx context.Context, db DBTX, arg Withdr
 			&i.Attempt,
 			&i.Waiting,
 			&i.Merging,
+			&i.Returned,
 		); err != nil {
 			return nil, err
 		}

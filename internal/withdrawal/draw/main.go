@@ -79,7 +79,7 @@ func reasons() string {
 	}{
 		{withdrawal.Refusal, "Requests that are refused: nothing was stored, no money has moved"},
 		{withdrawal.Waits, "Why a withdrawal waits (`waiting`)"},
-		{withdrawal.Ends, "Why a withdrawal has failed (`reason`): the money is back on the customer's account"},
+		{withdrawal.Ends, "Why a withdrawal has failed (`reason`): the money is back where it was taken from"},
 	} {
 		fmt.Fprintf(&b, "\n%s:\n\n| code | what it means |\n|---|---|\n", group.title)
 
