@@ -39,7 +39,6 @@ CREATE TABLE offer_verdicts (
     open               boolean     NOT NULL DEFAULT true,
     changes            bigint      NOT NULL DEFAULT 1,
     decided_changes    bigint      NOT NULL DEFAULT 0,
-    doubted_until      xid8,
     decided_at         timestamptz NOT NULL,
     decide_at          timestamptz,
     operator_verdict   text        CHECK (operator_verdict IN ('accept', 'hold', 'ignore', 'reject')),
@@ -66,14 +65,12 @@ CREATE TABLE offer_verdicts (
 );
 CREATE INDEX offer_verdicts_due ON offer_verdicts (treasury_id, next_at) WHERE open AND work IN ('due', 'submitted');
 CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, deposit_id) WHERE open AND changes > decided_changes;
-CREATE INDEX offer_verdicts_doubted ON offer_verdicts (treasury_id, doubted_until) WHERE open AND doubted_until IS NOT NULL;
 CREATE INDEX offer_verdicts_expiring ON offer_verdicts (treasury_id, decide_at) WHERE open AND decide_at IS NOT NULL;
 CREATE INDEX offer_verdicts_memo ON offer_verdicts (treasury_id, memo_key) WHERE open;
 CREATE INDEX offer_verdicts_sender ON offer_verdicts (treasury_id, sender) WHERE open;
 CREATE INDEX offer_verdicts_instrument ON offer_verdicts (instrument_no) WHERE open;
 COMMENT ON TABLE offer_verdicts IS 'What is to become of an offer, why, and how far that is. The offer itself is in deposits. Ingestion opens and closes the row with it.';
 COMMENT ON COLUMN offer_verdicts.changes IS 'Counts the changes of what the verdict rests on. While it is above decided_changes the verdict is old, and decided again.';
-COMMENT ON COLUMN offer_verdicts.doubted_until IS 'A transaction before this one may have changed what the first verdict rests on before the offer could be seen by it. When all of them have ended the verdict is decided again. Null before the first verdict, and after the second.';
 COMMENT ON COLUMN offer_verdicts.memo_key IS 'The memo as it is compared; empty for one that can belong to nobody.';
 COMMENT ON COLUMN offer_verdicts.decide_at IS 'When time itself may change the verdict: the offer''s deadline.';
 COMMENT ON COLUMN offer_verdicts.operator_verdict IS 'What an operator said; it outweighs memo, minimum, blocking and screening.';

@@ -23,6 +23,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
+ALTER TABLE offer_verdicts DROP COLUMN doubted_until;
 ALTER TABLE offer_verdicts
     ADD COLUMN screening text NOT NULL DEFAULT '' CHECK (screening IN ('', 'passed', 'doubtful', 'refused', 'unavailable')),
     ADD COLUMN screened_at timestamptz;

@@ -660,6 +660,13 @@ CREATE TRIGGER screenings_change_verdicts AFTER UPDATE OF result ON screenings
 CREATE INDEX offer_verdicts_awaiting_screening ON offer_verdicts (treasury_id, deposit_id) WHERE open AND reason IN ('awaits_screening', 'screening_unavailable');
 CREATE INDEX deposit_cases_awaiting_screening ON deposit_cases (treasury_id, deposit_id) WHERE state = 'held' AND reason IN ('awaits_screening', 'screening_unavailable');
 
+-- A change that commits while an offer is met for the first time is seen neither by the one nor by the other: such an offer
+-- is decided once more. Those that are open already are decided anew as well.
+ALTER TABLE offer_verdicts ADD COLUMN doubted_until xid8;
+UPDATE offer_verdicts SET changes = changes + 1 WHERE open;
+CREATE INDEX offer_verdicts_doubted ON offer_verdicts (treasury_id, doubted_until) WHERE open AND doubted_until IS NOT NULL;
+COMMENT ON COLUMN offer_verdicts.doubted_until IS 'A transaction before this one may have changed what the first verdict rests on before the offer could be seen by it. When all of them have ended the verdict is decided again. Null before the first verdict, and after the second.';
+
 -- New offers are decided before those of which something has changed, however many these are.
 DROP INDEX offer_verdicts_old;
 CREATE INDEX offer_verdicts_old ON offer_verdicts (treasury_id, decided_changes, deposit_id) WHERE open AND changes > decided_changes;
