@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/sandbox"
+	"github.com/canton-exchange/suite/internal/signing"
 )
 
 const (
@@ -389,6 +391,49 @@ func TestPermissionsAtTheAcceptance(t *testing.T) {
 	_, err = n.Permit(alice.party, false)
 	require.NoError(t, err)
 	n.refusedWith(preparePath, request, missing("CONTRACT_NOT_FOUND"))
+}
+
+// TestContextsThatNobodyReads: a choice reads of a context what it needs. What a registry writes there besides is no
+// input of the transaction, and does not keep it from committing.
+func TestContextsThatNobodyReads(t *testing.T) {
+	t.Parallel()
+
+	n := newBare(t, sandbox.Config{AcmePermissioned: true})
+	alice, bob, carol := n.onboard("alice"), n.onboard("bob"), n.onboard("carol")
+	other := ident.Instrument{Admin: n.party("issuer"), ID: "NewToken"}
+
+	for _, e := range []*external{alice, carol} {
+		_, err := n.Permit(e.party, true)
+		require.NoError(t, err)
+	}
+
+	for _, token := range []ident.Instrument{n.AcmeToken(), other} {
+		_, err := n.Mint(alice.party, token, amt("100"))
+		require.NoError(t, err)
+	}
+
+	alice.transfer(carol.party, n.AcmeToken(), "5", "")
+	alice.transfer(bob.party, other, "5", "")
+
+	offered := n.only(bob.party, "AcmeTransferInstruction")
+	ask := func(admin ident.Party, id ident.ContractID) registryContext {
+		return ok[registryContext](n, http.MethodPost, n.registry(admin)+"/transfer-instruction/v1/"+string(id)+
+			"/choice-contexts/accept", map[string]any{})
+	}
+	own, ofAcme := ask(other.Admin, offered), ask(n.AcmeToken().Admin, n.only(carol.party, "AcmeTransferInstruction"))
+	require.NotContains(t, string(own.Data), "permission")
+	require.Contains(t, string(ofAcme.Data), "permission")
+
+	prepared := bob.prepare(exerciseCommand(instructionV1, offered, "TransferInstruction_Accept", map[string]any{
+		"extraArgs": map[string]any{"context": ofAcme.Data, "meta": emptyMeta()},
+	}), slices.Concat(own.Disclosed, ofAcme.Disclosed))
+
+	decoded, err := signing.Decode(prepared.Transaction)
+	require.NoError(t, err)
+	require.NoError(t, decoded.CheckInputs())
+
+	n.must(http.MethodPost, waitPath, bob.executeRequest(prepared), nil)
+	require.Equal(t, "5", n.total(bob.party, other))
 }
 
 // TestChoicesTakeExactlyTheirParties tries every choice of an offer as everybody.

@@ -156,13 +156,22 @@ func (t *transaction) use(c *contract, n *node) error {
 	return nil
 }
 
-// look checks that a contract is there to be looked at, and remembers it as one that the transaction depends on.
-func (t *transaction) look(c *contract) error {
+// sees checks that a contract is there to be looked at.
+func (t *transaction) sees(c *contract) error {
 	switch {
 	case c == nil || !t.reach.includes(c) && !t.makes(c):
 		return fmt.Errorf("contract %s: %w", nameOf(c), ErrUnknown)
 	case !c.active() || t.consumed[c] != nil:
 		return fmt.Errorf("contract %s: %w", c.id, ErrInactive)
+	}
+
+	return nil
+}
+
+// look checks that a contract is there to be looked at, and remembers it as one that the transaction depends on.
+func (t *transaction) look(c *contract) error {
+	if err := t.sees(c); err != nil {
+		return err
 	}
 
 	if !t.makes(c) {

@@ -35,7 +35,8 @@ type givenArgs struct {
 	Meta metadata `json:"meta"`
 }
 
-// contract is the active contract that a key names; nil when the key is not there.
+// contract is the active contract that a key names; nil when the key is not there. The transaction depends on it once
+// it is fetched or exercised, not before.
 func (c choiceContext) contract(t *transaction, key string) (*contract, error) {
 	entry, ok := c[key]
 	if !ok {
@@ -48,7 +49,7 @@ func (c choiceContext) contract(t *transaction, key string) (*contract, error) {
 	}
 
 	found := t.s.contracts[id]
-	if err := t.look(found); err != nil {
+	if err := t.sees(found); err != nil {
 		return nil, fmt.Errorf("context entry %s: %w", key, err)
 	}
 

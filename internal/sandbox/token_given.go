@@ -21,8 +21,12 @@ func (p *plan) useContext(t *transaction, context choiceContext) error {
 		return err
 	}
 
+	if p.sender() == p.receiver() {
+		return nil
+	}
+
 	approval, err := context.contract(t, contextPreapproval)
-	if err != nil || approval == nil || p.sender() == p.receiver() {
+	if err != nil || approval == nil {
 		return err
 	}
 
@@ -40,8 +44,13 @@ func (p *plan) useContext(t *transaction, context choiceContext) error {
 	return nil
 }
 
-// usePermits takes from the context what a transfer of a permissioned token needs.
+// usePermits takes from the context what a transfer of a permissioned token needs. Another token's choices do not read
+// these entries, whatever a registry writes there.
 func (p *plan) usePermits(t *transaction, context choiceContext) error {
+	if !t.s.isPermissioned(p.transfer.Instrument.Admin) {
+		return nil
+	}
+
 	for i, key := range []string{contextSenderPermit, contextReceiverPermit} {
 		c, err := context.contract(t, key)
 		if err != nil {
