@@ -119,6 +119,10 @@ func (e *external) prepare(command any, disclosed []any) prepared {
 	require.NoError(e.n.t, err)
 	require.Equal(e.n.t, own[:], p.Hash)
 
+	decoded, err := signing.Decode(p.Transaction)
+	require.NoError(e.n.t, err)
+	require.NoError(e.n.t, decoded.CheckInputs(), "its inputs are the contracts that it uses, neither more nor fewer")
+
 	return p
 }
 

@@ -113,7 +113,7 @@ func (t *transaction) chooseAllocate(factory *contract, argument json.RawMessage
 		argument: argument, acting: []ident.Party{leg.Sender},
 	}, func() (any, error) {
 		if coin {
-			t.fetch(t.base())
+			t.fetchFigures()
 		}
 
 		if err := t.permitted(p); err != nil {

@@ -82,6 +82,15 @@ func (t *transaction) base() *contract {
 	return t.config
 }
 
+// fetchFigures looks at all that the transaction goes by.
+func (t *transaction) fetchFigures() {
+	t.fetch(t.base())
+
+	if t.s.cfg.Shape == ShapeRecorded {
+		t.fetch(t.round)
+	}
+}
+
 // instructionChoice exercises a choice of an instruction.
 func (t *transaction) instructionChoice(
 	c *contract, choice string, acting []ident.Party, argument any, body func() (any, error),
