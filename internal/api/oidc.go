@@ -21,6 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
@@ -41,9 +42,10 @@ const (
 
 // tokens believes the tokens of one identity provider.
 type tokens struct {
-	issuer, audience, scopesClaim string
-	keySet                        url.URL
-	perSecond                     int
+	issuer, audience             string
+	scopesClaim, treasuriesClaim string
+	keySet                       url.URL
+	perSecond                    int
 
 	client *http.Client
 	clock  clock.Clock
@@ -61,8 +63,8 @@ type keySet struct {
 
 func newTokens(c OIDCSettings, now clock.Clock, logger *slog.Logger) *tokens {
 	return &tokens{
-		issuer: c.Issuer, audience: c.Audience, scopesClaim: c.ScopesClaim, keySet: c.JWKS, perSecond: c.PerSecond,
-		clock: now, logger: logger,
+		issuer: c.Issuer, audience: c.Audience, scopesClaim: c.ScopesClaim, treasuriesClaim: c.TreasuriesClaim,
+		keySet: c.JWKS, perSecond: c.PerSecond, clock: now, logger: logger,
 		client: &http.Client{
 			Timeout: keySetTimeout,
 			// Whoever answers for the identity provider is the one that was configured.
@@ -120,7 +122,9 @@ func (t *tokens) caller(ctx context.Context, raw string) (*caller, error) {
 		return nil, badToken(errors.New("the subject is no name for the audit log"))
 	}
 
-	return &caller{Actor: actor, Scopes: t.scopesOf(token), PerSecond: t.perSecond}, nil
+	return &caller{
+		Actor: actor, Scopes: t.scopesOf(token), Treasuries: t.treasuriesOf(token), PerSecond: t.perSecond,
+	}, nil
 }
 
 // visible reports whether a name can be told apart from others by reading it.
@@ -293,31 +297,55 @@ func (t *tokens) refresh(ctx context.Context) {
 	}
 }
 
-// scopesOf are those of ours that a token has: texts of a list, or words of a text.
+// scopesOf are those of ours that a token has.
 func (t *tokens) scopesOf(token jwt.Token) []string {
-	var (
-		claim   any
-		claimed []string
-	)
+	return slices.DeleteFunc(listed(token, t.scopesClaim), func(scope string) bool {
+		return !slices.Contains(Scopes(), scope)
+	})
+}
 
-	if err := token.Get(t.scopesClaim, &claim); err != nil {
+// treasuriesOf are those that a token is for: all where no claim tells, and none where the claim that does is missing
+// or is no list.
+func (t *tokens) treasuriesOf(token jwt.Token) []ident.Party {
+	if t.treasuriesClaim == "" {
 		return nil
 	}
 
+	told := listed(token, t.treasuriesClaim)
+	treasuries := make([]ident.Party, 0, len(told))
+
+	for _, text := range told {
+		if party, err := ident.ParseParty(text); err == nil {
+			treasuries = append(treasuries, party)
+		}
+	}
+
+	return treasuries
+}
+
+// listed are the texts of a claim that is a list, or the words of one that is a text.
+func listed(token jwt.Token, name string) []string {
+	var claim any
+	if err := token.Get(name, &claim); err != nil {
+		return nil
+	}
+
+	var texts []string
+
 	switch value := claim.(type) {
 	case string:
-		claimed = strings.Fields(value)
+		texts = strings.Fields(value)
 	case []any:
 		for _, element := range value {
 			if text, ok := element.(string); ok {
-				claimed = append(claimed, text)
+				texts = append(texts, text)
 			}
 		}
 	case []string:
-		claimed = value
+		texts = slices.Clone(value)
 	}
 
-	return slices.DeleteFunc(claimed, func(scope string) bool { return !slices.Contains(Scopes(), scope) })
+	return texts
 }
 
 // mayRead reports whether a key set may be read from there: what is sent in the clear, anybody on the way can change.

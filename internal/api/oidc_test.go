@@ -175,6 +175,34 @@ func TestTokensOfTheIdentityProvider(t *testing.T) {
 	w.get("/v1/keys", p.token(jwt.SigningMethodES256, "ec", ec, nil)).is(http.StatusUnauthorized, "invalid_token")
 }
 
+// TestTokensOfSomeTreasuries: what the claim does not name is not there for its bearer.
+func TestTokensOfSomeTreasuries(t *testing.T) {
+	t.Parallel()
+
+	p, ec := newProvider(t), ecKey(t)
+	p.publish("ec", ec.Public())
+
+	w := p.begin("CES_API_OIDC_TREASURIES_CLAIM=treasuries")
+	ask := func(claim any) *reply {
+		return w.get("/v1/treasuries/"+string(treasury)+"/deposits", p.token(jwt.SigningMethodES256, "ec", ec, jwt.MapClaims{"treasuries": claim}))
+	}
+
+	for _, claim := range []any{string(treasury), string(other) + " " + string(treasury), []string{string(other), string(treasury)}} {
+		ask(claim).is(http.StatusOK)
+	}
+
+	for _, claim := range []any{
+		nil, "", []string{}, string(other), []string{string(treasury) + " " + string(other)}, map[string]any{string(treasury): true}, true,
+		"*", []any{1, nil, string(other)},
+	} {
+		ask(claim).is(http.StatusForbidden, "treasury_not_allowed")
+	}
+
+	none := p.token(jwt.SigningMethodES256, "ec", ec, nil)
+	require.Empty(t, w.get("/v1/treasuries", none).is(http.StatusOK).member("items"))
+	w.post("/v1/keys", none, aKey).is(http.StatusForbidden)
+}
+
 // TestTokensThatAreNotGood, each wrong in one thing.
 func TestTokensThatAreNotGood(t *testing.T) {
 	t.Parallel()

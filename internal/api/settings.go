@@ -39,7 +39,9 @@ type OIDCSettings struct {
 	Audience    string  `env:"CES_API_OIDC_AUDIENCE" help:"What the tokens must be for, as their claim aud says it."`
 	JWKS        url.URL `env:"CES_API_OIDC_JWKS_URL" help:"Where the identity provider's public keys are."`
 	ScopesClaim string  `env:"CES_API_OIDC_SCOPES_CLAIM" default:"scope" help:"Claim that has the scopes, as words of a text or as a list."`
-	PerSecond   int     `env:"CES_API_OIDC_PER_SECOND" default:"50" help:"How many requests a second one subject may make."`
+	// TreasuriesClaim is empty where a token is for all treasuries.
+	TreasuriesClaim string `env:"CES_API_OIDC_TREASURIES_CLAIM" help:"Claim that has the treasuries that a token is for, as words of a text or as a list of party ids; without it tokens are for all."`
+	PerSecond       int    `env:"CES_API_OIDC_PER_SECOND" default:"50" help:"How many requests a second one subject may make."`
 }
 
 // Validate names the variable that the API could not live with.
