@@ -96,8 +96,21 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 			return err
 		}
 
+		before, err := costsOf(s, door)
+		if err != nil {
+			return err
+		}
+
+		began := time.Now()
 		r := c.drive(ctx, one, o.length)
-		say("%-56s %s; load %s\n", one.title, r, load())
+		took := time.Since(began)
+
+		after, err := costsOf(s, door)
+		if err != nil {
+			return err
+		}
+
+		say("%-56s %s; load %s\n%-56s %s\n", one.title, r, load(), "", after.since(before, len(r.took)+r.failed, took))
 	}
 
 	return nil

@@ -34,6 +34,8 @@ const (
 	shortKills   = 20
 	// perKill is far more than a kill takes.
 	perKill = 5 * time.Second
+	// catchingUp is far more than the updates take that ingestion was killed over.
+	catchingUp = 5 * time.Minute
 	shown   = 40
 )
 
@@ -65,7 +67,7 @@ func TestMain(m *testing.M) {
 func begin(t *testing.T, n int, seed uint64) (context.Context, *Campaign) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*perKill+catchUp)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*perKill+catchingUp)
 	t.Cleanup(cancel)
 
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))

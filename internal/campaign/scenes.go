@@ -18,8 +18,9 @@ const (
 	pollInterval = 2 * time.Millisecond
 	// patience bounds the wait for something that a scene wants to see before it strikes; without it, it strikes anyway.
 	patience = 5 * time.Second
-	// catchUp bounds the wait for the end of the ledger after the last kill.
-	catchUp = 2 * time.Minute
+	// standstill bounds the wait for the next update after the last kill. How long all of them take is the machine's
+	// affair.
+	standstill = time.Minute
 )
 
 // scene is one misfortune. It starts ingestion and kills it at least once.
@@ -86,18 +87,24 @@ func (c *Campaign) CatchUp(ctx context.Context) error {
 
 	end := c.ledger.LedgerEnd()
 
-	reached := c.await(ctx, catchUp, func() bool {
-		c.ledger.Tick() // a checkpoint for what the treasury does not see
+	at := c.offset(ctx)
+	for moved := true; moved && at < end; {
+		before := at
+		moved = c.await(ctx, standstill, func() bool {
+			c.ledger.Tick() // a checkpoint for what the treasury does not see
 
-		return c.offset(ctx) >= end
-	})
+			at = c.offset(ctx)
+
+			return at > before
+		})
+	}
 
 	if err := c.kill(l); err != nil {
 		return err
 	}
 
-	if !reached {
-		return fmt.Errorf("ingestion did not reach the ledger's end %d from %d:\n%s", end, c.offset(ctx), l.Log())
+	if at < end {
+		return fmt.Errorf("ingestion stands still at %d, the ledger's end is %d:\n%s", at, end, l.Log())
 	}
 
 	cursor, err := c.db.Cursor(ctx, c.treasury)

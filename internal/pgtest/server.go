@@ -276,6 +276,18 @@ func (s *Server) DSN(database string) string {
 	return dsn.String()
 }
 
+// PID is the server's first process, the parent of all its others; 0 while it does not run.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.process == nil {
+		return 0
+	}
+
+	return s.process.command.Process.Pid
+}
+
 // Crash ends the server at once, as a power cut would: nothing is flushed, clients lose their connections. What a
 // durable server committed is there after Resume.
 func (s *Server) Crash(ctx context.Context) error {
