@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -220,7 +221,7 @@ func (l *listing[T]) query(after []any, most int, branches []branch) (string, []
 		}
 
 		for _, where := range l.after(b.where, order, after) {
-			text := "SELECT " + l.columns + " FROM " + b.view + " WHERE " +
+			text := "SELECT " + l.columnsFrom(order) + " FROM " + b.view + " WHERE " +
 				numbered(strings.Join(where.texts, " AND "), len(arguments)) + l.ordered(order) + limit
 			parts = append(parts, text)
 			arguments = append(arguments, where.arguments...)
@@ -266,6 +267,20 @@ func (l *listing[T]) names() []string {
 	}
 
 	return names
+}
+
+// columnsFrom are the columns with the key's from where a branch has them in order. Of what is in the order that is
+// wanted, no more rows are read than are needed; otherwise all of the branch's are, to be sorted.
+func (l *listing[T]) columnsFrom(order []string) string {
+	columns := strings.Fields(strings.ReplaceAll(l.columns, ",", " "))
+
+	for i, column := range l.key {
+		if at := slices.Index(columns, column.name); at >= 0 && order[i] != column.name {
+			columns[at] = order[i] + " AS " + column.name
+		}
+	}
+
+	return strings.Join(columns, ", ")
 }
 
 func (l *listing[T]) ordered(names []string) string {
