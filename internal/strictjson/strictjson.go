@@ -49,3 +49,14 @@ func Encode(v any) ([]byte, error) {
 
 	return raw, nil
 }
+
+// Canonical is raw as RFC 8785 writes it: members in order, no white space, no needless escapes. The same value has the
+// same bytes, whoever wrote it.
+func Canonical(raw []byte) ([]byte, error) {
+	value := Raw(raw).Clone()
+	if err := value.Canonicalize(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrJSON, err)
+	}
+
+	return value, nil
+}

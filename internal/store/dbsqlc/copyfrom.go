@@ -147,6 +147,50 @@ func (q *Queries) EventInsert(ctx context.Context, db DBTX, arg []EventInsertPar
 	return db.CopyFrom(ctx, []string{"events"}, []string{"treasury_id", "event_id", "type", "subject", "update_no", "payload", "created_at"}, &iteratorForEventInsert{rows: arg})
 }
 
+// iteratorForEventLogInsert implements pgx.CopyFromSource.
+type iteratorForEventLogInsert struct {
+	rows                 []EventLogInsertParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForEventLogInsert) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForEventLogInsert) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].TreasuryID,
+		r.rows[0].Seq,
+		r.rows[0].EventID,
+		r.rows[0].Type,
+		r.rows[0].Subject,
+		r.rows[0].Account,
+		r.rows[0].InstrumentNo,
+		r.rows[0].LoggedAt,
+		r.rows[0].Body,
+	}, nil
+}
+
+func (r iteratorForEventLogInsert) Err() error {
+	return nil
+}
+
+// EventLogInsert
+//
+//	INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+func (q *Queries) EventLogInsert(ctx context.Context, db DBTX, arg []EventLogInsertParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"event_log"}, []string{"treasury_id", "seq", "event_id", "type", "subject", "account", "instrument_no", "logged_at", "body"}, &iteratorForEventLogInsert{rows: arg})
+}
+
 // iteratorForHoldingInsert implements pgx.CopyFromSource.
 type iteratorForHoldingInsert struct {
 	rows                 []HoldingInsertParams

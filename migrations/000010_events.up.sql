@@ -1,0 +1,130 @@
+-- Events are told. What is in the outbox gets a number in one order per treasury and is signed; what is numbered is read,
+-- pushed to subscribers and published to brokers, each of which remembers how far it is.
+
+INSERT INTO schema_history (version) VALUES (10);
+
+CREATE TABLE event_log (
+    treasury_id   integer     NOT NULL REFERENCES treasuries,
+    seq           bigint      NOT NULL CHECK (seq > 0),
+    event_id      uuid        NOT NULL,
+    type          text        NOT NULL,
+    subject       text        NOT NULL,
+    account       text        NOT NULL,
+    instrument_no integer     NOT NULL,
+    logged_at     timestamptz NOT NULL,
+    body          bytea       NOT NULL,
+    PRIMARY KEY (treasury_id, seq),
+    UNIQUE (treasury_id, event_id)
+);
+CREATE INDEX event_log_age ON event_log (treasury_id, logged_at);
+CREATE TRIGGER event_log_stays BEFORE UPDATE ON event_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
+COMMENT ON TABLE event_log IS 'Events as they are told: in one order per treasury, without a gap, never changed, kept for CES_EVENTS_RETENTION.';
+COMMENT ON COLUMN event_log.account IS 'The customer account that it concerns; empty where there is none.';
+COMMENT ON COLUMN event_log.instrument_no IS 'The token that it concerns; 0 where there is none.';
+COMMENT ON COLUMN event_log.body IS 'The CloudEvent, signed, JSON in the canonical form of RFC 8785: these very bytes are delivered, however often.';
+
+CREATE TABLE event_heads (
+    treasury_id integer PRIMARY KEY REFERENCES treasuries,
+    seq         bigint  NOT NULL,
+    pruned_seq  bigint  NOT NULL DEFAULT 0 CHECK (pruned_seq <= seq)
+);
+COMMENT ON TABLE event_heads IS 'The number of the last event of a treasury, and of the last one that is not kept any more.';
+
+-- Where the outbox is read from next. The row is locked by whoever numbers events: there is one at a time.
+CREATE TABLE event_sequencer (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    identity text    NOT NULL,
+    xid      xid8    NOT NULL,
+    event_no bigint  NOT NULL
+);
+INSERT INTO event_sequencer (identity, xid, event_no) VALUES (database_identity(), '0', 0);
+COMMENT ON TABLE event_sequencer IS 'How far the outbox is numbered. identity is the life of the database that xid belongs to: in another life all that has no number is looked for.';
+
+CREATE TABLE subscriptions (
+    subscription_id text        PRIMARY KEY CHECK (subscription_id ~ '^sub_[a-z0-9]{12}$'),
+    treasury_id     integer     NOT NULL REFERENCES treasuries,
+    owner           text        NOT NULL,
+    name            text        NOT NULL CHECK (name <> '' AND length(name) <= 100),
+    url             text        NOT NULL CHECK (length(url) <= 2000),
+    types           text[]      NOT NULL DEFAULT '{}',
+    accounts        text[]      NOT NULL DEFAULT '{}',
+    subjects        text[]      NOT NULL DEFAULT '{}',
+    instrument_nos  integer[]   NOT NULL DEFAULT '{}',
+    withheld        text[]      NOT NULL DEFAULT '{}' CHECK (withheld <@ ARRAY['memo', 'counterparty']),
+    ordered         boolean     NOT NULL,
+    batch           integer     NOT NULL CHECK (batch BETWEEN 1 AND 500),
+    per_second      integer     NOT NULL CHECK (per_second BETWEEN 1 AND 1000),
+    max_backlog     bigint      NOT NULL CHECK (max_backlog > 0),
+    state           text        NOT NULL CHECK (state IN ('pending', 'active', 'paused', 'disabled')),
+    reason          text        NOT NULL DEFAULT '',
+    secret_no       integer     NOT NULL DEFAULT 1,
+    previous_until  timestamptz,
+    cursor_seq      bigint      NOT NULL CHECK (cursor_seq >= 0),
+    tries           integer     NOT NULL DEFAULT 0,
+    failing_since   timestamptz,
+    next_at         timestamptz NOT NULL,
+    warned_backlog  boolean     NOT NULL DEFAULT false,
+    lease_owner     text        NOT NULL DEFAULT '',
+    lease_until     timestamptz NOT NULL DEFAULT '-infinity',
+    lease_epoch     bigint      NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL,
+    changed_at      timestamptz NOT NULL
+);
+CREATE INDEX subscriptions_of_treasury ON subscriptions (treasury_id, created_at, subscription_id);
+CREATE INDEX subscriptions_of_owner ON subscriptions (owner);
+COMMENT ON TABLE subscriptions IS 'Who is told of events by webhook. Empty lists of types, accounts, subjects and tokens mean all of them.';
+COMMENT ON COLUMN subscriptions.owner IS 'Who made it, as the audit log calls them: a subscription sees no more than its owner.';
+COMMENT ON COLUMN subscriptions.types IS 'Types of events, or beginnings of them that end with a dot and a star.';
+COMMENT ON COLUMN subscriptions.withheld IS 'What its events do not say: memo, counterparty.';
+COMMENT ON COLUMN subscriptions.ordered IS 'Strict order: what fails holds up what comes after it. Otherwise each event is delivered by itself.';
+COMMENT ON COLUMN subscriptions.secret_no IS 'Which of the secrets made for it signs; the one before it signs too until previous_until. The secrets themselves are nowhere.';
+COMMENT ON COLUMN subscriptions.cursor_seq IS 'All events up to this one were delivered, or have a row of subscription_failures.';
+
+CREATE TABLE subscription_failures (
+    subscription_id text        NOT NULL REFERENCES subscriptions ON DELETE CASCADE,
+    seq             bigint      NOT NULL,
+    state           text        NOT NULL CHECK (state IN ('waiting', 'dead')),
+    tries           integer     NOT NULL,
+    first_failed_at timestamptz NOT NULL,
+    next_at         timestamptz NOT NULL,
+    reason          text        NOT NULL,
+    PRIMARY KEY (subscription_id, seq)
+);
+CREATE INDEX subscription_failures_due ON subscription_failures (subscription_id, next_at) WHERE state = 'waiting';
+COMMENT ON TABLE subscription_failures IS 'Events that a subscriber did not take: waiting for another try, or dead, until somebody replays them.';
+
+CREATE TABLE subscription_attempts (
+    attempt_no      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription_id text        NOT NULL REFERENCES subscriptions ON DELETE CASCADE,
+    first_seq       bigint      NOT NULL,
+    last_seq        bigint      NOT NULL,
+    events          integer     NOT NULL,
+    at              timestamptz NOT NULL,
+    took_ms         integer     NOT NULL,
+    status          integer     NOT NULL,
+    outcome         text        NOT NULL,
+    detail          text        NOT NULL
+);
+CREATE INDEX subscription_attempts_newest ON subscription_attempts (subscription_id, attempt_no DESC);
+CREATE INDEX subscription_attempts_age ON subscription_attempts (at);
+COMMENT ON TABLE subscription_attempts IS 'The delivery log: what was sent when, and what became of it. status is 0 where there was no answer. detail may hold a stranger''s text: escape it.';
+
+CREATE TABLE event_sinks (
+    sink        text        NOT NULL,
+    treasury_id integer     NOT NULL REFERENCES treasuries,
+    seq         bigint      NOT NULL,
+    changed_at  timestamptz NOT NULL,
+    lease_owner text        NOT NULL DEFAULT '',
+    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    lease_epoch bigint      NOT NULL DEFAULT 0,
+    PRIMARY KEY (sink, treasury_id)
+);
+COMMENT ON TABLE event_sinks IS 'How far each broker has been told.';
+
+-- What the exchange's own systems may read.
+CREATE VIEW api.events AS
+SELECT t.party AS treasury, l.seq, l.event_id, l.type, l.subject, nullif(l.account, '') AS account, l.logged_at,
+       convert_from(l.body, 'UTF8') AS event, l.treasury_id AS treasury_no, l.instrument_no
+FROM event_log l
+JOIN treasuries t USING (treasury_id);
+COMMENT ON VIEW api.events IS 'Events in their order: read WHERE treasury = ... AND seq > the last one you have, ORDER BY seq. event is the CloudEvent as it is delivered; texts in it are strangers'': escape them.';
