@@ -23,6 +23,8 @@ func (k Kind) schema() object {
 		return object{"type": "string", "format": "uuid"}
 	case Number:
 		return object{"type": "integer"}
+	case Truth:
+		return object{"type": "boolean"}
 	case Evidence:
 		return evidenceSchema()
 	case Holdings:
