@@ -47,9 +47,12 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		Metrics: eventlog.NewMetrics(s.Metrics),
 	}
 
+	lag := &eventlog.LagWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Most: cfg.Log.MaxLag}
+
 	s.Health.Register("database", db.Ping)
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig),
 		service.Runner{Name: "sequencer", Run: sequencer.Run},
+		service.Runner{Name: "lag", Run: lag.Run},
 		service.Runner{Name: "retention", Run: sequencer.Keep})
 }
