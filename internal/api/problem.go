@@ -57,6 +57,7 @@ func invalid(detail string) *problemError {
 const (
 	codeAway     = "database_away"
 	codeInternal = "internal"
+	codeNoKey    = "unauthenticated"
 )
 
 // explained is what a caller is told of an error.
@@ -143,6 +144,17 @@ func refusal(e *store.RefusedError, operation string) *problemError {
 	return told
 }
 
+// challenge says what a credential must be (RFC 6750), and whether there was one, which is not good.
+func (e *problemError) challenge() string {
+	const scheme = `Bearer realm="canton-exchange-suite"`
+
+	if e.code == codeNoKey {
+		return scheme
+	}
+
+	return scheme + `, error="invalid_token"`
+}
+
 // write answers with a problem.
 func (e *problemError) write(w http.ResponseWriter, r *http.Request, requestID string) {
 	path := r.URL.EscapedPath()
@@ -157,6 +169,10 @@ func (e *problemError) write(w http.ResponseWriter, r *http.Request, requestID s
 
 	if e.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((e.retry+time.Second-1)/time.Second)))
+	}
+
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", e.challenge())
 	}
 
 	w.Header().Set("Content-Type", problemType)
