@@ -31,6 +31,8 @@ type Handler struct {
 	authentication *authentication
 	limits         *limits
 	room           chan struct{} // a place for each request that may be under way
+	changing       chan struct{} // and for each of them that changes something: half of those
+	turns          *turns
 	answersKept    time.Duration
 	generated      http.Handler
 	ending         chan struct{} // closed when the service ends
@@ -52,6 +54,8 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 		},
 		limits:      newLimits(parts.Clock),
 		room:        make(chan struct{}, settings.AtOnce),
+		changing:    make(chan struct{}, (settings.AtOnce+1)/2),
+		turns:       newTurns(),
 		answersKept: settings.AnswersKept,
 		ending:      make(chan struct{}),
 	}
@@ -152,10 +156,7 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 	case h.room <- struct{}{}:
 		defer func() { <-h.room }()
 	default:
-		return &problemError{
-			status: http.StatusServiceUnavailable, code: "busy", retry: soon,
-			detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
-		}
+		return busy()
 	}
 
 	if q.operation, q.inPath, err = h.operations.find(r); err != nil {

@@ -54,6 +54,14 @@ func invalid(detail string) *problemError {
 	return problem(http.StatusBadRequest, "invalid_request", detail)
 }
 
+// busy is a request for which there is no place.
+func busy() *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "busy", retry: soon,
+		detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
+	}
+}
+
 const (
 	codeAway     = "database_away"
 	codeInternal = "internal"
@@ -76,6 +84,14 @@ func explained(err error, operation string) *problemError {
 	case errors.Is(err, store.ErrAnotherRequest):
 		return problem(http.StatusConflict, "idempotency_key_reused",
 			"This Idempotency-Key was used for another request. Nothing was done. Use a new key for a new request.")
+	case errors.Is(err, store.ErrBusy):
+		return busy()
+	case errors.Is(err, store.ErrUnderWay), errors.Is(err, errUnderWay):
+		return &problemError{
+			status: http.StatusServiceUnavailable, code: "under_way", retry: soon,
+			detail: "A request with this Idempotency-Key is under way. Nothing was done by this one. Repeat it a moment later " +
+				"with the same key, which gets the answer when there is one.",
+		}
 	case store.IsAway(err), errors.Is(err, context.Canceled):
 		return &problemError{
 			status: http.StatusServiceUnavailable, code: codeAway, retry: soon, cause: err,
