@@ -47,7 +47,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	h := &Handler{
-		Service: &Service{Parts: parts, waiting: make(chan struct{}, maxWaiting)},
+		Service: &Service{Parts: parts, waiting: newPlaces(maxWaiting, maxWaitingOfOne)},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,
 			known: newRecent[string, knownKey](maxKeys), used: newRecent[string, time.Time](maxKeys),
