@@ -61,7 +61,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	if settings.OIDC.Issuer != "" {
-		h.authentication.tokens = newTokens(settings.OIDC, parts.Clock, parts.Logger)
+		h.authentication.tokens = newTokens(settings.OIDC, settings.AtOnce/keySetShare, parts.Clock, parts.Logger)
 	}
 
 	router := chi.NewRouter()
