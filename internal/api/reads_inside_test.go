@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +77,50 @@ func TestOnlySoManyWait(t *testing.T) {
 	}, state)
 	require.EqualError(t, err, "away")
 	require.Zero(t, s.waiting.count())
+}
+
+// TestWhoDoesNotReadIsCutOff when the time of an answer is over, so that it holds nothing any longer.
+func TestWhoDoesNotReadIsCutOff(t *testing.T) {
+	t.Parallel()
+
+	full, over := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		end := cutOff(full, &answer{ResponseWriter: w})
+		defer end()
+
+		part := make([]byte, 1<<20)
+
+		for written := 0; ; written++ {
+			if written == 1 {
+				time.AfterFunc(time.Second/4, over)
+			}
+
+			if _, err := w.Write(part); err != nil {
+				ended <- err
+
+				return
+			}
+		}
+	}))
+	defer server.Close()
+
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+
+	defer connection.Close()
+
+	_, err = connection.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	require.NoError(t, err)
+
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	case <-time.After(10 * time.Second):
+		_ = connection.Close()
+		require.Fail(t, "it is written to on and on")
+	}
 }
 
 func TestWhoWantsCSV(t *testing.T) {

@@ -21,6 +21,8 @@ const (
 	// maxForRequests bounds that of a program that answers requests: as many for those that change something as others
 	// have for everything.
 	maxForRequests = 2 * maxConnections
+	// maxLong bounds how many of them are held by what takes long to be read.
+	maxLong = 2
 	// connectTimeout bounds one attempt to reach the server.
 	connectTimeout = 5 * time.Second
 	// rollbackTimeout bounds the clean-up of a transaction whose caller has gone away.
@@ -41,6 +43,7 @@ type DB struct {
 	instruments *instrumentCache
 
 	changes chan struct{} // a place for each request that changes something: half of the pool
+	long    chan struct{} // a place for each reading that holds a connection for long
 }
 
 // Open prepares a pool. It does not connect: a database that is away is found by the first call.
@@ -102,7 +105,7 @@ func open(ctx context.Context, url secret.String, connections int32, plans, acto
 
 	return &DB{
 		pool: pool, exec: pool, queries: dbsqlc.New(), instruments: newInstrumentCache(),
-		changes: make(chan struct{}, config.MaxConns/2),
+		changes: make(chan struct{}, config.MaxConns/2), long: make(chan struct{}, maxLong),
 	}, nil
 }
 
