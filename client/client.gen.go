@@ -1633,6 +1633,8 @@ type ClientInterface interface {
 
 	// GetStatement Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 	//
+	// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+	//
 	// Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
 	GetStatement(ctx context.Context, treasury TreasuryParam, account AccountPathParam, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -1642,6 +1644,8 @@ type ClientInterface interface {
 	ListBalances(ctx context.Context, treasury TreasuryParam, params *ListBalancesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeposits Deposits, the newest first.
+	//
+	// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/deposits (the `ListDeposits` operationId).
 	ListDeposits(ctx context.Context, treasury TreasuryParam, params *ListDepositsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1769,6 +1773,8 @@ type ClientInterface interface {
 	EnableMemo(ctx context.Context, treasury TreasuryParam, params *EnableMemoParams, body EnableMemoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOffers Offers to the treasury and what becomes of each, the newest first.
+	//
+	// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/offers (the `ListOffers` operationId).
 	ListOffers(ctx context.Context, treasury TreasuryParam, params *ListOffersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2161,6 +2167,8 @@ func (c *Client) RemoveDestination(ctx context.Context, treasury TreasuryParam, 
 
 // GetStatement Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 //
+// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+//
 // Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
 func (c *Client) GetStatement(ctx context.Context, treasury TreasuryParam, account AccountPathParam, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatementRequest(c.Server, treasury, account, params)
@@ -2190,6 +2198,8 @@ func (c *Client) ListBalances(ctx context.Context, treasury TreasuryParam, param
 }
 
 // ListDeposits Deposits, the newest first.
+//
+// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/deposits (the `ListDeposits` operationId).
 func (c *Client) ListDeposits(ctx context.Context, treasury TreasuryParam, params *ListDepositsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2507,6 +2517,8 @@ func (c *Client) EnableMemo(ctx context.Context, treasury TreasuryParam, params 
 }
 
 // ListOffers Offers to the treasury and what becomes of each, the newest first.
+//
+// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/offers (the `ListOffers` operationId).
 func (c *Client) ListOffers(ctx context.Context, treasury TreasuryParam, params *ListOffersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6062,6 +6074,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetStatementWithResponse Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 	//
+	// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
@@ -6075,6 +6089,8 @@ type ClientWithResponsesInterface interface {
 	ListBalancesWithResponse(ctx context.Context, treasury TreasuryParam, params *ListBalancesParams, reqEditors ...RequestEditorFn) (*ListBalancesResponse, error)
 
 	// ListDepositsWithResponse Deposits, the newest first.
+	//
+	// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6217,6 +6233,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListOffersWithResponse Offers to the treasury and what becomes of each, the newest first.
 	//
+	// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/offers (the `ListOffers` operationId).
@@ -6355,7 +6373,8 @@ type ClientWithResponsesInterface interface {
 
 // ListAuditResponseDefaultHeaders the declared response headers of an HTTP default response for ListAudit
 type ListAuditResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListAuditResponse struct {
@@ -6410,7 +6429,8 @@ func (r ListAuditResponse) ContentType() string {
 
 // VerifyAuditResponseDefaultHeaders the declared response headers of an HTTP default response for VerifyAudit
 type VerifyAuditResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type VerifyAuditResponse struct {
@@ -6465,7 +6485,8 @@ func (r VerifyAuditResponse) ContentType() string {
 
 // ListInstrumentsResponseDefaultHeaders the declared response headers of an HTTP default response for ListInstruments
 type ListInstrumentsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListInstrumentsResponse struct {
@@ -6520,7 +6541,8 @@ func (r ListInstrumentsResponse) ContentType() string {
 
 // ListKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListKeys
 type ListKeysResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListKeysResponse struct {
@@ -6575,7 +6597,8 @@ func (r ListKeysResponse) ContentType() string {
 
 // CreateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateKey
 type CreateKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CreateKeyResponse struct {
@@ -6630,7 +6653,8 @@ func (r CreateKeyResponse) ContentType() string {
 
 // RevokeKeyResponseDefaultHeaders the declared response headers of an HTTP default response for RevokeKey
 type RevokeKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RevokeKeyResponse struct {
@@ -6685,7 +6709,8 @@ func (r RevokeKeyResponse) ContentType() string {
 
 // RotateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for RotateKey
 type RotateKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RotateKeyResponse struct {
@@ -6740,7 +6765,8 @@ func (r RotateKeyResponse) ContentType() string {
 
 // ListTreasuriesResponseDefaultHeaders the declared response headers of an HTTP default response for ListTreasuries
 type ListTreasuriesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListTreasuriesResponse struct {
@@ -6795,7 +6821,8 @@ func (r ListTreasuriesResponse) ContentType() string {
 
 // GetAccountBalancesResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountBalances
 type GetAccountBalancesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetAccountBalancesResponse struct {
@@ -6850,7 +6877,8 @@ func (r GetAccountBalancesResponse) ContentType() string {
 
 // GetDepositAddressResponseDefaultHeaders the declared response headers of an HTTP default response for GetDepositAddress
 type GetDepositAddressResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositAddressResponse struct {
@@ -6905,7 +6933,8 @@ func (r GetDepositAddressResponse) ContentType() string {
 
 // ListDestinationsResponseDefaultHeaders the declared response headers of an HTTP default response for ListDestinations
 type ListDestinationsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListDestinationsResponse struct {
@@ -6960,7 +6989,8 @@ func (r ListDestinationsResponse) ContentType() string {
 
 // AddDestinationResponseDefaultHeaders the declared response headers of an HTTP default response for AddDestination
 type AddDestinationResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type AddDestinationResponse struct {
@@ -7015,7 +7045,8 @@ func (r AddDestinationResponse) ContentType() string {
 
 // RemoveDestinationResponseDefaultHeaders the declared response headers of an HTTP default response for RemoveDestination
 type RemoveDestinationResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RemoveDestinationResponse struct {
@@ -7070,7 +7101,8 @@ func (r RemoveDestinationResponse) ContentType() string {
 
 // GetStatementResponseDefaultHeaders the declared response headers of an HTTP default response for GetStatement
 type GetStatementResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetStatementResponse struct {
@@ -7125,7 +7157,8 @@ func (r GetStatementResponse) ContentType() string {
 
 // ListBalancesResponseDefaultHeaders the declared response headers of an HTTP default response for ListBalances
 type ListBalancesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListBalancesResponse struct {
@@ -7180,7 +7213,8 @@ func (r ListBalancesResponse) ContentType() string {
 
 // ListDepositsResponseDefaultHeaders the declared response headers of an HTTP default response for ListDeposits
 type ListDepositsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListDepositsResponse struct {
@@ -7240,7 +7274,8 @@ type GetDepositResponse200Headers struct {
 
 // GetDepositResponseDefaultHeaders the declared response headers of an HTTP default response for GetDeposit
 type GetDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositResponse struct {
@@ -7297,7 +7332,8 @@ func (r GetDepositResponse) ContentType() string {
 
 // AssignDepositResponseDefaultHeaders the declared response headers of an HTTP default response for AssignDeposit
 type AssignDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type AssignDepositResponse struct {
@@ -7352,7 +7388,8 @@ func (r AssignDepositResponse) ContentType() string {
 
 // ConfirmDepositResponseDefaultHeaders the declared response headers of an HTTP default response for ConfirmDeposit
 type ConfirmDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ConfirmDepositResponse struct {
@@ -7407,7 +7444,8 @@ func (r ConfirmDepositResponse) ContentType() string {
 
 // DeclineDepositResponseDefaultHeaders the declared response headers of an HTTP default response for DeclineDeposit
 type DeclineDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type DeclineDepositResponse struct {
@@ -7462,7 +7500,8 @@ func (r DeclineDepositResponse) ContentType() string {
 
 // GetDepositProofResponseDefaultHeaders the declared response headers of an HTTP default response for GetDepositProof
 type GetDepositProofResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositProofResponse struct {
@@ -7517,7 +7556,8 @@ func (r GetDepositProofResponse) ContentType() string {
 
 // ReturnDepositResponseDefaultHeaders the declared response headers of an HTTP default response for ReturnDeposit
 type ReturnDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ReturnDepositResponse struct {
@@ -7572,7 +7612,8 @@ func (r ReturnDepositResponse) ContentType() string {
 
 // ListHoldingsResponseDefaultHeaders the declared response headers of an HTTP default response for ListHoldings
 type ListHoldingsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListHoldingsResponse struct {
@@ -7627,7 +7668,8 @@ func (r ListHoldingsResponse) ContentType() string {
 
 // MatchMemoResponseDefaultHeaders the declared response headers of an HTTP default response for MatchMemo
 type MatchMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type MatchMemoResponse struct {
@@ -7682,7 +7724,8 @@ func (r MatchMemoResponse) ContentType() string {
 
 // ListMemosResponseDefaultHeaders the declared response headers of an HTTP default response for ListMemos
 type ListMemosResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListMemosResponse struct {
@@ -7737,7 +7780,8 @@ func (r ListMemosResponse) ContentType() string {
 
 // CreateMemoResponseDefaultHeaders the declared response headers of an HTTP default response for CreateMemo
 type CreateMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CreateMemoResponse struct {
@@ -7792,7 +7836,8 @@ func (r CreateMemoResponse) ContentType() string {
 
 // DisableMemoResponseDefaultHeaders the declared response headers of an HTTP default response for DisableMemo
 type DisableMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type DisableMemoResponse struct {
@@ -7847,7 +7892,8 @@ func (r DisableMemoResponse) ContentType() string {
 
 // EnableMemoResponseDefaultHeaders the declared response headers of an HTTP default response for EnableMemo
 type EnableMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type EnableMemoResponse struct {
@@ -7902,7 +7948,8 @@ func (r EnableMemoResponse) ContentType() string {
 
 // ListOffersResponseDefaultHeaders the declared response headers of an HTTP default response for ListOffers
 type ListOffersResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListOffersResponse struct {
@@ -7962,7 +8009,8 @@ type GetOfferResponse200Headers struct {
 
 // GetOfferResponseDefaultHeaders the declared response headers of an HTTP default response for GetOffer
 type GetOfferResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetOfferResponse struct {
@@ -8019,7 +8067,8 @@ func (r GetOfferResponse) ContentType() string {
 
 // RetryOfferResponseDefaultHeaders the declared response headers of an HTTP default response for RetryOffer
 type RetryOfferResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RetryOfferResponse struct {
@@ -8074,7 +8123,8 @@ func (r RetryOfferResponse) ContentType() string {
 
 // SetOfferVerdictResponseDefaultHeaders the declared response headers of an HTTP default response for SetOfferVerdict
 type SetOfferVerdictResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type SetOfferVerdictResponse struct {
@@ -8129,7 +8179,8 @@ func (r SetOfferVerdictResponse) ContentType() string {
 
 // ListPostingsResponseDefaultHeaders the declared response headers of an HTTP default response for ListPostings
 type ListPostingsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListPostingsResponse struct {
@@ -8184,7 +8235,8 @@ func (r ListPostingsResponse) ContentType() string {
 
 // GetStatusResponseDefaultHeaders the declared response headers of an HTTP default response for GetStatus
 type GetStatusResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetStatusResponse struct {
@@ -8239,7 +8291,8 @@ func (r GetStatusResponse) ContentType() string {
 
 // ListUnattributedResponseDefaultHeaders the declared response headers of an HTTP default response for ListUnattributed
 type ListUnattributedResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListUnattributedResponse struct {
@@ -8294,7 +8347,8 @@ func (r ListUnattributedResponse) ContentType() string {
 
 // ListUpdatesResponseDefaultHeaders the declared response headers of an HTTP default response for ListUpdates
 type ListUpdatesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListUpdatesResponse struct {
@@ -8349,7 +8403,8 @@ func (r ListUpdatesResponse) ContentType() string {
 
 // ListWithdrawalsResponseDefaultHeaders the declared response headers of an HTTP default response for ListWithdrawals
 type ListWithdrawalsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListWithdrawalsResponse struct {
@@ -8404,7 +8459,8 @@ func (r ListWithdrawalsResponse) ContentType() string {
 
 // RequestWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for RequestWithdrawal
 type RequestWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RequestWithdrawalResponse struct {
@@ -8471,7 +8527,8 @@ type GetWithdrawalResponse200Headers struct {
 
 // GetWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for GetWithdrawal
 type GetWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetWithdrawalResponse struct {
@@ -8528,7 +8585,8 @@ func (r GetWithdrawalResponse) ContentType() string {
 
 // ApproveWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for ApproveWithdrawal
 type ApproveWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ApproveWithdrawalResponse struct {
@@ -8583,7 +8641,8 @@ func (r ApproveWithdrawalResponse) ContentType() string {
 
 // CancelWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for CancelWithdrawal
 type CancelWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CancelWithdrawalResponse struct {
@@ -8638,7 +8697,8 @@ func (r CancelWithdrawalResponse) ContentType() string {
 
 // GetWithdrawalProofResponseDefaultHeaders the declared response headers of an HTTP default response for GetWithdrawalProof
 type GetWithdrawalProofResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetWithdrawalProofResponse struct {
@@ -8693,7 +8753,8 @@ func (r GetWithdrawalProofResponse) ContentType() string {
 
 // RejectWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for RejectWithdrawal
 type RejectWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RejectWithdrawalResponse struct {
@@ -8973,6 +9034,8 @@ func (c *ClientWithResponses) RemoveDestinationWithResponse(ctx context.Context,
 
 // GetStatementWithResponse Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 //
+// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
@@ -8998,6 +9061,8 @@ func (c *ClientWithResponses) ListBalancesWithResponse(ctx context.Context, trea
 }
 
 // ListDepositsWithResponse Deposits, the newest first.
+//
+// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9253,6 +9318,8 @@ func (c *ClientWithResponses) EnableMemoWithResponse(ctx context.Context, treasu
 }
 
 // ListOffersWithResponse Offers to the treasury and what becomes of each, the newest first.
+//
+// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9543,6 +9610,13 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -9588,6 +9662,13 @@ func ParseVerifyAuditResponse(rsp *http.Response) (*VerifyAuditResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -9635,6 +9716,13 @@ func ParseListInstrumentsResponse(rsp *http.Response) (*ListInstrumentsResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -9680,6 +9768,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -9727,6 +9822,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -9772,6 +9874,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -9819,6 +9928,13 @@ func ParseRotateKeyResponse(rsp *http.Response) (*RotateKeyResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -9864,6 +9980,13 @@ func ParseListTreasuriesResponse(rsp *http.Response) (*ListTreasuriesResponse, e
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -9911,6 +10034,13 @@ func ParseGetAccountBalancesResponse(rsp *http.Response) (*GetAccountBalancesRes
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -9956,6 +10086,13 @@ func ParseGetDepositAddressResponse(rsp *http.Response) (*GetDepositAddressRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10003,6 +10140,13 @@ func ParseListDestinationsResponse(rsp *http.Response) (*ListDestinationsRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10049,6 +10193,13 @@ func ParseAddDestinationResponse(rsp *http.Response) (*AddDestinationResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10094,6 +10245,13 @@ func ParseRemoveDestinationResponse(rsp *http.Response) (*RemoveDestinationRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10144,6 +10302,13 @@ func ParseGetStatementResponse(rsp *http.Response) (*GetStatementResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10190,6 +10355,13 @@ func ParseListBalancesResponse(rsp *http.Response) (*ListBalancesResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10235,6 +10407,13 @@ func ParseListDepositsResponse(rsp *http.Response) (*ListDepositsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10295,6 +10474,13 @@ func ParseGetDepositResponse(rsp *http.Response) (*GetDepositResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10340,6 +10526,13 @@ func ParseAssignDepositResponse(rsp *http.Response) (*AssignDepositResponse, err
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10387,6 +10580,13 @@ func ParseConfirmDepositResponse(rsp *http.Response) (*ConfirmDepositResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10432,6 +10632,13 @@ func ParseDeclineDepositResponse(rsp *http.Response) (*DeclineDepositResponse, e
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10479,6 +10686,13 @@ func ParseGetDepositProofResponse(rsp *http.Response) (*GetDepositProofResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10524,6 +10738,13 @@ func ParseReturnDepositResponse(rsp *http.Response) (*ReturnDepositResponse, err
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10571,6 +10792,13 @@ func ParseListHoldingsResponse(rsp *http.Response) (*ListHoldingsResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10616,6 +10844,13 @@ func ParseMatchMemoResponse(rsp *http.Response) (*MatchMemoResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10663,6 +10898,13 @@ func ParseListMemosResponse(rsp *http.Response) (*ListMemosResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10708,6 +10950,13 @@ func ParseCreateMemoResponse(rsp *http.Response) (*CreateMemoResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10755,6 +11004,13 @@ func ParseDisableMemoResponse(rsp *http.Response) (*DisableMemoResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10801,6 +11057,13 @@ func ParseEnableMemoResponse(rsp *http.Response) (*EnableMemoResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10846,6 +11109,13 @@ func ParseListOffersResponse(rsp *http.Response) (*ListOffersResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10906,6 +11176,13 @@ func ParseGetOfferResponse(rsp *http.Response) (*GetOfferResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -10951,6 +11228,13 @@ func ParseRetryOfferResponse(rsp *http.Response) (*RetryOfferResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -10998,6 +11282,13 @@ func ParseSetOfferVerdictResponse(rsp *http.Response) (*SetOfferVerdictResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11043,6 +11334,13 @@ func ParseListPostingsResponse(rsp *http.Response) (*ListPostingsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -11090,6 +11388,13 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11135,6 +11440,13 @@ func ParseListUnattributedResponse(rsp *http.Response) (*ListUnattributedRespons
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -11182,6 +11494,13 @@ func ParseListUpdatesResponse(rsp *http.Response) (*ListUpdatesResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11227,6 +11546,13 @@ func ParseListWithdrawalsResponse(rsp *http.Response) (*ListWithdrawalsResponse,
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -11280,6 +11606,13 @@ func ParseRequestWithdrawalResponse(rsp *http.Response) (*RequestWithdrawalRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -11340,6 +11673,13 @@ func ParseGetWithdrawalResponse(rsp *http.Response) (*GetWithdrawalResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11385,6 +11725,13 @@ func ParseApproveWithdrawalResponse(rsp *http.Response) (*ApproveWithdrawalRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -11432,6 +11779,13 @@ func ParseCancelWithdrawalResponse(rsp *http.Response) (*CancelWithdrawalRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11478,6 +11832,13 @@ func ParseGetWithdrawalProofResponse(rsp *http.Response) (*GetWithdrawalProofRes
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -11523,6 +11884,13 @@ func ParseRejectWithdrawalResponse(rsp *http.Response) (*RejectWithdrawalRespons
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}

@@ -31,6 +31,8 @@ type Handler struct {
 	authentication *authentication
 	limits         *limits
 	room           chan struct{} // a place for each request that may be under way
+	changing       chan struct{} // and for each of them that changes something: half of those
+	turns          *turns
 	answersKept    time.Duration
 	generated      http.Handler
 	ending         chan struct{} // closed when the service ends
@@ -45,19 +47,21 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	h := &Handler{
-		Service: &Service{Parts: parts, waiting: make(chan struct{}, maxWaiting)},
+		Service: &Service{Parts: parts, waiting: newPlaces(maxWaiting, maxWaitingOfOne)},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,
 			known: newRecent[string, knownKey](maxKeys), used: newRecent[string, time.Time](maxKeys),
 		},
 		limits:      newLimits(parts.Clock),
 		room:        make(chan struct{}, settings.AtOnce),
+		changing:    make(chan struct{}, (settings.AtOnce+1)/2),
+		turns:       newTurns(),
 		answersKept: settings.AnswersKept,
 		ending:      make(chan struct{}),
 	}
 
 	if settings.OIDC.Issuer != "" {
-		h.authentication.tokens = newTokens(settings.OIDC, parts.Clock, parts.Logger)
+		h.authentication.tokens = newTokens(settings.OIDC, settings.AtOnce/keySetShare, parts.Clock, parts.Logger)
 	}
 
 	router := chi.NewRouter()
@@ -152,10 +156,7 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 	case h.room <- struct{}{}:
 		defer func() { <-h.room }()
 	default:
-		return &problemError{
-			status: http.StatusServiceUnavailable, code: "busy", retry: soon,
-			detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
-		}
+		return busy()
 	}
 
 	if q.operation, q.inPath, err = h.operations.find(r); err != nil {

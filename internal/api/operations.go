@@ -35,6 +35,8 @@ type operation struct {
 	action string
 	// query are the parameters that it knows.
 	query []string
+	// timesInQuery and timesInBody are what holds times there.
+	timesInQuery, timesInBody []string
 }
 
 // operations are those of the document, and the router of the generated server that knows their paths.
@@ -112,11 +114,25 @@ func newOperation(route routers.Route) (*operation, error) {
 	for _, parameter := range described.Parameters {
 		if parameter.Value.In == openapi3.ParameterInQuery {
 			o.query = append(o.query, parameter.Value.Name)
+
+			if isTime(parameter.Value.Schema) {
+				o.timesInQuery = append(o.timesInQuery, parameter.Value.Name)
+			}
+		}
+	}
+
+	if o.takesBody {
+		for name, member := range described.RequestBody.Value.Content["application/json"].Schema.Value.Properties {
+			if isTime(member) {
+				o.timesInBody = append(o.timesInBody, name)
+			}
 		}
 	}
 
 	return o, nil
 }
+
+func isTime(schema *openapi3.SchemaRef) bool { return schema.Value.Format == "date-time" }
 
 // find is the operation that a request is for, and what its path says.
 func (all *operations) find(r *http.Request) (*operation, map[string]string, error) {

@@ -54,9 +54,18 @@ func invalid(detail string) *problemError {
 	return problem(http.StatusBadRequest, "invalid_request", detail)
 }
 
+// busy is a request for which there is no place.
+func busy() *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "busy", retry: soon,
+		detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
+	}
+}
+
 const (
 	codeAway     = "database_away"
 	codeInternal = "internal"
+	codeNoKey    = "unauthenticated"
 )
 
 // explained is what a caller is told of an error.
@@ -75,6 +84,14 @@ func explained(err error, operation string) *problemError {
 	case errors.Is(err, store.ErrAnotherRequest):
 		return problem(http.StatusConflict, "idempotency_key_reused",
 			"This Idempotency-Key was used for another request. Nothing was done. Use a new key for a new request.")
+	case errors.Is(err, store.ErrBusy):
+		return busy()
+	case errors.Is(err, store.ErrUnderWay), errors.Is(err, errUnderWay):
+		return &problemError{
+			status: http.StatusServiceUnavailable, code: "under_way", retry: soon,
+			detail: "A request with this Idempotency-Key is under way. Nothing was done by this one. Repeat it a moment later " +
+				"with the same key, which gets the answer when there is one.",
+		}
 	case store.IsAway(err), errors.Is(err, context.Canceled):
 		return &problemError{
 			status: http.StatusServiceUnavailable, code: codeAway, retry: soon, cause: err,
@@ -143,6 +160,17 @@ func refusal(e *store.RefusedError, operation string) *problemError {
 	return told
 }
 
+// challenge says what a credential must be (RFC 6750), and whether there was one, which is not good.
+func (e *problemError) challenge() string {
+	const scheme = `Bearer realm="canton-exchange-suite"`
+
+	if e.code == codeNoKey {
+		return scheme
+	}
+
+	return scheme + `, error="invalid_token"`
+}
+
 // write answers with a problem.
 func (e *problemError) write(w http.ResponseWriter, r *http.Request, requestID string) {
 	path := r.URL.EscapedPath()
@@ -157,6 +185,10 @@ func (e *problemError) write(w http.ResponseWriter, r *http.Request, requestID s
 
 	if e.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((e.retry+time.Second-1)/time.Second)))
+	}
+
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", e.challenge())
 	}
 
 	w.Header().Set("Content-Type", problemType)

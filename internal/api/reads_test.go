@@ -149,6 +149,39 @@ func TestPagesOverHTTP(t *testing.T) {
 	require.IsDecreasing(t, seen)
 }
 
+// TestFollowingMissesNothing: an offer that ends while pages are read may be on none of them, but it is among what the next
+// round asks for.
+func TestFollowingMissesNothing(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("read")
+	ends := func(at time.Time) {
+		_, err := w.pool.Exec(t.Context(), "UPDATE deposits SET record_time = $1 WHERE deposit_id = $2", at, named("offer"))
+		require.NoError(t, err)
+	}
+
+	ends(start().Add(-time.Hour))
+
+	_, err := w.pool.Exec(t.Context(), "UPDATE synchronizer_clocks SET record_time = $1", start().Add(6*time.Second))
+	require.NoError(t, err)
+
+	clocks, _ := w.get(of(treasury, "/status"), key).member("clocks").([]any)
+	kept, err := time.Parse(time.RFC3339, clocks[0].(map[string]any)["recordTime"].(string))
+	require.NoError(t, err)
+
+	first := w.get(of(treasury, "/deposits?limit=3"), key).is(http.StatusOK)
+	ends(start().Add(8 * time.Second))
+
+	second := w.get(of(treasury, "/deposits?cursor=%s", first.text("next")), key).is(http.StatusOK)
+	require.NotContains(t, string(first.body)+string(second.body), named("offer"))
+	require.Empty(t, second.text("next"))
+
+	again := w.get(of(treasury, "/deposits?since=%s", kept.Format(time.RFC3339)), key).is(http.StatusOK)
+	require.Len(t, again.member("items"), 1)
+	require.Contains(t, string(again.body), named("offer"))
+}
+
 func TestAProofIsAsOnTheLedger(t *testing.T) {
 	t.Parallel()
 

@@ -23,5 +23,5 @@ type Parts struct {
 type Service struct {
 	Parts
 
-	waiting chan struct{} // a place for each request that waits for something
+	waiting *places // of requests that wait for something
 }

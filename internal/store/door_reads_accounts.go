@@ -177,6 +177,43 @@ func (db *DB) Statement(
 	return list.read(ctx, db, w, branches...)
 }
 
+// WholeStatement gives the lines of a statement to each, page by page, beginning after a cursor if there is one. All
+// are of one moment, so that they sum to what the account held then: pages that are read one by one miss what comes
+// before the place of their cursor meanwhile. It holds a connection, and back the vacuum: for as long as ctx allows,
+// and few at once. ErrBusy if there are as many.
+func (db *DB) WholeStatement(
+	ctx context.Context, treasury TreasuryID, account string, s Span, cursor string, each func([]StatementLine) error,
+) error {
+	select {
+	case db.long <- struct{}{}:
+		defer func() { <-db.long }()
+	default:
+		return ErrBusy
+	}
+
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
+		within := *db
+		within.exec = tx
+
+		for w := (Window{Cursor: cursor, Limit: MostRows}); ; {
+			page, err := within.Statement(ctx, treasury, account, s, w)
+			if err != nil {
+				return err
+			}
+
+			if err := each(page.Items); err != nil || page.Next == "" {
+				return err
+			}
+
+			w.Cursor = page.Next
+		}
+	})
+
+	return wrap("read statement", err)
+}
+
 // SeenToken is a token and how the exchange deals in it: a row of api.instruments.
 type SeenToken struct {
 	Instrument        ident.Instrument

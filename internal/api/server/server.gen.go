@@ -4759,7 +4759,8 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 }
 
 type ProblemAnswerResponseHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 type ProblemAnswerApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -4805,6 +4806,9 @@ func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAudi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4846,6 +4850,9 @@ func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerify
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -4890,6 +4897,9 @@ func (response ListInstrumentsdefaultApplicationProblemPlusJSONResponse) VisitLi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4931,6 +4941,9 @@ func (response ListKeysdefaultApplicationProblemPlusJSONResponse) VisitListKeysR
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -4976,6 +4989,9 @@ func (response CreateKeydefaultApplicationProblemPlusJSONResponse) VisitCreateKe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5019,6 +5035,9 @@ func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKe
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5065,6 +5084,9 @@ func (response RotateKeydefaultApplicationProblemPlusJSONResponse) VisitRotateKe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5106,6 +5128,9 @@ func (response ListTreasuriesdefaultApplicationProblemPlusJSONResponse) VisitLis
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5151,6 +5176,9 @@ func (response GetAccountBalancesdefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5195,6 +5223,9 @@ func (response GetDepositAddressdefaultApplicationProblemPlusJSONResponse) Visit
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5238,6 +5269,9 @@ func (response ListDestinationsdefaultApplicationProblemPlusJSONResponse) VisitL
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5285,6 +5319,9 @@ func (response AddDestinationdefaultApplicationProblemPlusJSONResponse) VisitAdd
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5330,6 +5367,9 @@ func (response RemoveDestinationdefaultApplicationProblemPlusJSONResponse) Visit
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5396,6 +5436,9 @@ func (response GetStatementdefaultApplicationProblemPlusJSONResponse) VisitGetSt
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5440,6 +5483,9 @@ func (response ListBalancesdefaultApplicationProblemPlusJSONResponse) VisitListB
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5483,6 +5529,9 @@ func (response ListDepositsdefaultApplicationProblemPlusJSONResponse) VisitListD
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5547,6 +5596,9 @@ func (response GetDepositdefaultApplicationProblemPlusJSONResponse) VisitGetDepo
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5593,6 +5645,9 @@ func (response AssignDepositdefaultApplicationProblemPlusJSONResponse) VisitAssi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5637,6 +5692,9 @@ func (response ConfirmDepositdefaultApplicationProblemPlusJSONResponse) VisitCon
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5684,6 +5742,9 @@ func (response DeclineDepositdefaultApplicationProblemPlusJSONResponse) VisitDec
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5727,6 +5788,9 @@ func (response GetDepositProofdefaultApplicationProblemPlusJSONResponse) VisitGe
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5774,6 +5838,9 @@ func (response ReturnDepositdefaultApplicationProblemPlusJSONResponse) VisitRetu
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5817,6 +5884,9 @@ func (response ListHoldingsdefaultApplicationProblemPlusJSONResponse) VisitListH
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5862,6 +5932,9 @@ func (response MatchMemodefaultApplicationProblemPlusJSONResponse) VisitMatchMem
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5905,6 +5978,9 @@ func (response ListMemosdefaultApplicationProblemPlusJSONResponse) VisitListMemo
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -5951,6 +6027,9 @@ func (response CreateMemodefaultApplicationProblemPlusJSONResponse) VisitCreateM
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5995,6 +6074,9 @@ func (response DisableMemodefaultApplicationProblemPlusJSONResponse) VisitDisabl
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6041,6 +6123,9 @@ func (response EnableMemodefaultApplicationProblemPlusJSONResponse) VisitEnableM
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6084,6 +6169,9 @@ func (response ListOffersdefaultApplicationProblemPlusJSONResponse) VisitListOff
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6148,6 +6236,9 @@ func (response GetOfferdefaultApplicationProblemPlusJSONResponse) VisitGetOfferR
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6192,6 +6283,9 @@ func (response RetryOfferdefaultApplicationProblemPlusJSONResponse) VisitRetryOf
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6239,6 +6333,9 @@ func (response SetOfferVerdictdefaultApplicationProblemPlusJSONResponse) VisitSe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6283,6 +6380,9 @@ func (response ListPostingsdefaultApplicationProblemPlusJSONResponse) VisitListP
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6325,6 +6425,9 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6370,6 +6473,9 @@ func (response ListUnattributeddefaultApplicationProblemPlusJSONResponse) VisitL
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6414,6 +6520,9 @@ func (response ListUpdatesdefaultApplicationProblemPlusJSONResponse) VisitListUp
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6457,6 +6566,9 @@ func (response ListWithdrawalsdefaultApplicationProblemPlusJSONResponse) VisitLi
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6516,6 +6628,9 @@ func (response RequestWithdrawaldefaultApplicationProblemPlusJSONResponse) Visit
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6580,6 +6695,9 @@ func (response GetWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitGetW
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6626,6 +6744,9 @@ func (response ApproveWithdrawaldefaultApplicationProblemPlusJSONResponse) Visit
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6671,6 +6792,9 @@ func (response CancelWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitC
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6714,6 +6838,9 @@ func (response GetWithdrawalProofdefaultApplicationProblemPlusJSONResponse) Visi
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6760,6 +6887,9 @@ func (response RejectWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitR
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8204,137 +8334,148 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tkts2suir4OpulZNczmhm1t67UX5sTRxnMyeJ7fXY8TkV+1gQ2ZKwQwJaAByN4ppT+zT7YPskp/BF",
-	"ghRIkbI48dcve0QSaDS6G92N/ng7ilm2YhSoFKPJ29EScAJc//fRc7xQ/yYgYk5WkjA6moweLjFdgEBr",
-	"IpdILgFxECznMXyDBNAEEYmwQNOL+dFjRuHoZyzj5fR4FI1EvIQMqwHlZgWjyUhITuhidHt7G41WmOMM",
-	"pJ35PI5ZTuWPhCZP1QP1G1GT/yMHvhlFI4ozNcIVoUll5D9wmI8mo/87Lhc1Nk/F2Bt0pKa0f7dOgM07",
-	"feeoji+X1TlWWC5DU3D4R044JKOJ5DnsN6VkfMeCJOOV5WT45iegC7kcTc5OTqKtzYlGD3MuvGGr5DCl",
-	"cCOniM01LazwAtAM5oyD2vIQBLEerQmE+ydhGL6DFRNEXiRtqEzcS63InDOeYTmajPKcqDcbJ7uUWEIr",
-	"NoV6ozNx+MPqeS4SyFZMAo03P8KmAcGnSDJ09uABuiaCzFJA8RJzHCtWidCG5eqfK1hJNGccYYlSwEKi",
-	"s/toqZ4Vu2D4ugTdm/voR9hUFrHCUgJXX/33r//n6H9evz2Nzh48uP1DEFkXc8Xnms2ruNqa0ZcIPUnw",
-	"ggrJ8wyoPE8yQhtQ9ZwtQC6BG9lEim8ukgitlyReIpwyCkgBJBBlcknooolOSXXKzrv8FHO5qQF90S7G",
-	"fEgbEfPgQTTKCHV/n4bQ9CNs2jnkSr3Qyh3e3l+9+RUf/XZy9PXrt6dnDbv/E8mIbNiOZ2wtlGDAWiw0",
-	"4TlVI1RWncAc56kcTU4VMWT4hmR5Npo80H8Rav4q10+ohAVwC46QkDTA84SmGySXTACSSyy1wIKbWJ9n",
-	"KAGcCkRoM5hq5DCcBocWnBljKWCqwXnMakKkRq9LQFqEGHiIQFeUrSnCKQecbJpAoXbURp7FR7+9UUz7",
-	"4KRh156sgCpstCGKzefAhYFsia9B8QsCmkDSBBdbAe2JoEs1YPuJJfQre7DfJaFxE+YfM2mPKSSXRCAO",
-	"MeMJkiSDCDEeKbJVQiTheI1TEWlaUU/dQacYCIRsQoVQc4+Cp06CJRypoYI7c5nP/g5xu1IizDtNkuLB",
-	"6Vlo5Odw08SoL9Uer7FA6qvG7ZVw066leDCcNhzjzzlgkfNNC0NI+8o9gVZqLxFJIi2xJ5M5oQvgK05o",
-	"ifiqfHMf761NleTzgkqSNsD5rUc6hmbM8aL+VDyNs0Zxl6th96GMFyv1/CL5mxqvlT5y++Y7HSW/AE/I",
-	"DkK8Nu905k07ph7/JW48Ny4hZjQRSu9ZY2IVG3VaAy/FJUVTJwenTbhWX4cFkn+u/Mk/Vk6Cx4oCltBF",
-	"x3OlANqKFiwYbQNRoXxvUf6ykFLtJ//ae68rF2tJsotQSgAOrS/XRjaGIgexYlSAthOfcjZLITunYg1c",
-	"/RAzKoFK9V+8WqUkxmqPxivz3v/7u1Ab9rarLDBfmXlDEhOoRGvO6CJSJi9Gdhr0xbPvH6Kv7z/4/1+q",
-	"bfcs6mcg+ebofC4NtGGyx+qxFSiSIck3CC9wTQPdIlINpIXcM6HDMtZpPfcEUvqG2h2jqMW5kCwDjqxV",
-	"quD3xfrZn3cQROTb7mpyoIqtfh1RkGvGr0bRyM2hUZMqYswplpKTWW40LO/g1ZQas2vg+skcQGhGipmW",
-	"kikTQv+SU/XagpLf9HtKE1HgvA7Bl4Xxck4R3OBYogRikuEU0TybAVcYgBucrVI1zOnZ8YNR5HPo0V9+",
-	"NRpydPbn2y9evTp2f56e3H75l22ejUY3Rwt2ZH/EGphjC5P37IhkK8alFQfL0WS0IHKZz45jlo1jTCWj",
-	"R24XxyInEsaKFjjF6dgMahwCQpAFfWaUFc0VSULUgnH6lLMVcEkUJ81xKiAarbyf3haOia7+h0gpptBR",
-	"ESjlz6+eB0QPUG4aM3qOWkeeqONiAT3XQCRk1f+0LkXN8oyt1YxugzjHG702pf0EfFfVpZhpGlegxu67",
-	"CYY8324TsnHlBJ/IrnpFNMIKrses8gGh8k/3R9snYaSGwjMs4IWA8NQJSEzS5kVWLIESO0sslsHxnK67",
-	"E/NuHXr1UeHnqgAcOXRGng5tIW7cs1+Ak7k9SHpu3oyzK6DnsiNy1UGxLZd+wGLprI4UC4kE4BQSxNl6",
-	"gq4AVohIJFgG6yVwQJAKrXtuYZKztegISE7NHB1fXy9ZCt4O+Qaev0XmPQuJN0sI9d/iFCsTamiRhaun",
-	"VWf/cWRF966PnjOJU/V63Z3UzQ6Jqr6h3VzgwRgFXFg1T5NdQ8sG/ER6nxv9ZK7b6C2R21my2hEGPx0a",
-	"IX33w+FhyuKrnsAbl8VzJda3ZMaja+Ab7d1E+UopkVo0EIEI1XLESUUlKLodE2JD4yVnSsHiXQix9n7k",
-	"gxvCgPWND8/vnbjW6mO30ShmnEOqhX9w2er8iEkCyXmPM7e8p9h9HaG0T4hzCcbn0H2SgQROZC7dPM2e",
-	"UXgjJKyU3j2fAw9q3RlkLDia2lAmIDnvvZXll+5odhBhrfVqopM5p0GA3NffboJgGau94ZHPeN02g0MK",
-	"WEAfIjGw++Z9WEEy7tHgI20197qUikrn0U4W92/b3EWste+7HjxdxcJ5knAQYnDp0Eil6sGzYu3bmo7e",
-	"BwlWY9n6XCo9sPtJU131c/Vx6NQpnJ2dfZr+9nmu0tIA0wioLddbW7GS3XtloO69YbCS4om+eQijOeaQ",
-	"EAmJ9qFYj0nIHzKg/Ct8hV3PEPuBXlb3r0TMAWiY3OqKxS52cyDXYIlqGG9ArwdLy74Prn85FWEA/asi",
-	"BP2jTeFFs4BDTKPTyohr4+Ex/7c/qzkqbi2qPUory1tzTKo2UElo34GQhHYzPGu+LHt1ot3Rnlcvw5vi",
-	"WgtJNkFzzjKtEcaMpYQujth8Xrnn0vx+T6AVS0m8sb7JKU60xjNFxrH9zkpZ0lOBMu7kkDahubgrq3PI",
-	"2HWfmRsdV2beciVhIiu2c3Cryied/S0rb5RnClU47Ql0n+2oQWU+3QnVPo5NRz07wk6iYcD/ngP81ldS",
-	"lm61LSDnnP225WT6fSyDRqW5hhz7XuF78xYRwtgPLE3UMD2Vid6WHpUcx01rGwxpyvR/pI8D0WcT1WdN",
-	"uigHAfwaku8ZD9//lDcs5ohQ54JYmejN40OY/x4y+1gDdlFb87VQxeBqh6O+AdSOMkBsL0W5TU/GqxVn",
-	"1/A9Zz0UVaPkfAcp3rSq1vaG7K4VbxuCFVyvvc0vzeXe6rnngRpSrbdf7QNom0VQvTU9gMlQxLvV0BNV",
-	"iW/LogjQkAd5Fcx2nhhcSfLYb38d6UfY9GXeNGVrSBxr1gLTzDW5jbsjRjTPAOUCEq2tf4Mw3ZirHjJH",
-	"eKZscx1c4la87XyoSa2YA5b99G37SYOvDPqfXiYONcjkWMgX4lDmgDNiw5JqxWFObgJXbmyNiBRIQMxB",
-	"ohksCBXhSzW4Zlf9gBUxW0F3Ir1Ur7d4fwoFsXrGF8FIloQEwDcIp2kD0XQS0K0c4iKL9V4UqC2W6++F",
-	"T4I+bTWw1+ByQLHwOwmAPeMrqnKgANUPwApZJRm+uTDvPjCRa/av020a2YMzA8bRqQ28bov6qXBaEVp3",
-	"enKyK2h7f4bw8LADDVVW6Uf05SwODU3z1CjGMoJdXYhyfrbe5kFd2ntI+4QIPEv7fQNUfxJWTYgQOQRC",
-	"G37GCaDZxsTM5kRCZDI3MIqXEF+hhCwq9oiv71nc1fxeJv628HcRgSRLG6ya2n5Z13fp03FLKuD3kdm0",
-	"nyY7rueuusVsxU3tYLo9463sShuDrdQ6TJLO73bfwkHoON36BmcKLEgi5Gg0QjnVSRMRyojQ8esRgmwl",
-	"N4hxJBl7kzKT4xO6OWu6sdnyV2hovE+a0Da4NaplxgCm6M/2xucuwgRtLHdIHlwBwojCGjEKCKdyyfKF",
-	"yTK106AlFuphH6kQiHiVcNM/trXB+xtC52NY9zcMrmDTUVUximmDb2fJUu2+JzIyEeiMxrBb/qnZg0th",
-	"Evb0s+4nnhrlUmFpv1cRIoPHf7T4ft+30JBGee5IYeuBzhkLKg1qF3FThGtLeMahAyKk0xu3NVeX/9I1",
-	"7SUa6RD4XpEVNqmuTLWxUfQGLJ/8+jhaDSYamWzwY8yw8gDn2FN3ZRO+EG3MJStD/HFKYphMTs/OTv79",
-	"z39Vz4h65tT9AHM9ZULucVvx3kWulhJuQIcuhTBnZewanF98+ynjZEHC3G8edY5nXzHR0zhame3tcglS",
-	"vlqA7AHoLdJiIjpg+K6lwsEZ2VH7EKzMwdxi9L521tZjT/u1v6ekOE12RMLamLgSqPBiTa5Zz4WyJBD9",
-	"+z3jaMXZguMs7LUsNYpAVtsSr1ZAQZdMsP5DwFTYhEZAGaOwsQ8lQwk7blIxcFM4nE2evgi4BP6WMwlq",
-	"Usl0cQvk1IDwShRy84bTWRKZQotHfPuMePHswjhNTYEItdorQhOlTNvUvt1qtH7qJi8AjMxWtWabPOWM",
-	"zQe+5B5OlEOyAP5kPhfQNd2lOSQYc0lissI0SCLKyKEs8Yo4MD0tUqbO/Bg90tY/mbtkXIEwRYB5SoBr",
-	"u1JnD0uW4M29Jq9+DOQa+MHCf9t00l036y4kd1dO1TaSzHcIG0o2KDPeMJ2vnmo+I0JXj/HwUFJk91hg",
-	"L+Xcw0+0nQZQoZP6Vr/bkfeMKUm7n6nKroGneOXdehc+7LMHX59VvdjhHHEfHbXhQtAaN7YXa8gBJ6UK",
-	"ILbyYN1ZqP+vkROKGbyUmCaELh46udDrNLHfdGBeliYWy7Vc+ErdjAlaL8GknJgPNDta8Q/JN0qymjoj",
-	"9k1i3rBGjc530y9Zi0hM9L2cV62jewZLm8nY8yRvJEFtNJq7awp7i3Kcpk/mo8mv3YT66zrrP1WYItcw",
-	"qfjNFphQSI77pocOGCs2B+7cr9uyy274PYGs2lFS1T2BSBKU2y3yKhophWV7LjtP5I3v//+NC+VVYNh3",
-	"35j0Ekh2KwM6FVVP7C/43cRcQWOD6/ZVah5Aw78stLc+Uipl8VX3RZjUugDwTqT0QYcnWgMjznVkZ/cB",
-	"bSRoYCRCF9DXMN1DA2NFANlhELCluAWyrio2XXv1jfLV/skuThh09gTUwqcOgZDmhJu62lPTigrQK5QQ",
-	"OdIvKa2uIzAXlFUQd4jtTE5ywP4ReabLgGjhI1xRowxvTAGwjHEwd7LC6ND2HiZYDeP+SZdqGF5JqL5i",
-	"oP+99sHypdqvgd2CBo9bKTC3f/DKCz+JpW9Ieqd4SS9rRxl8XppnRzXHeTxfb9fgMUFOgNTAaM3yNEEz",
-	"MJbdsZvwUXNgQtjrvhNPg5+7lU0Z4Nh9scOeDC9hjyPJZQof4qzay+zebVtLjudzEj9koisgrUpmr0Mn",
-	"aENrqe+Z0zaztnZCtBvZ/qIqR0gzNQxP1IboBiDnX8pbuCIBXIcoj6LRkulcPbKgjEORjhe0nO0ww151",
-	"V+4M65aIsnlRCvgahPWA6kqTeQrCVADTF1Udl+huBgNrrWG2vFpsvHmvRqu/V9fvNtGhKTZZqSbZSjbl",
-	"MaTkGvjmg7hbr5dd8Mqoucpf7RUPGv2tLddppdOkfvZuFIma5NW78aEWXqN+RRTsRw3k0SkiYKsO4cGP",
-	"DVcFsgnPCTP1qlHGdCHedRDl6/ZaEfVqTNWCkPacKe4p9yrlYHa85Loqotoly+AnkCfEBjiFytHvLIzu",
-	"d7r76VVJtikm76W7u3FUgzjgRByj59u+PkTmKIW5RCyvB+11AcCXRJ0WXOejKuT/VSu5D9emSGTfArst",
-	"vFjGIO/Bfe3EuVXioJCQozJv1NTHy4g0P3tVEFi2SkG2Fy4w8Yk5J3JzqVBra+EB5qGYz3OKzp9eoCvY",
-	"oC+mMYg3//7nv6ZfRohxhE31AVeKgCRAJZEbpA58khis683TVp0Zv4BmKeXKVG4ldN5EgJjWA0PFRigW",
-	"R1hcIUwThLm5NJugtTY3nWMFYc7JdXlLLtAKk0RRqP1FiXRzaY7RCrhg9PgVfUW/+sowpPjqKz22QZot",
-	"k1+tPGpj4ZXQFxKd/dm5Xoq65YBWjFCp4Tw9sbUZiNQ8tNGjU0Wcr6gZT0/yH5dPHjvHjosRQJzlNLHg",
-	"/QgbcfzVV0iXEHNXNShWywWBpue5XDJOftPp9xP0rcY6Uns2Udi0W1nfPn2Tv71/6Bzp9IhXVOCNKOMN",
-	"8AYlbIKmSiRMIzR1d2Lq/57DSz9yt2L6D8UjU7uQZ7ACrE5VtZpz9PTJ5XM9slrKBk1r/S+mRvIInIGm",
-	"xaK7jf5lxpINWoA0N6lzwoXCulgDN4p59Ioq4BW2i/gJp7/HjFLQJaq+sTtqS1nrQc0NLIe5TvDTz++f",
-	"fH2MSo4VxvmGqZKEDpdsTV/RGQiSgPCKj1eE0qSEnySGFNBK4VmuSQwWS484Z9wRo6tfbIIUhF/HGE1j",
-	"lsBUTTL3wksiNDUvT1G5hTsiSF5RHUKiydaLIjHw/ESE5o2YKbCp7hxhy+9TWCtS1Ng/RrbvDHEZH1ww",
-	"7iSFeqS/jAwP63w3xGhZQ5NROEaPYY04W4tXNGFauxJLMpe2XUXRkmEGhC706WRBtMXAFVm91HmYU8Xr",
-	"UxN+oCWlgdcSiFqJKO5BTRk+wTIw5fkUkUCaGobRDCwYyjDdIGEuj+2kl5IrKcXFPR27rll0qo5WRfcm",
-	"vGCqF1vsR4wpUrahwTGmG01vFgm2GjNacybhGD0SMV5pkZIdv6JF+Mpk9FBXGkaPXJeMy5xIUFxuQlKF",
-	"bVHjInnxiowmoz8enxz/0fiFl1r2j69Px7o+q/pjYVw+Jq7HltXTfTt0tdVRtRVUg3OwfGVcaZhwG+18",
-	"32uR1OFtr71Jh7f9Rkm3r2u1ys9OTloqlPerTF6WQw7UJldyTJH1sTFxbcX78IAFhONqKXV9iOdZhpVx",
-	"PHq5ZCghhpICvKjoBS/Ubo3U6aFUgpsjYeIbbKiCGq+ggvE1cDLfNBKDrri7ceQwLBIr1X0bC71jJbzU",
-	"GXlAlJpORVp4LTHRx+QSiyUIxK7tA40tlLKFkhk6r6MPrktNUbTy3YX3Xl/u8/vtDErxtbIADWRvqtPZ",
-	"wC9dDVmhMgNpDoIlW4eb/iDA8fJwm3sAUMptfl5U3Cs3WscKuX2+UnTQtsGaUAbcG5ej3bApCr7D4dZq",
-	"mMJEabBcW5GE21x90YlBTBR3Qz8mk/NPjL9FKVRasbWHuVMKuFYuIUGzgCpZumu05maST6vb8lDfIJq+",
-	"a/04LtQzznCe1tS/ZcnmkBvrnBm3VZNV8hxut0jq9GAz2/y5ZoqyLd6KIg2HIzCThFiYMsfooqwEUVZQ",
-	"dto/TRBltcrrHeWzouLxW1034XZsCknommmWNKsE80w/34dgvJ5wHVSYZvIaTni0bPPhtvWRMgQ05WBZ",
-	"ZkTutVXM+VAatko//z236vCSoBpb+14JAwrrYQXCX4kyvw3pIJHHMQhla1Y9BJwsltK6L5XRxSggU8hH",
-	"N/wyIbAmKhiBMut6UF+1fEXjMf+8fG1Afq1EtzSpYfYdnXRHQLhIfe2h2Lh6NAfWtzrOWaLdRh82K1Yl",
-	"3sdv3fC3Y+eMGr+1/7sdz0xngObt+StI67j/1r3aVzZUO+d1MnRr7YcHFeN+u4gmM2q7vZR2UBzUUG2d",
-	"ptz7cxdlf4Ddty7hI1wWKW8iglo584+MBmqr60AGWS4kmgESS7amnmNbcfFGN2MdijJ2zzwUsRTFa9ul",
-	"+Xf+ix8doVQrIQcpRanUzaWrI5PgtVWg+gpgJRBGKRHyoN6aA0BTUtTLahHEOlFFDZrleZL4hZ1/B6p4",
-	"v7TSQCXoO1ZNK3W2w8qQx/EH9IIkib6n0EXeGVrvoE9lxCrjNddFk+xFQ6jseyciLVLU3kn6jU319TaT",
-	"Vz3/TPBNBG8Ksnci+JPfieARFjal74DKvikSZWhf0+0StICNQpb9AEQsXFpUm6ZX5E69n0Tr9Ubv8LbX",
-	"CvvDvTOr5s2pXZdwI8exuK6OUY9m2aJxr7maKZ7OriEJWB2Rn/dqb63PBXp4+YvxHUzPdQjvBDk4pgf0",
-	"dg0I4wEU450Gs1IL79xU/pHQpD/XdT0mqpFce3zXwzX4nrKg36mxyToEHXfkDHcb0DFj7EoYKz4qaFho",
-	"77uOpTm0C2FfIA7AGn5aaotxaF8anDX8amiD8caljl/pfhzZUOq/5dBjJXfKgJ/g+eq3AQswtyPZUPzI",
-	"oXi3bY6SNb/zcmP3Ys3x26JA320Hb9+dMWkP+nyJe5DQY9aT/y/mjxkFXUL47ggvRHRPaBGxezwyDbZt",
-	"wvuj53jRNLB9bazf0aP+8eT+drSAMaltdR31bllwSMcbCnzIuIfaUgYh5rFtnOqZ5LXKYpxlOhpCxzCX",
-	"BZhqbi+18qiIc9XXL7mQKGZ0Tnhm4lLtrAqFU7+V3tQqntXurtPyGo1uR1Oca7DfY3a7Sx+BQUYvf9id",
-	"8KJX1eXgd7OOmGQ48h5JpqnWqCW72acstbQHD1kqb/ZrPTQvfJDk+pGQzQ/4GpDEV4BgPodYuhjpUmA5",
-	"8TMwsSQQuyKoYWL5zrzwWbaZSBDWMwjlwyVR7eac4fjKpROJu6LJlatDuUOvNfUq75wih5RDZklNrgmd",
-	"aK4d2i6VRBdlOLDvoXGWoZQ+mzLecg+jnn+WQJ+aBLoEHTLpdCstiySzIXY0AR55MXD6B5tDmUHGDiej",
-	"lqb/ZrtD7Af30uDk+dmPW7REbUtAcvt3TyAcS6Wlu31EX7x4/p9PxJfDhP+1zVdS5E9apPYWn4qwjzLX",
-	"GSlIjNrp8bNpsDQwJT6HG3kHm112g2oO6NJ9l/wyXBpJB4/eaprmAG53NWi7iPlZv3F3t7kftogommEF",
-	"iEZjckg/cOME3QilKT3opU04Mnm3Zdc6lOEr0F2pIiSWjJuM/EAnO3ReOCGMq8I2szKp5faMjVBOUxAC",
-	"Ta09qjOLBTRmEd2NtLlLJctvRnbHAV2mv1r4TNN6TVkmQLcoW2BCbfhVoEuZrm+dc4Fwqkhrc3DH11ak",
-	"M97SvsKU3jH8RYvFsW221+KlMC98nJRoWzresba/kxAP6wwr6ppYsWUOWUxktYSJjSM0xSQW5Bqsb9U4",
-	"zgIO1gNQn+nD2Ux8psLnZ9r7EGnvoe4WH6a+ouThQWiprHXdqOEVLe0HJqInK6BPaNr9A1ua8kPXCcvW",
-	"cqGrWo18VzSnyOYqisTMwBRSYXOdIT+k+ngAUA7gqzME2zXWwDTUex+dc3caC2D7CoYjATRGP4Y4gGIh",
-	"AxDZmIM0FVEbvcF88/5S213fXDYS3PNlsU8HvRLKVwhTM7K1Pgpqk5zosmMMsbkEejgXbIBKvDLGYTq5",
-	"tDLpl6K68Cd9b1CrLn3HCt1dUukl3mwdk4piV2DJ1pSF0xaEUvmUrhe5iCJ1xpq7hMNRr23D2a77PXUv",
-	"fQ42/0guKfwOqKF4VJbPUjgCKvkGORIZNDi164QH8GaXbTHb8pPyd6b2ofN18mAW+Q9sjeaYI9PYgDCK",
-	"iPCrrpY1Weec/QYHTLvsP/M7l5vIax1aGiVYpWvI4FKsZ8j+5+D7YZllqz9N6NpFV111FcxMxrAyabfC",
-	"JQNJYYe7mnkXIA5g8Jgy/O26wAv7zvBM9AkSatltJkCi5l7eNq61JXxiRmPQLRh9b8yQJ/W7QfHOUQa1",
-	"TnSNZPqy0vptYFKtVZDvlWiitbCPQdP9BPm11p8jFAJSkuGQTLljmj1qqwRqf+IM/ArzFy4bpSjzZnGq",
-	"HX4aSle0vawLzyigL85OTr604XHmaqz4sFLv/Yv7J19/eYzOZ8xUeO+UV0MqKQ5lzPo9gZxJjL6Y2pYy",
-	"E4T1y2/co+mX23EE1ivhNUj5qC7Stluz3LH7xe88E/bBaOKq9Ma2Nam+MSXslK7E1mrrhcTUlkw7ZNzD",
-	"bhBLtjBNuE0Rf1P03o99OBzL291CuNKcuXOFD/8c7Xzijt/67N965XKX7PLSA+qTTPJsp88n1KfPj+GK",
-	"p7qajmfbnkQ+tj30mp355+aF957iP5FMgD7C+pBmUVUUb2VbOuVjBroZ0jF6zCSabTTTXDmrvzzgSDe1",
-	"raubv4W+Y0xjSFsyMvXzD5i63wM6qykFOlvEJjAdXDEw+1UlRkWBpg+S0ogJXRg92zQ0QxuQd6Yz7E6g",
-	"84yqu8mhC5Dbe5BGJ9AKbzK/NdOg+XSN0w1+vtqWvC0xFer559P1Uz5dn2mXQKcD1rSkMKJ2wUAUqXkV",
-	"YdvzaPW6NmqKc/0af32ttliLUUuLoUK9cZaM8YqYTAUlcdX8OU9tI0YxGY9dp5sjnTNxXPQsVsNbSN82",
-	"XPSVmRZERDYOz7RPIlL3OZsB4pASSFC+YtQ1yKVYd4Z0F4nR2x0dg4L9eLyBbCee7YEe1qLwxcQ2pclM",
-	"Ioord2fCG1wdQuENXdz0bg9ubkwY1RJsrYtTT4qA2ciEVBRYCTeeLOcp7k06zGO7rdovfSLa/rho51pE",
-	"S+o6aVVJa4BUf1dc6xlOQHs2mDed9Z2HZmK2QaRtR2YWXjYo8wbRjRVuX9/+bwAAAP//",
+	"7H3rkts2l+CrYLVT5TjLvsb+5rPyY6rjOJPeJLY/dzverdhrockjCdMkwAGglhVXb83TzIPNk0zhACBB",
+	"iaRIWez49sfubpLAAXBuONf3o1hkueDAtRqN34/mQBOQ+OOTSzoz/yegYslyzQQfjUeP55TPQJEl03Oi",
+	"50AkKLGQMXxPFPCEME2oIpPz6cFTweHgN6rj+eRwFI1UPIeMmgH1KofReKS0ZHw2ur29jUY5lTQD7WY+",
+	"i2Ox4PoXxpPn5oH5GzOT//sC5GoUjTjNzAjXjCeVkf9JwnQ0Hv3Po3JRR/apOgoGHZkp3e+tE1D7Tt85",
+	"quPreXWOnOp53RQS/n3BJCSjsZYL2G1KLeSWBWkhK8vJ6Ltfgc/0fDQ+PT6ONg4nGj1eSBUMW0WHCYd3",
+	"ekLEFHEhpzMgVzAVEsyR10EQ42hNIDw4rofhR8iFYvo8advKxL/UuplTITOqR+PRYsHMm42TXWiqoXU3",
+	"lXmjM3KEw+I85wlkudDA49UvsGrY4BOiBTl9+JDcMMWuUiDxnEoaG1KJyEoszH/XkGsyFZJQTVKgSpPT",
+	"B2RunhWnYOm6BD2Y++AXWFUWkVOtQZqv/t8f/+Pg/795fxKdPnx4+0+1m3U+NXSOZF7dq40ZQ47QEwXP",
+	"udJykQHXZ0nGeMNWXYoZ6DlIy5tY8c15EpHlnMVzQlPBgRiAFOFCzxmfNeEpq07Z+ZSfU6lXa0Cft7Ox",
+	"ENLGjXn4MBpljPvfT+q26RdYtVPItXmhlTqCs79++wc9+PP44NGb9yenDaf/K8uYbjiOF2KpDGOgyBaa",
+	"9jk1I1RWncCULlI9Gp8YZMjoO5YtstH4If7GuP2tXD/jGmYgHThKQ9IAzzOeroieCwVEz6lGhgXvYpRn",
+	"JAGaKsJ4M5hm5Ho47R46cK6ESIFyBOepWGMia/g6B4IsxMLDFLnmYskJTSXQZNUECnejNtIsPfjzrSHa",
+	"h8cNp/YsB252o22jxHQKUlnI5vQGDL0Q4AkkTXCJHHjPDbowA7ZLLIWv7EB+F4zHTTv/VGgnpoieM0Uk",
+	"xEImRLMMIiJkZNDWMJFE0iVNVYS4Yp56QWcICJRu2gpl5h7VSp2EajgwQ9WezMXi6t8gbldKlH2niVM8",
+	"PDmtG/kS3jUR6itzxkuqiPmq8Xg1vGvXUgIYThrE+KUEqhZy1UIQ2r1yT5HcnCVhSYQcezyeMj4DmUvG",
+	"y42v8jf/8c7aVIk+L7lmaQOcPwSoY3HGihfzq6FpmjWyu4UZdhfMeJmb5+fJP8x4rfixcG9+kCj5HWTC",
+	"tiDijX2nM226MXH8V7RRblxALHiijN6zpMwpNkZagyzZJScTzwcnTXttvq5nSKFc+VsoVo5rxYoBlvFZ",
+	"R7lSAO1YC1WCt4FotnxnVv6q4FLtkn8ZvNeVipGTbEOUEoB968trI9uLogSVC64A74nPpbhKITvjagnS",
+	"/CEWXAPX5kea5ymLqTmjo9y+97/+TZkDe9+VF9iv7Lx1HBO4Jksp+CwyV15K3DTkmxc/PSaPHjz85/vm",
+	"2IMb9QvQcnVwNtUW2nq0p+axYyhaEC1XhM7omgZah6SvXh2cLfQcuDbrhhpEnZIHxydji6WUXAGVIA3T",
+	"WlKuIYkI5QlZzq0Obf4BlAqChwzOqAEzIRK7yr/988Pj+1tu9wY4t6fB5b6e+3t97J4iRhMyeGNVyHih",
+	"tMhAEndfNnOGAuf071tQNQqtCmZy4Ibg/xhx0Eshr0fRyM+Bh5YaMllwqrVkVwur+wUqAdJQLG5A4pMp",
+	"gEISjwXy71QohX9ZcPPajLM/8T2jIxlw3tTBl9Xvyxkn8I7GmiQQs4ymhC+yK5BmB+AdzfLUDHNyevhw",
+	"FIW84+Bf/rC6e3T699tvXr8+9L+eHN/e/5dNbhKN3h3MxIH7I0VgDh1MwbMDluVCaseo5qPxaMb0fHF1",
+	"GIvsKKZcC37gT/FILZiGI4OlktP0yA5qTRVKsRl/YdUopNckYWbBNH0uRQ5SM0PjU5oqiEZ58Kf3hcmk",
+	"q2UkMiozdFRRSs74R2CbwQHKQxNWAzPrWCRGkM2g5xqYhqz6Q+tSzCwvxNLM6A9ISrrCtRm9rIbuqkux",
+	"0zSuwIzd9xAser7fRGRrZKp9ortqPNGIGrieisoHjOu/PRhtyujIDEWvqIKXCuqnTkBTljYvsnJHKXdn",
+	"TtW8djyvhW/deb8OXH1UWOAqAEd+O6NAu3cQN57Z7yDZ1Im4nod3JcU18DPdcXONCNvkSz9TNff3oZQq",
+	"TRTQFBIixXJMrgFywjRRIoMlihJIFWrFGzspxVJ1BGTB7RwdX1/ORQrBCYVXz/CI7HsOkmCWuq3/gabU",
+	"XO6GZlm0Kq06W7Yjx7q3fXQpNE3N6+uGrm43pKhqtdpOBQGMUY1xbc0G5tbQcgC/st5yox/P9Qe9wXI7",
+	"c1Y3wuDSoRHSDxcOj1MRX/cE3hpTLg1b3+AZT25ArtDuSha5UW+RNTBFGEc+4rmiYRTdxIRa8XguhVGw",
+	"ZBdEXHs/CsGt2wFntR+e3jtRrdPHbqNRLKSEFJl/7bKN/IhZAslZD5lbelC2O0qM9gnxQoO1hnSfZCCG",
+	"E1l3YKDZCw5vlYbc6N3TKcharTuDTNSOZg5UKEjOeh9l+aUXzR4iilovIp1eSF4LkP/6h1UtWNae0PAo",
+	"JLxuhyEhBaqgD5JY2EPDQ72CZA23tY+0u592d5dFpVlrK4mHfkDvInaWh66CpytbOEsSCUoNzh0asdQ8",
+	"eFGsfVPTwXPQ4DSWjc+10QO7S5rqqi/Nx3VSpzDDdra2hscXGHHLCxhuwNpyg7UVK9l+Vhbq3gcGuVbP",
+	"0CdSv82xhIRpSNC642w5dZaaAflfYcXsKkPcB7is7l+pWALwenRbVyy2kZsHeQ2WaG3HG7Y3gKXl3AfX",
+	"v7yKMID+VWGCoWgz+4Ik4Dem0Whl2bW18Nif3Z/NHBWzFkeLUu5oa0pZ9Q5UItqPoDTj3S6ea7Ys59Rx",
+	"JsjCqpfRVeFwI1qMyVSKDDXCWIiU8dmBmE4rHjik93uK5CJl8cpZTSc0QY1nQqzJ/YOVsqSnAmUN3XXa",
+	"BFJxV1KXkImbPjM3Gq7svOVK6pGsOM7Bb1Uh6ux+swpGeWG2iqY9ge5zHGtQ2U+3QrWLYdNjz5aAmGgY",
+	"8H+SAH/25ZSlWW0DyKkUf24Ymf6am0Gj0ry2Oe69wvYWLKJux34WaWKG6alM9L7pcS1p3LS2wTbNXP2f",
+	"oDhQfQ7RfNaki0pQIG8g+UnIev9P6WGxIsLIBZXbuNLDfVz/g83scxtwi9qYrwUrBlc7PPYNoHaUoWs7",
+	"KcptejLNcylu4CcpeiiqVsn5EVK6alWtnYfsrhVvFxxWu14XZ1Bel3ur54EFaki13n21C6BtN4Kq13QP",
+	"V4YiEm9te6Iq8m3cKGpwKIC8CmY7TQyuJAXkt7uO9Aus+hJvmoolJJ4010LmrJvcRQQyy5qvgCwUJKit",
+	"f08oX1lXD5sSemXu5hj24le8aXxY41qxBKr76dvukwZbGfSXXjZCtpbIqdIv1b6uA/4SW8+pcglT9q7G",
+	"5SaWhGlFFMQSNLmCGeOq3qkGN+K6H7AqFjl0R9IL83qL9adQEKsyvgiTciikAL4nNE0bkKYTg26lEB/z",
+	"jGdRbG2x3PAsQhQMcauBvAbnA4aEP4gB7BhfUeUDBahhaFjdrSSj787tuw9tTJ377WQTR3agzJrL0YkL",
+	"CW+L+qlQWhH0d3J8vC2cfHeCCPZhyzZUSaUf0pez+G1ommcNYxwhuNXVYc5vzto8qEl7B26fMEWv0n7f",
+	"AMdP6lUTptQCakIbfqMJkKuVjeZdMA2RzSmhJJ5DfE0SNqvcR0J9z+3dmt3LRgYX9i6miBZpw61m7byc",
+	"6bu06fglFfCHm9l0njZvr+ep+sVsxE1tIbod463cShuDrcw6bPrQX+ZvkaAwgnj9gDMDFiQR8TgakQXH",
+	"dI6IZExhZH1EIMv1ighJtBBvU2Gzj+o8Z00emw17BUITfNK0bYPfRpFnDHAV/c15fO4iTNBFmdfxg2sg",
+	"lHBYEsGB0FTPxWJm81/dNGRuQ2X7cIWaiFcN7/rHtjZYf+u28yks+18MrmHVUVWximmDbWcuUjTfMx3Z",
+	"2HjBY9jO/8zstUsRGna0s+7Gnhr5UnHT/qgiRAaP/2ix/X5soSGN/NyjwsYDzGarVRrMKdKmCNeW8Ix9",
+	"B0Rorzduaq4+M6drQk40whD4XpEVLt2vTAJyUfQWrBD9+hha7U40EtngYsyS8gBy7Ll32dQ7RBuz3MoQ",
+	"f5qyGMbjk9PT4//6j/+syoj1nK4HNcT1XCi9g7fio4tcLTncgAZdDvWUlYkb8HbxzadCshmrp377qHM8",
+	"ey5Uz8tRbo+3ixOkfLUAOQAwWKTbiWiP4bsOCwcnZI/tQ5CyBOvF6O12xttjz/trf0tJIU22RMK6mLgS",
+	"qPrF2iy4ngsVSU30709CklyKmaRZvdWy1Chq8u3mNM+BAxZzcPZDoFy5VEsgmeCwcg+1IIk4bFIxaFM4",
+	"nEvrPq8xCfxjITSYSbXAshvEqwH1KzGbu2iQzprpFFos4psy4uWLc2s0taUrzGqvGU+MMu2SDrer0fjU",
+	"T14AGNmjas02eS6FmA7s5B6OlUMyA/lsOlXQNd2lOSSYSs1illNeiyLmksNFEpSXEDgtMVed6SF5grd/",
+	"NvVpwopQToDKlIHEeyXmNWuR0NW9Jqt+DOwG5N7Cf9t00m2edR+Suy2nanOT7HeEWky2W2atYZhomiKd",
+	"MYV1bYJ9KDGyeyxwkAwf7E+0mQZQwZP1o/4wkfdCGE6721VV3IBMaR54vQsb9unDR6dVK3Z99nq4HWvD",
+	"1UFrzdhBrKEEmpQqgNrIg/WyEH/GzamLGbzQlCeMzx57vtBLmrhvOhCvSBO3yxvJzwHYY7Kcg005sR8g",
+	"OTr2D8n3hrPaCijuTWbfcJcazHfDl9yNSI3RLxfUEemewdJ2ZewpyRtREC+N1nfNYWdWTtP02XQ0/qMb",
+	"U3+zTvrPzU6xGxhX7GYzyjgkh33TQweMFZuC9ObXTd7lDvyeIk7tKLHqniIsqeXbLfwqGhmFZXMuN08U",
+	"jB/+/NaH8how3LtvbXoJJNuVAUxFxYnDBX8YmytwbHDdvorNA2j4F4X21odLpSK+7r4Im1pXA7xnKX22",
+	"I2CtNSNOMbKz+4AuErRmJMZn0PdiuoMGJooAsv1swIbiVpN1VbnTtdcFKV/tn+zimUFnS8Ba+NQ+NqQ5",
+	"4WZd7VnTigrQK5gQedQvMW1dRxA+KKtA7jqysznJNfcftciwDAgyH+WrkWR0ZUuTZUKC9ckqq0M7P0xt",
+	"NYwHx12qYQTFqvqygf5+7b3lS7W7gf2CBo9bKXZu9+CVl2ESS9+Q9E7xkkHWjrnwBWmeHdUcb/F8s1kd",
+	"yAY5ATEDk6VYpAm5AnuzO/QTPmkOTKi3um/dp8HlbuVQBhC7L7fcJ+uXsINI8pnC+5BVO127t9+ttaTT",
+	"KYsfC9UVkFYls5fQqb1DI9cPrtMus3ZNQrRfssNFVURIMzYMj9QW6QZA599LL1yRAI4hyqNoNBeYq8dm",
+	"XEgo0vFqb85umGFd3RWf4fpNxNx5SQr0BpSzgGINzEUKytYmQ0dVxyV6z2DNWtd2tnQtNnreq9HqH5X7",
+	"3SU6NMUmG9Uky3VTHkPKbkCuPgnf+nrZhaCMmq/81V7xoNHe2uJOK40m67J3ZVDUJq/ejQ21sBr1K6Lg",
+	"PmpAj04RARsVEvcuNnx9yqZ9ToStpE0ygSWCl7VbvmyvFbFejalaqtLJmcJPuVMpB3viJdVVN6qdswwu",
+	"gQImNoAUKke/szC6v8j306vGbVNM3ivvu/FYQyTQRB2Sy01bH2FTksJUE7FYD9rrAkDIiToteJ2OqpD/",
+	"37VmAHBji0T2Lf3bQotlDPIO1NeOnBslDgoOOSrzRm19vIxp++egCoLI8hR0e+ECG5+4kEyvLszWulp4",
+	"WAa1tuzm2fNzcg0r8s0kBvX2v/7jPyf3IyIkobb6gC9FwBLgmukVMQKfJXbX8fDwVmfHL6CZa53bmrKM",
+	"T5sQkPL1wFC1UobECVXXWKeVSus0G5MlXje9YYVQKdlN6SVXJKcsMRjq/mJYunWaU5KDVIIfvuav+bff",
+	"WoJU336LY9tNcwX8q5VHXSy8YfpKk9O/e9NLUVEdSC4Y1wjnybGrzcA00tAKR+cGOV9zOx5O8r8vnj31",
+	"hh0fI0CkWPDEgfcLrNTht98SLCHmXTUkNssFRSZnCz0Xkv2J6fdj8oMtbmvObGx20x3l+vGhJ3/z/MgZ",
+	"wfSI11zRlSrjDeiKJGJMJoYlTCIy8T4x83Ng8MJH3iuGvxgambiFvIAcqJGqZjVn5Pmzi0sc2SxlRSZr",
+	"nTkmlvMomgHiYtF3B/9yJZIVmYG2ntQpk8rsulqCtIp59Job4M1uF/ETXn+PBeeAJaq+dyfqimzjoNYD",
+	"K2GKCX74/MHxo0PyCv2z5WyCY/22BU8MYtBVRJhWr7mEHDSKGIdweimIciWODfIxix5MOXghIQ+PvyPf",
+	"THCkt0u6mtw30/BDUjIJZe19lBvm64/PUMcVKJaAwuW6QsUVPjgut4wlFvtIbo5WL1kM7mCeSCmkx39f",
+	"zNnGRaiwqDOZxCKBiZlkGkS0RGRiX56QEmu2BK285hi14iovF4ErFp5fmUJyjIUBm2MbDdeLgMPSYD8e",
+	"wSFxTXiYTzKRSkjPnMwj/NKWd7YpdkTwsmyn4HBInsKSSLFUr3kiUKFTczbVrndH0Z/iChifoUA8JD8s",
+	"kE0hD7YvgDnbAhkDX6gN+lbmBVdkGhu0aI9xr3me0hgIzQSfBZwMI1y8E1ZYQWwBsiwFf4wpJxlTykdQ",
+	"WF0UsdxBb77zXYnIpSBTkaZiSWiavubFZAYkYZZEZjSP7Dd6DpmlI7t3SFEEaDy3y8JlTLDZw4RoMHDw",
+	"hYYKJ7T9eCblxWJCxPQ1n1iT+aSMFbEBOWRewOp2kSZmzz34KB1yEHkKzhlN6JWF2y2FpNTsTVUzZ3ps",
+	"JMdrbvGOanK1IhNly+dbbDOweeR3uLMCKhXBDkSPHj16ZHDw5eVj974rim+Y2CvM+p0YQp/YYBeUyxZV",
+	"HTsySKwKr7st+qhEBrYYpGFJkKaWPePZKkEyyleeZ7hJL7Q0MlGqe5gpgQJhYhQ5w2VtMMsEz6ogRYMe",
+	"c5E68qJ8hdzN4b+r/U2WUmg4JE9UTHPc9+zwNS+Cpcajx1jXmjzx3WIuFkyDkSk2AFq5Vk0+bpzmbDQe",
+	"fXd4fPid9ULMUdM4ujk5wmrA5peZNTDaKDJXxBH712Bt31G1JVqDKbp85ajSOOQ22vp+0Cqsw9tBm58O",
+	"b4cNw27frNXsPz0+bqnU369Cf1l8u6ZGv5GahqMdWoOK6/xQP2AB4VG1pQCqjIsso3Jl7fokYRaTatiw",
+	"wRc6M6c1MrqKUUDfHSgbTeMCY8x4BRYc3YBk01UjMmB955VHh2E3sVJLurHhATVyy2hke9zSotsAieeG",
+	"0YopmVM1B0XEjXuAu0VSMcNeBXORQp+9Lu8lqpXuzoP3+lJf2HdqUIxfK0LRgPa2FqILM8Ta22YrM9BW",
+	"+s7Fsr75FYq2/R3uHkApj/myqO9YHjRGpvlzvjZ40HbAiCgDno2vCNBwKAa+/e2tu8+oqFBc9ByYdJUh",
+	"VCcCsTkDDX3JbIUJ1/DD6NJ4jXLC3OuDEq8ykKA2sX5xKVUQVNptqnP1WB6jv9r2H+xHcXW9Ey3l4b3w",
+	"B5Gs9nmw3nR2WzWQaLmA2w2UOtnbzC5bsxmjvCbtS4LsD8FsymtxcT4k52XdkbJet79r8oRwsVbnvyN/",
+	"Nlh89B6rdNwe2bIlWKHPoWYVYV7g810QJuiN2EGFaUav4ZhHyzHv71ifmHsMYg7VZf7tTkclvMWu4ajw",
+	"+V95VPvnBNVI7o+KGXBYDssQ/pXdgEcdohZxDEoJuWaPkmw2185Ybi5d5k5uy0Zh4zsbcG1j0NFc0Af7",
+	"qsVSGsX8ZfnagPRaiaVqUsPcO5jiyUD5uz4ap1a++tGe9a2Oc5bb7mJdmxWrct+P3vvhb4+86fPovfvp",
+	"9ujK9qFoPp5/Be3cRD/4V/vyhmoHyU4X3bU23IOy8bA5SdM1arOZGRoo9npRbZ2mPPszn9Oxh9N35qcD",
+	"WpbEb0KCteL5nxkOrK2uAxpkC6XJFRA1t7Zsb/0zVLzCpsRDYcb2mYdClqJUcjs3/zF88bNDlGrd7VpM",
+	"MSp1c6H0yKYTbpRDvwbIFaEkZUrv1VqzB2hKjHpVLbm5jlRRg2Z5liRhGfG/ACs+Lq20pu74Haumlaru",
+	"9cpQQPF7tIIkCTp5sKWAIMst+GkuseisxBJdztFQ12SgE5IWCZEfxP2ObK3/tiuvef4V4ZsQ3pb/74Tw",
+	"x38RwhOqXALpHpV9W5LM4j7i7RyQwUZ1N/sBkFj5JLxAfm8UPXx88XthoJykLEMHIdIgTVNfC0xM8Z6Y",
+	"CTOaTaRNGQeFaT9I1s5FWuixkCYuNuBiEc8JJVOWQqHMoO/WzMo4oc4ni55Fpki80Ga3nDOcE18Ogiwl",
+	"02DDFPz+ked0BgodoujztV5RZiMOPLQWUtvPBCNvKmEw6NZ23lTnl8+Acpvkjp5WTrjLVtpQk4s0x4+T",
+	"4i8YNjfs+HbQT//TdThWU1wNyWh4p49idVMdY6MHdtTcBzEIWdi8skVhirqL9gjIikzOMNp+TDwckz2a",
+	"CgeEcQ+3iq3WBqNT37md4RfGk/5U11XGVoMud/iuh131IyXBsKlq09UaMETQSwvHfq+EuFbWBBIVOOyC",
+	"jPQc5L7tL7sCsQfSCDPIayXzD6tKqQpyVonjMtIZSRaSiPg+YWXxAW5EqesT5sO9qN6I8TLsQvlYw6kU",
+	"RliiZLYBVdjgy4rKyOhHirLEhTIZLUZFRAmsECNsdFe9lLQmArfawWk8rMA4GJFfYBRTd7nq0jf+sYAe",
+	"K7lTTvIFKgph68EaLuVRti6KaF9MqG2Oksf8GOTj78Rjjt4XRUFvO9h874xIe+DnK9oDhZ6KnvR/Pn0q",
+	"OGDZ8rtDvDqke8aLLIHDkW3q74psPLmks6aB3WtH+A6O+t3xg02JYg0rrqKXebcscoYBx4ruM/plbSmD",
+	"IPORa9YcGGbWqhkaCUa5q0pRBvKuGT/NyqMith6dcOaeGgs+ZTKzgek+dJcpMgnbd06cBl3tKD0pnal8",
+	"UySeIdgfMbndpaXIbkYvq+id0GJQSWrvHnqPTLo+2wcD47lXTLeTT1nebQcacljebN18bF/4JNH1M0Gb",
+	"n+kNEE2vgcB0CrH2kfIlw/LsZ2BkSSD2hZfrkeVH+8JX3mbjgUTPUKRPF0XR2H1F42ufwqjuCidzX/t2",
+	"i15ra+TeOUYOyYfskppsLFjcAt0aPpcMC8Hs2YjSOMtQSp8rU9HijTPPv3KgL40DXQAGznrdCnmRFi7Q",
+	"kicgoyASEv/g8rYzyMT+eNTc9vxtN3r/7F8aHD2/GqSLNsxtaWj+/O4pQmNttHR/juSbl5f/55m6P0wQ",
+	"aNt8JUb+iiy1N/s0iH2Q+W5stciIRo/fbFO3gTHxEt7pOzjssgNdc1gf9noLS//hJu09hq9pmj34D8yg",
+	"7SzmN3zj7tzSnzaLKBrw1SAN7uSQduDGCbohSlOS2Csf1YHZ12WnTJLRa8Bk/IiouZC6TPivds8kZ4UR",
+	"wpoqXAM961JyMjYiC56CUmTi7qOYX66gMZfsbrjNXSpZYQPEOw7rsz0d62Ua6jVlaRJsi4iOPRuEV9MZ",
+	"EeN8FlIRmhrUWu3d8LUR7043tK96TO8YBIVs8cg1+GyxUtgXPk9MdG1k71jb34qI+zWGVYqCOCxCS2q1",
+	"bJKLJrXVZGbsBpxt1RrOagyse8A+2/u3GflsVeGvuPcp4t5jCQnT9dhXlFndCy6V9fU7hIeMi/gO19II",
+	"ZKVLj8iB25CPtTgQG2C9pDJRh+RClAV6sFCQHSIvQiwxNsQVmcWJcsBC7gpDNzejSbAyWZoekifUFnyi",
+	"qRLBFV1MbY+sCUI88bXFYsrJFbgaQC5z3VbwqY8ueeYr1w9MTM9y4M942v0DVxb4U9eNy7aedS5r3Hx/",
+	"7EVuY1Et6wpsWSExxQjdIdXoPYCyB5ulJdyuMRe2menHaKS805gI19O1PiICd/RziIcoFjIAkh1J0LYa",
+	"daNVXK4+Xmy7aw9uI8Jdzotz2qtrbJGXpfjsLazANi0ZFsMTREw18P2ZomuwJCghX48nF44n/V5Udv+i",
+	"/Sdrlf3vWLG9Syy9oKsNMWkwFnU8M5Wtj4k3KaM9Gp038pFVRsZan8r+sNe1QG63cj73L33NHvhMnDVh",
+	"9+m6uFyxuErhALiWK+JRZNAg3a4T7sGqX7YkbtIXL3xP4A/C9qETsBa1NRV+FksypZLYpjJMcMJUWPG6",
+	"rIc9leJP2GMScv+ZP7j4ymKtO1YjB6t0bBqci/VMXfiahDAssWz0BqtzP2H5aZ/2Y/PnzZV2I2y0Jstv",
+	"fy6qDwFiDxce2wKlXRd46d4Znoi+QEQtO33VoKiNT3BNw12yWSx4DNj+NrTGDCmpPwyKD462WOsC2oim",
+	"ryptNwdG1bXuHb0SblAL+xw03S+QXtd6I9WFwpRoOCRRbplmh0pDNZVwaQZhd49zn5VTFD10e1rpZVG8",
+	"UXbJ+Ob0+Pi+CxO0LsLiw0qvjW8eHD+6f0jOroRtddEpv4hVUj3K2P17ivgrMflm4tp5jQnFl9/6R5P7",
+	"m84PZ5UImlN9Vg7FzbZYd2x+Cbt+1dtgELmWVJGiFZJLmP7eFnQ0upJYmqNXmnJXQHCf8R/bQSzJwtZt",
+	"sd1MbAuIMAZkfyTvTovQSmP8zvVuQjnaWeIevQ/Jv9Xlcpfk8ioA6otMdm3Hz2c8xM/PwcVTXU1H2bYj",
+	"kh+5/qXNxvwz+8JHj/FfSEZEH2a9z2tRlRVvZJ165eMKsBHdIXkqsPmQdgXs8f1SwLFualtXM38LfseU",
+	"x5C2ZKbi808Yuz8CPFtTCjBrxiVy7V0xsOdVRUaDgTbsx2jEjM+snm2bSZIV6DvTGbYnEgaXqrvJJaxB",
+	"t48gnVCRnK6ysEfdoHmFjdMNLl9dO/SWmArz/Kt0/ZKl6ws0CXQSsLZBi2W1MwGqSFGsMNueojXomIsY",
+	"53vl/vHGHDGyUYeLdWWr4yw5ojmzGRuG45r5FzJ1TXDV+OjI9306wNyRw6JfvBneQfq+wdFXZpww5bpK",
+	"umZiTPsoTwkpg4Qsciyzic3JOcWuvN6RGL3f0j+rtjtVMJDrS7U50OO1bAQ1dtVDM5uQ4+sX2vAGX1hS",
+	"BUMXnt7Nwa3HRHDkYEss1T4uAocj1zUzKqMTa5r+lvMUfpMO87hO1+7LEIk2Py5aaRfRklj4rsppfeQw",
+	"VE3rGU0wvliJYDpnO6+bSbjmvK45n1142a4vGATbjNy+uf3vAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
