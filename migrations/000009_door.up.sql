@@ -199,7 +199,8 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER withdrawals_are_admitted BEFORE INSERT ON withdrawals
-    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%') EXECUTE FUNCTION admit_withdrawal();
+    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%' AND NOT is_rebuild())
+    EXECUTE FUNCTION admit_withdrawal();
 
 CREATE FUNCTION approve_withdrawal(treasury text, withdrawal_id text, agreed boolean, operator text, note text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_column
