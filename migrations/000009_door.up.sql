@@ -509,14 +509,14 @@ JOIN treasuries t USING (treasury_id)
 JOIN ingestion_cursors c USING (treasury_id)
 JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (x.treasury_id, x.update_no)
 JOIN instruments i USING (instrument_no);
-COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
+COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. By one whose status is not completed the receiver has nothing. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
 
 CREATE VIEW api.deposit_transfers AS
 SELECT d.treasury_id AS treasury_no, d.deposit_id, x.update_no, x.node_id, x.leg
 FROM deposits d
 JOIN transfers x ON x.treasury_id = d.treasury_id AND x.update_no = coalesce(d.settled_no, d.offered_no)
     AND CASE WHEN d.settled_no IS NULL THEN x.correlation_id = d.correlation_id ELSE (x.node_id, x.leg) = (d.settled_node, d.settled_leg) END;
-COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has.';
+COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has. Its status there says whether the money came.';
 
 CREATE VIEW api.withdrawal_transfers AS
 SELECT w.treasury_id AS treasury_no, w.withdrawal_id, x.update_no, x.node_id, x.leg
@@ -524,7 +524,7 @@ FROM withdrawals w
 JOIN transfers x ON x.treasury_id = w.treasury_id AND x.update_no = coalesce(w.settled_no, w.offered_no)
     AND (x.instrument_no, x.receiver, x.amount) = (w.instrument_no, w.receiver, w.amount)
     AND x.correlation_id IS NOT DISTINCT FROM w.correlation_id;
-COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is. An update may hold several that are alike.';
+COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is, paid or not: its status there says. An update may hold several that are alike, or several steps of one.';
 
 CREATE VIEW api.update_bodies AS
 SELECT b.treasury_id AS treasury_no, b.update_no, octet_length(b.body) AS bytes, b.body FROM ledger_update_bodies b;

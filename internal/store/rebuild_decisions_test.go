@@ -43,7 +43,9 @@ func decided(t *testing.T) (l *ledger, history []store.Record) {
 	l = begin(t)
 	credit := l.credit()
 	l.pays("c1")
-	l.policy(func(p *withdrawal.Policy) { p.ApproveFrom, p.DestinationsOnly, p.Cooling = new(amounttest.Of("50")), true, 0 })
+	l.policy(func(p *withdrawal.Policy) {
+		p.ApproveFrom, p.DestinationsOnly, p.Cooling = new(amounttest.Of("50")), true, 0
+	})
 	require.NoError(t, l.db.SetLimit(t.Context(), l.treasury, store.Limit{Instrument: coin(), Window: 24 * time.Hour, Amount: amounttest.Of("1000")}, "ann", now()))
 
 	_, err := l.db.AddDestination(t.Context(), l.party, "c1", bob, "", "ann", now())

@@ -148,6 +148,36 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCompleted ProofStatus = "completed"
+	ProofStatusExpired   ProofStatus = "expired"
+	ProofStatusFailed    ProofStatus = "failed"
+	ProofStatusPending   ProofStatus = "pending"
+	ProofStatusRejected  ProofStatus = "rejected"
+	ProofStatusWithdrawn ProofStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCompleted:
+		return true
+	case ProofStatusExpired:
+		return true
+	case ProofStatusFailed:
+		return true
+	case ProofStatusPending:
+		return true
+	case ProofStatusRejected:
+		return true
+	case ProofStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
@@ -781,16 +811,22 @@ type Proof struct {
 	Memo            *string `json:"memo,omitempty"`
 
 	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
-	ParticipantId  string    `json:"participantId"`
-	Receiver       *string   `json:"receiver,omitempty"`
-	RecordTime     time.Time `json:"recordTime"`
-	Sender         *string   `json:"sender,omitempty"`
-	SynchronizerId string    `json:"synchronizerId"`
+	ParticipantId string    `json:"participantId"`
+	Receiver      *string   `json:"receiver,omitempty"`
+	RecordTime    time.Time `json:"recordTime"`
+	Sender        *string   `json:"sender,omitempty"`
+
+	// Status How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+	Status         ProofStatus `json:"status"`
+	SynchronizerId string      `json:"synchronizerId"`
 
 	// Update The update as the node told it, while it is kept.
 	Update   *map[string]interface{} `json:"update,omitempty"`
 	UpdateId string                  `json:"updateId"`
 }
+
+// ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+type ProofStatus string
 
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
@@ -1521,7 +1557,7 @@ type ServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params DeclineDepositParams)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -1584,7 +1620,7 @@ type ServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params CancelWithdrawalParams)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -1716,7 +1752,7 @@ func (_ Unimplemented) DeclineDeposit(w http.ResponseWriter, r *http.Request, tr
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetDepositProof What proves it on the ledger.
+// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 func (_ Unimplemented) GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -1842,7 +1878,7 @@ func (_ Unimplemented) CancelWithdrawal(w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetWithdrawalProof What proves its payment on the ledger.
+// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 func (_ Unimplemented) GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -6828,7 +6864,7 @@ type StrictServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(ctx context.Context, request DeclineDepositRequestObject) (DeclineDepositResponseObject, error)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(ctx context.Context, request GetDepositProofRequestObject) (GetDepositProofResponseObject, error)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -6891,7 +6927,7 @@ type StrictServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(ctx context.Context, request CancelWithdrawalRequestObject) (CancelWithdrawalResponseObject, error)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(ctx context.Context, request GetWithdrawalProofRequestObject) (GetWithdrawalProofResponseObject, error)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -8204,137 +8240,140 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tkts2suir4OpulZNczmhm1t67UX5sTRxnMyeJ7fXY8TkV+1gQ2ZKwQwJaAByN4ppT+zT7YPskp/BF",
-	"ghRIkbI48dcve0QSaDS6G92N/ng7ilm2YhSoFKPJ29EScAJc//fRc7xQ/yYgYk5WkjA6moweLjFdgEBr",
-	"IpdILgFxECznMXyDBNAEEYmwQNOL+dFjRuHoZyzj5fR4FI1EvIQMqwHlZgWjyUhITuhidHt7G41WmOMM",
-	"pJ35PI5ZTuWPhCZP1QP1G1GT/yMHvhlFI4ozNcIVoUll5D9wmI8mo/87Lhc1Nk/F2Bt0pKa0f7dOgM07",
-	"feeoji+X1TlWWC5DU3D4R044JKOJ5DnsN6VkfMeCJOOV5WT45iegC7kcTc5OTqKtzYlGD3MuvGGr5DCl",
-	"cCOniM01LazwAtAM5oyD2vIQBLEerQmE+ydhGL6DFRNEXiRtqEzcS63InDOeYTmajPKcqDcbJ7uUWEIr",
-	"NoV6ozNx+MPqeS4SyFZMAo03P8KmAcGnSDJ09uABuiaCzFJA8RJzHCtWidCG5eqfK1hJNGccYYlSwEKi",
-	"s/toqZ4Vu2D4ugTdm/voR9hUFrHCUgJXX/33r//n6H9evz2Nzh48uP1DEFkXc8Xnms2ruNqa0ZcIPUnw",
-	"ggrJ8wyoPE8yQhtQ9ZwtQC6BG9lEim8ukgitlyReIpwyCkgBJBBlcknooolOSXXKzrv8FHO5qQF90S7G",
-	"fEgbEfPgQTTKCHV/n4bQ9CNs2jnkSr3Qyh3e3l+9+RUf/XZy9PXrt6dnDbv/E8mIbNiOZ2wtlGDAWiw0",
-	"4TlVI1RWncAc56kcTU4VMWT4hmR5Npo80H8Rav4q10+ohAVwC46QkDTA84SmGySXTACSSyy1wIKbWJ9n",
-	"KAGcCkRoM5hq5DCcBocWnBljKWCqwXnMakKkRq9LQFqEGHiIQFeUrSnCKQecbJpAoXbURp7FR7+9UUz7",
-	"4KRh156sgCpstCGKzefAhYFsia9B8QsCmkDSBBdbAe2JoEs1YPuJJfQre7DfJaFxE+YfM2mPKSSXRCAO",
-	"MeMJkiSDCDEeKbJVQiTheI1TEWlaUU/dQacYCIRsQoVQc4+Cp06CJRypoYI7c5nP/g5xu1IizDtNkuLB",
-	"6Vlo5Odw08SoL9Uer7FA6qvG7ZVw066leDCcNhzjzzlgkfNNC0NI+8o9gVZqLxFJIi2xJ5M5oQvgK05o",
-	"ifiqfHMf761NleTzgkqSNsD5rUc6hmbM8aL+VDyNs0Zxl6th96GMFyv1/CL5mxqvlT5y++Y7HSW/AE/I",
-	"DkK8Nu905k07ph7/JW48Ny4hZjQRSu9ZY2IVG3VaAy/FJUVTJwenTbhWX4cFkn+u/Mk/Vk6Cx4oCltBF",
-	"x3OlANqKFiwYbQNRoXxvUf6ykFLtJ//ae68rF2tJsotQSgAOrS/XRjaGIgexYlSAthOfcjZLITunYg1c",
-	"/RAzKoFK9V+8WqUkxmqPxivz3v/7u1Ab9rarLDBfmXlDEhOoRGvO6CJSJi9Gdhr0xbPvH6Kv7z/4/1+q",
-	"bfcs6mcg+ebofC4NtGGyx+qxFSiSIck3CC9wTQPdIlINpIXcM6HDMtZpPfcEUvqG2h2jqMW5kCwDjqxV",
-	"quD3xfrZn3cQROTb7mpyoIqtfh1RkGvGr0bRyM2hUZMqYswplpKTWW40LO/g1ZQas2vg+skcQGhGipmW",
-	"kikTQv+SU/XagpLf9HtKE1HgvA7Bl4Xxck4R3OBYogRikuEU0TybAVcYgBucrVI1zOnZ8YNR5HPo0V9+",
-	"NRpydPbn2y9evTp2f56e3H75l22ejUY3Rwt2ZH/EGphjC5P37IhkK8alFQfL0WS0IHKZz45jlo1jTCWj",
-	"R24XxyInEsaKFjjF6dgMahwCQpAFfWaUFc0VSULUgnH6lLMVcEkUJ81xKiAarbyf3haOia7+h0gpptBR",
-	"ESjlz6+eB0QPUG4aM3qOWkeeqONiAT3XQCRk1f+0LkXN8oyt1YxugzjHG702pf0EfFfVpZhpGlegxu67",
-	"CYY8324TsnHlBJ/IrnpFNMIKrses8gGh8k/3R9snYaSGwjMs4IWA8NQJSEzS5kVWLIESO0sslsHxnK67",
-	"E/NuHXr1UeHnqgAcOXRGng5tIW7cs1+Ak7k9SHpu3oyzK6DnsiNy1UGxLZd+wGLprI4UC4kE4BQSxNl6",
-	"gq4AVohIJFgG6yVwQJAKrXtuYZKztegISE7NHB1fXy9ZCt4O+Qaev0XmPQuJN0sI9d/iFCsTamiRhaun",
-	"VWf/cWRF966PnjOJU/V63Z3UzQ6Jqr6h3VzgwRgFXFg1T5NdQ8sG/ER6nxv9ZK7b6C2R21my2hEGPx0a",
-	"IX33w+FhyuKrnsAbl8VzJda3ZMaja+Ab7d1E+UopkVo0EIEI1XLESUUlKLodE2JD4yVnSsHiXQix9n7k",
-	"gxvCgPWND8/vnbjW6mO30ShmnEOqhX9w2er8iEkCyXmPM7e8p9h9HaG0T4hzCcbn0H2SgQROZC7dPM2e",
-	"UXgjJKyU3j2fAw9q3RlkLDia2lAmIDnvvZXll+5odhBhrfVqopM5p0GA3NffboJgGau94ZHPeN02g0MK",
-	"WEAfIjGw++Z9WEEy7tHgI20197qUikrn0U4W92/b3EWste+7HjxdxcJ5knAQYnDp0Eil6sGzYu3bmo7e",
-	"BwlWY9n6XCo9sPtJU131c/Vx6NQpnJ2dfZr+9nmu0tIA0wioLddbW7GS3XtloO69YbCS4om+eQijOeaQ",
-	"EAmJ9qFYj0nIHzKg/Ct8hV3PEPuBXlb3r0TMAWiY3OqKxS52cyDXYIlqGG9ArwdLy74Prn85FWEA/asi",
-	"BP2jTeFFs4BDTKPTyohr4+Ex/7c/qzkqbi2qPUory1tzTKo2UElo34GQhHYzPGu+LHt1ot3Rnlcvw5vi",
-	"WgtJNkFzzjKtEcaMpYQujth8Xrnn0vx+T6AVS0m8sb7JKU60xjNFxrH9zkpZ0lOBMu7kkDahubgrq3PI",
-	"2HWfmRsdV2beciVhIiu2c3Cryied/S0rb5RnClU47Ql0n+2oQWU+3QnVPo5NRz07wk6iYcD/ngP81ldS",
-	"lm61LSDnnP225WT6fSyDRqW5hhz7XuF78xYRwtgPLE3UMD2Vid6WHpUcx01rGwxpyvR/pI8D0WcT1WdN",
-	"uigHAfwaku8ZD9//lDcs5ohQ54JYmejN40OY/x4y+1gDdlFb87VQxeBqh6O+AdSOMkBsL0W5TU/GqxVn",
-	"1/A9Zz0UVaPkfAcp3rSq1vaG7K4VbxuCFVyvvc0vzeXe6rnngRpSrbdf7QNom0VQvTU9gMlQxLvV0BNV",
-	"iW/LogjQkAd5Fcx2nhhcSfLYb38d6UfY9GXeNGVrSBxr1gLTzDW5jbsjRjTPAOUCEq2tf4Mw3ZirHjJH",
-	"eKZscx1c4la87XyoSa2YA5b99G37SYOvDPqfXiYONcjkWMgX4lDmgDNiw5JqxWFObgJXbmyNiBRIQMxB",
-	"ohksCBXhSzW4Zlf9gBUxW0F3Ir1Ur7d4fwoFsXrGF8FIloQEwDcIp2kD0XQS0K0c4iKL9V4UqC2W6++F",
-	"T4I+bTWw1+ByQLHwOwmAPeMrqnKgANUPwApZJRm+uTDvPjCRa/av020a2YMzA8bRqQ28bov6qXBaEVp3",
-	"enKyK2h7f4bw8LADDVVW6Uf05SwODU3z1CjGMoJdXYhyfrbe5kFd2ntI+4QIPEv7fQNUfxJWTYgQOQRC",
-	"G37GCaDZxsTM5kRCZDI3MIqXEF+hhCwq9oiv71nc1fxeJv628HcRgSRLG6ya2n5Z13fp03FLKuD3kdm0",
-	"nyY7rueuusVsxU3tYLo9463sShuDrdQ6TJLO73bfwkHoON36BmcKLEgi5Gg0QjnVSRMRyojQ8esRgmwl",
-	"N4hxJBl7kzKT4xO6OWu6sdnyV2hovE+a0Da4NaplxgCm6M/2xucuwgRtLHdIHlwBwojCGjEKCKdyyfKF",
-	"yTK106AlFuphH6kQiHiVcNM/trXB+xtC52NY9zcMrmDTUVUximmDb2fJUu2+JzIyEeiMxrBb/qnZg0th",
-	"Evb0s+4nnhrlUmFpv1cRIoPHf7T4ft+30JBGee5IYeuBzhkLKg1qF3FThGtLeMahAyKk0xu3NVeX/9I1",
-	"7SUa6RD4XpEVNqmuTLWxUfQGLJ/8+jhaDSYamWzwY8yw8gDn2FN3ZRO+EG3MJStD/HFKYphMTs/OTv79",
-	"z39Vz4h65tT9AHM9ZULucVvx3kWulhJuQIcuhTBnZewanF98+ynjZEHC3G8edY5nXzHR0zhame3tcglS",
-	"vlqA7AHoLdJiIjpg+K6lwsEZ2VH7EKzMwdxi9L521tZjT/u1v6ekOE12RMLamLgSqPBiTa5Zz4WyJBD9",
-	"+z3jaMXZguMs7LUsNYpAVtsSr1ZAQZdMsP5DwFTYhEZAGaOwsQ8lQwk7blIxcFM4nE2evgi4BP6WMwlq",
-	"Usl0cQvk1IDwShRy84bTWRKZQotHfPuMePHswjhNTYEItdorQhOlTNvUvt1qtH7qJi8AjMxWtWabPOWM",
-	"zQe+5B5OlEOyAP5kPhfQNd2lOSQYc0lissI0SCLKyKEs8Yo4MD0tUqbO/Bg90tY/mbtkXIEwRYB5SoBr",
-	"u1JnD0uW4M29Jq9+DOQa+MHCf9t00l036y4kd1dO1TaSzHcIG0o2KDPeMJ2vnmo+I0JXj/HwUFJk91hg",
-	"L+Xcw0+0nQZQoZP6Vr/bkfeMKUm7n6nKroGneOXdehc+7LMHX59VvdjhHHEfHbXhQtAaN7YXa8gBJ6UK",
-	"ILbyYN1ZqP+vkROKGbyUmCaELh46udDrNLHfdGBeliYWy7Vc+ErdjAlaL8GknJgPNDta8Q/JN0qymjoj",
-	"9k1i3rBGjc530y9Zi0hM9L2cV62jewZLm8nY8yRvJEFtNJq7awp7i3Kcpk/mo8mv3YT66zrrP1WYItcw",
-	"qfjNFphQSI77pocOGCs2B+7cr9uyy274PYGs2lFS1T2BSBKU2y3yKhophWV7LjtP5I3v//+NC+VVYNh3",
-	"35j0Ekh2KwM6FVVP7C/43cRcQWOD6/ZVah5Aw78stLc+Uipl8VX3RZjUugDwTqT0QYcnWgMjznVkZ/cB",
-	"bSRoYCRCF9DXMN1DA2NFANlhELCluAWyrio2XXv1jfLV/skuThh09gTUwqcOgZDmhJu62lPTigrQK5QQ",
-	"OdIvKa2uIzAXlFUQd4jtTE5ywP4ReabLgGjhI1xRowxvTAGwjHEwd7LC6ND2HiZYDeP+SZdqGF5JqL5i",
-	"oP+99sHypdqvgd2CBo9bKTC3f/DKCz+JpW9Ieqd4SS9rRxl8XppnRzXHeTxfb9fgMUFOgNTAaM3yNEEz",
-	"MJbdsZvwUXNgQtjrvhNPg5+7lU0Z4Nh9scOeDC9hjyPJZQof4qzay+zebVtLjudzEj9koisgrUpmr0Mn",
-	"aENrqe+Z0zaztnZCtBvZ/qIqR0gzNQxP1IboBiDnX8pbuCIBXIcoj6LRkulcPbKgjEORjhe0nO0ww151",
-	"V+4M65aIsnlRCvgahPWA6kqTeQrCVADTF1Udl+huBgNrrWG2vFpsvHmvRqu/V9fvNtGhKTZZqSbZSjbl",
-	"MaTkGvjmg7hbr5dd8Mqoucpf7RUPGv2tLddppdOkfvZuFIma5NW78aEWXqN+RRTsRw3k0SkiYKsO4cGP",
-	"DVcFsgnPCTP1qlHGdCHedRDl6/ZaEfVqTNWCkPacKe4p9yrlYHa85Loqotoly+AnkCfEBjiFytHvLIzu",
-	"d7r76VVJtikm76W7u3FUgzjgRByj59u+PkTmKIW5RCyvB+11AcCXRJ0WXOejKuT/VSu5D9emSGTfArst",
-	"vFjGIO/Bfe3EuVXioJCQozJv1NTHy4g0P3tVEFi2SkG2Fy4w8Yk5J3JzqVBra+EB5qGYz3OKzp9eoCvY",
-	"oC+mMYg3//7nv6ZfRohxhE31AVeKgCRAJZEbpA58khis683TVp0Zv4BmKeXKVG4ldN5EgJjWA0PFRigW",
-	"R1hcIUwThLm5NJugtTY3nWMFYc7JdXlLLtAKk0RRqP1FiXRzaY7RCrhg9PgVfUW/+sowpPjqKz22QZot",
-	"k1+tPGpj4ZXQFxKd/dm5Xoq65YBWjFCp4Tw9sbUZiNQ8tNGjU0Wcr6gZT0/yH5dPHjvHjosRQJzlNLHg",
-	"/QgbcfzVV0iXEHNXNShWywWBpue5XDJOftPp9xP0rcY6Uns2Udi0W1nfPn2Tv71/6Bzp9IhXVOCNKOMN",
-	"8AYlbIKmSiRMIzR1d2Lq/57DSz9yt2L6D8UjU7uQZ7ACrE5VtZpz9PTJ5XM9slrKBk1r/S+mRvIInIGm",
-	"xaK7jf5lxpINWoA0N6lzwoXCulgDN4p59Ioq4BW2i/gJp7/HjFLQJaq+sTtqS1nrQc0NLIe5TvDTz++f",
-	"fH2MSo4VxvmGqZKEDpdsTV/RGQiSgPCKj1eE0qSEnySGFNBK4VmuSQwWS484Z9wRo6tfbIIUhF/HGE1j",
-	"lsBUTTL3wksiNDUvT1G5hTsiSF5RHUKiydaLIjHw/ESE5o2YKbCp7hxhy+9TWCtS1Ng/RrbvDHEZH1ww",
-	"7iSFeqS/jAwP63w3xGhZQ5NROEaPYY04W4tXNGFauxJLMpe2XUXRkmEGhC706WRBtMXAFVm91HmYU8Xr",
-	"UxN+oCWlgdcSiFqJKO5BTRk+wTIw5fkUkUCaGobRDCwYyjDdIGEuj+2kl5IrKcXFPR27rll0qo5WRfcm",
-	"vGCqF1vsR4wpUrahwTGmG01vFgm2GjNacybhGD0SMV5pkZIdv6JF+Mpk9FBXGkaPXJeMy5xIUFxuQlKF",
-	"bVHjInnxiowmoz8enxz/0fiFl1r2j69Px7o+q/pjYVw+Jq7HltXTfTt0tdVRtRVUg3OwfGVcaZhwG+18",
-	"32uR1OFtr71Jh7f9Rkm3r2u1ys9OTloqlPerTF6WQw7UJldyTJH1sTFxbcX78IAFhONqKXV9iOdZhpVx",
-	"PHq5ZCghhpICvKjoBS/Ubo3U6aFUgpsjYeIbbKiCGq+ggvE1cDLfNBKDrri7ceQwLBIr1X0bC71jJbzU",
-	"GXlAlJpORVp4LTHRx+QSiyUIxK7tA40tlLKFkhk6r6MPrktNUbTy3YX3Xl/u8/vtDErxtbIADWRvqtPZ",
-	"wC9dDVmhMgNpDoIlW4eb/iDA8fJwm3sAUMptfl5U3Cs3WscKuX2+UnTQtsGaUAbcG5ej3bApCr7D4dZq",
-	"mMJEabBcW5GE21x90YlBTBR3Qz8mk/NPjL9FKVRasbWHuVMKuFYuIUGzgCpZumu05maST6vb8lDfIJq+",
-	"a/04LtQzznCe1tS/ZcnmkBvrnBm3VZNV8hxut0jq9GAz2/y5ZoqyLd6KIg2HIzCThFiYMsfooqwEUVZQ",
-	"dto/TRBltcrrHeWzouLxW1034XZsCknommmWNKsE80w/34dgvJ5wHVSYZvIaTni0bPPhtvWRMgQ05WBZ",
-	"ZkTutVXM+VAatko//z236vCSoBpb+14JAwrrYQXCX4kyvw3pIJHHMQhla1Y9BJwsltK6L5XRxSggU8hH",
-	"N/wyIbAmKhiBMut6UF+1fEXjMf+8fG1Afq1EtzSpYfYdnXRHQLhIfe2h2Lh6NAfWtzrOWaLdRh82K1Yl",
-	"3sdv3fC3Y+eMGr+1/7sdz0xngObt+StI67j/1r3aVzZUO+d1MnRr7YcHFeN+u4gmM2q7vZR2UBzUUG2d",
-	"ptz7cxdlf4Ddty7hI1wWKW8iglo584+MBmqr60AGWS4kmgESS7amnmNbcfFGN2MdijJ2zzwUsRTFa9ul",
-	"+Xf+ix8doVQrIQcpRanUzaWrI5PgtVWg+gpgJRBGKRHyoN6aA0BTUtTLahHEOlFFDZrleZL4hZ1/B6p4",
-	"v7TSQCXoO1ZNK3W2w8qQx/EH9IIkib6n0EXeGVrvoE9lxCrjNddFk+xFQ6jseyciLVLU3kn6jU319TaT",
-	"Vz3/TPBNBG8Ksnci+JPfieARFjal74DKvikSZWhf0+0StICNQpb9AEQsXFpUm6ZX5E69n0Tr9Ubv8LbX",
-	"CvvDvTOr5s2pXZdwI8exuK6OUY9m2aJxr7maKZ7OriEJWB2Rn/dqb63PBXp4+YvxHUzPdQjvBDk4pgf0",
-	"dg0I4wEU450Gs1IL79xU/pHQpD/XdT0mqpFce3zXwzX4nrKg36mxyToEHXfkDHcb0DFj7EoYKz4qaFho",
-	"77uOpTm0C2FfIA7AGn5aaotxaF8anDX8amiD8caljl/pfhzZUOq/5dBjJXfKgJ/g+eq3AQswtyPZUPzI",
-	"oXi3bY6SNb/zcmP3Ys3x26JA320Hb9+dMWkP+nyJe5DQY9aT/y/mjxkFXUL47ggvRHRPaBGxezwyDbZt",
-	"wvuj53jRNLB9bazf0aP+8eT+drSAMaltdR31bllwSMcbCnzIuIfaUgYh5rFtnOqZ5LXKYpxlOhpCxzCX",
-	"BZhqbi+18qiIc9XXL7mQKGZ0Tnhm4lLtrAqFU7+V3tQqntXurtPyGo1uR1Oca7DfY3a7Sx+BQUYvf9id",
-	"8KJX1eXgd7OOmGQ48h5JpqnWqCW72acstbQHD1kqb/ZrPTQvfJDk+pGQzQ/4GpDEV4BgPodYuhjpUmA5",
-	"8TMwsSQQuyKoYWL5zrzwWbaZSBDWMwjlwyVR7eac4fjKpROJu6LJlatDuUOvNfUq75wih5RDZklNrgmd",
-	"aK4d2i6VRBdlOLDvoXGWoZQ+mzLecg+jnn+WQJ+aBLoEHTLpdCstiySzIXY0AR55MXD6B5tDmUHGDiej",
-	"lqb/ZrtD7Af30uDk+dmPW7REbUtAcvt3TyAcS6Wlu31EX7x4/p9PxJfDhP+1zVdS5E9apPYWn4qwjzLX",
-	"GSlIjNrp8bNpsDQwJT6HG3kHm112g2oO6NJ9l/wyXBpJB4/eaprmAG53NWi7iPlZv3F3t7kftogommEF",
-	"iEZjckg/cOME3QilKT3opU04Mnm3Zdc6lOEr0F2pIiSWjJuM/EAnO3ReOCGMq8I2szKp5faMjVBOUxAC",
-	"Ta09qjOLBTRmEd2NtLlLJctvRnbHAV2mv1r4TNN6TVkmQLcoW2BCbfhVoEuZrm+dc4Fwqkhrc3DH11ak",
-	"M97SvsKU3jH8RYvFsW221+KlMC98nJRoWzresba/kxAP6wwr6ppYsWUOWUxktYSJjSM0xSQW5Bqsb9U4",
-	"zgIO1gNQn+nD2Ux8psLnZ9r7EGnvoe4WH6a+ouThQWiprHXdqOEVLe0HJqInK6BPaNr9A1ua8kPXCcvW",
-	"cqGrWo18VzSnyOYqisTMwBRSYXOdIT+k+ngAUA7gqzME2zXWwDTUex+dc3caC2D7CoYjATRGP4Y4gGIh",
-	"AxDZmIM0FVEbvcF88/5S213fXDYS3PNlsU8HvRLKVwhTM7K1Pgpqk5zosmMMsbkEejgXbIBKvDLGYTq5",
-	"tDLpl6K68Cd9b1CrLn3HCt1dUukl3mwdk4piV2DJ1pSF0xaEUvmUrhe5iCJ1xpq7hMNRr23D2a77PXUv",
-	"fQ42/0guKfwOqKF4VJbPUjgCKvkGORIZNDi164QH8GaXbTHb8pPyd6b2ofN18mAW+Q9sjeaYI9PYgDCK",
-	"iPCrrpY1Weec/QYHTLvsP/M7l5vIax1aGiVYpWvI4FKsZ8j+5+D7YZllqz9N6NpFV111FcxMxrAyabfC",
-	"JQNJYYe7mnkXIA5g8Jgy/O26wAv7zvBM9AkSatltJkCi5l7eNq61JXxiRmPQLRh9b8yQJ/W7QfHOUQa1",
-	"TnSNZPqy0vptYFKtVZDvlWiitbCPQdP9BPm11p8jFAJSkuGQTLljmj1qqwRqf+IM/ArzFy4bpSjzZnGq",
-	"HX4aSle0vawLzyigL85OTr604XHmaqz4sFLv/Yv7J19/eYzOZ8xUeO+UV0MqKQ5lzPo9gZxJjL6Y2pYy",
-	"E4T1y2/co+mX23EE1ivhNUj5qC7Stluz3LH7xe88E/bBaOKq9Ma2Nam+MSXslK7E1mrrhcTUlkw7ZNzD",
-	"bhBLtjBNuE0Rf1P03o99OBzL291CuNKcuXOFD/8c7Xzijt/67N965XKX7PLSA+qTTPJsp88n1KfPj+GK",
-	"p7qajmfbnkQ+tj30mp355+aF957iP5FMgD7C+pBmUVUUb2VbOuVjBroZ0jF6zCSabTTTXDmrvzzgSDe1",
-	"raubv4W+Y0xjSFsyMvXzD5i63wM6qykFOlvEJjAdXDEw+1UlRkWBpg+S0ogJXRg92zQ0QxuQd6Yz7E6g",
-	"84yqu8mhC5Dbe5BGJ9AKbzK/NdOg+XSN0w1+vtqWvC0xFer559P1Uz5dn2mXQKcD1rSkMKJ2wUAUqXkV",
-	"YdvzaPW6NmqKc/0af32ttliLUUuLoUK9cZaM8YqYTAUlcdX8OU9tI0YxGY9dp5sjnTNxXPQsVsNbSN82",
-	"XPSVmRZERDYOz7RPIlL3OZsB4pASSFC+YtQ1yKVYd4Z0F4nR2x0dg4L9eLyBbCee7YEe1qLwxcQ2pclM",
-	"Ioord2fCG1wdQuENXdz0bg9ubkwY1RJsrYtTT4qA2ciEVBRYCTeeLOcp7k06zGO7rdovfSLa/rho51pE",
-	"S+o6aVVJa4BUf1dc6xlOQHs2mDed9Z2HZmK2QaRtR2YWXjYo8wbRjRVuX9/+bwAAAP//",
+	"7H39dtu2tuerYDR3rbQd2rJ9kjun6h93uWl662mb5MRJM7OaTASTWxKuSYAHAK2oWZ51nuY82HmSWfgi",
+	"QQqkSEV08/VXYpHE529v7L2xP95NYpbljAKVYjJ7N1kBToDr/z56jpfq3wREzEkuCaOT2eThCtMlCLQm",
+	"coXkChAHwQoew3dIAE0QkQgLNL9YHD1mFI5+xTJezY8n0UTEK8iwalBucpjMJkJyQpeT29vbaJJjjjOQ",
+	"tufzOGYFlT8TmjxVD9RvRHX+9wL4ZhJNKM5UC9eEJrWW/43DYjKb/PdpNampeSqmXqMT1aX9u7MDbN4Z",
+	"2ke9fbmq95FjuQp1weHvBeGQTGaSF7Bfl5LxHROSjNemk+G3vwBdytVkdnZyEm1tTjR5WHDhNVuHw5zC",
+	"WzlHbKGxkOMloCtYMA5qy0MjiHVrbUO4fxIeww+QM0HkRdK1lIl7qXMxF4xnWE5mk6Ig6s3Wzi4lltC5",
+	"mkK90RscfrO6n4sEspxJoPHmZ9i0LPApkgydPXiAboggVymgeIU5jhWpRGjDCvXPNeQSLRhHWKIUsJDo",
+	"7D5aqWflLhi6robu9X30M2xqk8ixlMDVV//39/929P9evzuNzh48uP234GJdLBSdazKvr9VWjz5HGAjB",
+	"CyokLzKg8jzJCG1ZqudsCXIF3PAmUn5zkURovSLxCuGUUUBqQAJRJleELttwSupd9t7lp5jLTWPQF91s",
+	"zB9p68I8eBBNMkLd36ehZfoZNt0Ucq1e6KQOb++v3/yOj/44Ofr29bvTs5bd/4VkRLZsxzO2FooxYM0W",
+	"2tY5VS3UZp3AAhepnMxOFRgy/JZkRTaZPdB/EWr+quZPqIQlcDscISFpGc8Tmm6QXDEBSK6w1AwL3sb6",
+	"PEMJ4FQgQtuHqVoOj9OsoR3OFWMpYKqH85g1mEgDrytAmoWY8RCBrilbU4RTDjjZtA2F2lZbaRYf/fFG",
+	"Ee2Dk5Zde5IDVavRtVBssQAuzMhW+AYUvSCgCSRt42I50IELdKka7D6xhH5lD/K7JDRuW/nHTNpjCskV",
+	"EYhDzHiCJMkgQoxHCraKiSQcr3EqIo0V9dQddIqAQMi2pRCq70nw1EmwhCPVVHBnLour/4K4WygR5p02",
+	"TvHg9CzU8nN420aoL9Uer7FA6qvW7ZXwtltK8cZw2nKMP+eARcE3HQQh7Sv3BMrVXiKSRJpjz2YLQpfA",
+	"c05otfB1/uY+3luaquDzgkqStozzew86BjPmeFF/KprGWSu7K1Sz+yDjRa6eXyR/U+114qOwb77XUfIb",
+	"8ITsAOKNeac3bdo2dfsvceu5cQkxo4lQcs8aEyvYqNMaeMUuKZo7PjhvW2v1dZgh+efKv/vHyknwWFGD",
+	"JXTZ81wpB21ZCxaMdg1RLfnerPxlyaW6T/61915fKtacZBdQqgEcWl5utGwURQ4iZ1SA1hOfcnaVQnZO",
+	"xRq4+iFmVAKV6r84z1MSY7VH09y89z/+S6gNe9eXF5ivTL8hjglUojVndBkplRcj2w366tmPD9G39x/8",
+	"z6/Vtnsa9TOQfHN0vpBmtGHYY/XYMhTJkOQbhJe4IYFugVQP0o7cU6HDPNZJPfcEUvKG2h0jqMWFkCwD",
+	"jqxWqsbvs/Wzv+4AROTr7qpzoIqsfp9QkGvGryfRxPWhlyZVYCwolpKTq8JIWN7Bq5Easxvg+skCQGhC",
+	"ipnmkikTQv9SUPXakpI/9HtKElHDeR0aXxZel3OK4C2OJUogJhlOES2yK+BqBeAtzvJUNXN6dvxgEvkU",
+	"evQfvxsJOTr76+1Xr14duz9PT26//o9tmo0mb4+W7Mj+iPVgju2YvGdHJMsZl5YdrCazyZLIVXF1HLNs",
+	"GmMqGT1yuzgVBZEwVVjgFKdT06gxCAhBlvSZEVY0VSQJURPG6VPOcuCSKEpa4FRANMm9n96Vhom+9odI",
+	"CabQUxCo+M/vngVEN1BtGjNyjppHkajjYgkD50AkZPX/dE5F9fKMrVWPboM4xxs9NyX9BGxX9amYblpn",
+	"oNoeugkGnu+2gWxMOcEnsq9cEU2wGtdjVvuAUPnv9yfbJ2GkmsJXWMALAeGuE5CYpO2TrGkC1eqssFgF",
+	"23Oy7s6Vd/PQs49KO1dtwJFbzsiToe2IW/fsN+BkYQ+SgZt3xdk10HPZc3HVQbHNl37CYuW0jhQLiQTg",
+	"FBLE2XqGrgFyRCQSLIP1CjggSIWWPbdWkrO16DmQgpo+er6+XrEUvB3yFTx/i8x7diReL6Gl/x6nWKlQ",
+	"Y7MsXD+tetuPI8u6d330nEmcqteb5qR+ekhUtw3tpgJvjFHAhNWwNNk5dGzAL2TwuTGM57qN3mK5vTmr",
+	"bWH006F1pO9/ODxMWXw9cPDGZPFcsfUtnvHoBvhGWzdRkSshUrMGIhChmo84rqgYRb9jQmxovOJMCVi8",
+	"DxAb70f+cEMrYG3j49N7L6q18thtNIkZ55Bq5h+ctjo/YpJAcj7gzK3uKXZfRyjpE+JCgrE59O9kJIYT",
+	"mUs3T7JnFN4ICbmSuxcL4EGpO4OMBVtTG8oEJOeDt7L60h3NbkRYS70adLLgNDgg9/X3m+CwjNbe8sgn",
+	"vH6bwSEFLGAISMzYffU+LCAZ82jwkdaaB11KRZXxaCeJ+7dt7iLW6vd9D56+bOE8STgIMTp3aEWpevCs",
+	"nPu2pKP3QYKVWLY+l0oO7H/S1Gf9XH0cOnVKY2dvm6a/fZ6ptFLA9AI0puvNrZzJ7r0yox68YZBL8UTf",
+	"PISXOeaQEAmJtqFYi0nIHjIi/ytthX3PEPuBnlb/r0TMAWgYbk3BYhe5uSE3xhI1Vrxleb2xdOz76PKX",
+	"ExFGkL9qTNA/2tS6aBJwC9NqtDLs2lh4zP/tz6qPmlmLaotSbmlrgUldB6qA9gMISWg/xbNhy7JXJ9oc",
+	"7Vn1Mrwpr7WQZDO04CzTEmHMWEro8ogtFrV7Lk3v9wTKWUrijbVNznGiJZ45Mobt9xbKkoEClDEnh6QJ",
+	"TcV9SZ1Dxm6G9NxquDL9VjMJg6zcztG1Kh86+2tWXivP1FLhdOCgh2xHY1Tm052j2sew6dCzw+0kGmf4",
+	"P3KAP4ZyysqstjXIBWd/bBmZ/hzNoFVobiyOfa+0vXmTCK3YTyxNVDMDhYnBmh6VHMdtcxtt0ZTq/0gf",
+	"B2LIJqrP2mRRDgL4DSQ/Mh6+/6luWMwRoc4FkRvvzeNDqP/eYg7RBuyktvrrQMXoYodD3whiR+Ugtpeg",
+	"3CUn4zzn7AZ+5GyAoGqEnB8gxZtO0drekN214G1dsILztbf5lbo8WDz3LFBjivX2q30G2qUR1G9ND6Ay",
+	"lP5ujeWJ6uDb0igCGPJGXh9mN02MLiR55Le/jPQzbIYSb5qyNSSONBuOaeaa3PrdEcOarwAVAhItrX+H",
+	"MN2Yqx6yQPhK6ebaucTNeNv40OBaMQcsh8nb9pMWWxkMP72MH2qQyLGQL8Sh1AGnxIY5Vc5hQd4GrtzY",
+	"GhEpkICYg0RXsCRUhC/V4IZdDxusiFkO/UF6qV7vsP6UAmL9jC+dkSyEBMB3CKdpC2h6MehOCnGexXov",
+	"yqUtp+vvhQ9BH1st5DU6H1Ak/F4MYE//ijofKIfqO2CFtJIMv70w7z4wnmv2r9NtjOxBmQHl6NQ6Xnd5",
+	"/dQorXStOz052eW0vT9BeOuwYxnqpDIM9FUvbhna+mkgxhKCnV0IOb9aa/OoJu09uH1CBL5Kh30DVH8S",
+	"Fk2IEAUEXBt+xQmgq43xmS2IhMhEbmAUryC+RglZ1vQRX96za9ewexn/29LeRQSSLG3Rahr7ZU3flU3H",
+	"Takcv7+YbftpouMG7qqbzJbf1A6i29Pfys601dlKzcME6fxp9y0chPbTbW5wpoYFSYQcRiNUUB00EaGM",
+	"CO2/HiHIcrlBjCPJ2JuUmRif0M1Z243Nlr1Cj8b7pG3ZRtdGNc8YQRX91d743IWboPXlDvGDa0AYUVgj",
+	"RgHhVK5YsTRRprYbtMJCPRzCFQIerxLeDvdtbbH+hpbzMayHKwbXsOkpqhjBtMW2s2KpNt8TGRkPdEZj",
+	"2M3/VO/BqTAJe9pZ92NPrXyp1LQ/KA+R0f0/Omy/H5prSCs/d1DYeqBjxoJCg9pF3Obh2uGecWiHCOnk",
+	"xm3J1cW/9A17iSbaBX6QZ4UNqqtCbawXvRmWD78hhlazEq1ENvoxZkh5hHPsqbuyCV+ItsaSVS7+OCUx",
+	"zGanZ2cn//rHP+tnRDNy6n6AuJ4yIfe4rfjgPFcrDjeiQZdCmLIydgPOLr79lHGyJGHqN496+7PnTAxU",
+	"jnKzvX0uQapXyyF7A/QmaVciOqD7rkXh6ITs0D4GKXMwtxiDr5219jhQfx1uKSlPkx2esNYnrhpUeLIm",
+	"1mzgRFkS8P79kXGUc7bkOAtbLSuJIhDVtsJ5DhR0ygRrPwRMhQ1oBJQxChv7UDKUsOM2EQO3ucPZ4OmL",
+	"gEngbwWToDqVTCe3QE4MCM9ELW7RcjpLIlPosIhvnxEvnl0Yo6lJEKFme01oooRpG9q3W4zWT13n5QAj",
+	"s1Wd0SZPOWOLkS+5x2PlkCyBP1ksBPQNd2l3CcZckpjkmAYhopQcyhIviQPT3SKl6iyO0SOt/ZOFC8YV",
+	"CFMEmKcEuNYrdfSwZAne3Guz6sdAboAfzP13h0xaiPAdhHbA4piKhYl8polS5kwkkF7vY6Rjj+dq61KQ",
+	"kMyRvvYV1dq4uWjFuaTfYzTPgSaELudq2TA16R4s+tkVSzb6A3PXBwnagPzOrLVS3QXCHGoZInRiiKge",
+	"u7oCZCbe7FvtoPEzRkRTF6Yb63CW6V305zjTGaV03hY7N8pQjjeZvcNwvnp2PprU7Gq8p//dTqcH5y29",
+	"K9xtG7929nZZDJqNoVKnEkg1CyRCJ/bxIFoxi/5u2iUH8tICeBiOtkM1arTcJMf3E0ueMXUa7mdOYDfA",
+	"U5x7ngnlPcPZg2/P6jcN4Th+f10azYVGa64aPH9QDjipxDSxFavs5BX9f704IVxdKkomdPnQ8e5BJ779",
+	"pgeDZWliV7mRr6CW22SG1iswBGc+0CzTHtGQfKcI01C6fZOYN6ziqWMS9UtWaxUzfXfqZVTpH2XUpdYP",
+	"lLZaIagVe+NfQGHv4xan6ZPFZPZ7v4P3dZMHPFUrRW5gVrNtLjGhkBwPDeEd0Z9vAdyZyLeZmN3wewJZ",
+	"0bBC1T2BSBI8WzsYVzRRQuV2X7afyGvf//8b526thmHffWNCgCDZLbDpcGHdsT/h92NzJcZG17/qaB5B",
+	"C7ss5ZMhXCpl8XX/SZjwx8DgHUsZshweaw20uNDet/0btN66gZYIXcJQ48EeUjIrnfwOswBbwnUgMq6m",
+	"d3dnSKleHR6Q5JhBb2tNw8XtEAvSHhTVFHsaUlE59BoSIgf9CmlNGYE5x7kS3CGyM3HjAR1VFJmWmDXz",
+	"ES7xVIY3JklbxjiYe3Nh9Bx7VxbMWHL/pE/GEi9t11A2MNz34GAxbd1X9W5Co/sWlSu3v4PRCz/QaGjY",
+	"QC+fVi+ySinlXihuTzHHWaVfb+dJMo5ogFTDaM2KNEFXYLTvY9fho3bnkfDNyM51Gv3crW3KCMfuix2K",
+	"ZXgKexxJLpr7EGfVXqaR3Uq25HixIPFDJvoOpFPIHHToNDbM4/qeOm2jnxsnRLeS7U+qdoS0o2F8UBvQ",
+	"jQDn36qb0jJIX5uWJtFkxXQ8JVlSxqE02QQ1Z9vMuO4ItXvdpiaidF6UAr4BYa3U2shWpCBMljbfJLVr",
+	"iu72NjDXxspW17+t3hH1iIIPykXCBqO0+Y8r0STLZVusSUpugG8+Cv+HZmoML9Wdy87WnZWi1SbeceVZ",
+	"GU2aZ+9GQdQYOO/Gzl1ajYYlurAftcCjl9fGVq7Igx8bLlNn2zonzOQURxnTyZLXwSVfd+fzaGbMqift",
+	"tOdMeZe8V7oNs+MV1dUXqpuzjH4CeUxshFOoav3OXB3/pPu5Qdl+2/wmX27dIXHAiTD3Nw1bHyILlMJC",
+	"IlY0HSv7DMDnRL0m3KSj+sj/T6MsAtyYRJ5DkyB30GLlJ74H9XWDcysNRckhJ1Vsr8lhmBFpfvYyVXi3",
+	"X62XW8aHtOBEbi7V0tp8hYB5yC/3nKLzpxfoGjboq3kM4s2//vHP+dcRYhxhkyHCpYsgCVBJ5EZf1ZHE",
+	"rLrePK3VmfbL0aykzE12XUIXbQDEtOm8KzZCkTjC4hphmui7SMnSZIbWWt10hhWEOSc3lSeDQDkmiUKo",
+	"/UWxdOPYgFEOXDB6/Iq+ot98YwhSfPONbtssmi1lUM8Oa+MVFNMXEp391ZleytzygHJGqNTjPD2x96NE",
+	"ahra6NapAucratrTnfyvyyePnWHH+XEgzgqa2OH9DBtx/M03SKd5c1c1KFbTBYHm54VcMU7+0CkSZuh7",
+	"vepI7dlMrabdyub2aW+L7f1D50iHsLyiAm9E5ROCNyhhMzRXLGEeobm7E1P/9wxe+pG7FdN/KBqZ24k8",
+	"gxywOlXVbM7R0yeXz3XLaiobNG/UKJkbziNwBhqLZQUi/Yu+s16CNFeqC8KFWnWxBm4E8+gVVYMHcxdu",
+	"fFyc/B4zSkGnEfvO7qhNN64bNVexHBY6CFM/v3/y7TGqKFYY4xum9j7beK6s6St6BYIkILwE8TWmNKvG",
+	"TxIDBZSrdZZrEoNdpUecM+7A6HJMG0cS4eeaRvOYJaAv9BeeC1CE5ublOaq2cIeXzyuqr+o1bD1PHzOe",
+	"X4jQtBEzNWyqq3vYEgkU1gqKevWPka0NRFxUDheMO06hHukvI0PDOiaxvPnHQmrLJXoMa8TZWryiCdPS",
+	"lViRhbQlRcqyGVdA6FKfTnaINmG7gtVLHSs7V7Q+Ny4imlOa8VqAqJmI8h7UpEoULAOTQlGBBNLUEIwm",
+	"YMFQhukGCXN5bDu9lFxxKS7u6fgCTaJzdbQq3BtPiLmebLkfMaZI6YZmjTHdaLzZRbAZs9GaMwnH6JGI",
+	"ca5ZSnb8ipYuRrPJQ50NGj1ylUwuCyJBUblxGxa2jJDztsY5mcwmfzk+Of6LsQuvNO+f3pxOdQ5d9cfS",
+	"mHyM75VNfahrq+iMuJN6ua4W42D1yrRW1OI22vm+V8aqx9teCZoeb/vFrG5fN/LJn52cdGSRH5Y9vkpZ",
+	"Hcgfr/iYgvWxUXFtVYJwg+UIp/V09/oQL7IMK+V48nLFUEIMkgK0qPCCl2q3Jur0UCLB2yNh/Busq4Jq",
+	"r0TB9AY4WWxawaCzIm8cHMZdxFoG5tZk/FgxL3VGHnBJTTUpzbxWmOhjcoXFCgRiN/aBXi2UsqXiGTr2",
+	"ZshaV5Ki6KS7C++9odTn10QaFfGN1A0tsDcZBK1zns5YrZYyA2kOgpX1e9sqzIQAx6vDbe4BhlJt8/My",
+	"K2K10dpXyO3ztcJB1wZroIy4Ny6OvmVT1PgOt7ZWwhTGS4MVWosk3OZTEL0IxHjat9TMMnkZiLG3KIFK",
+	"C7b2MHdCAdfCJSToKiBKVuYaLbmZAOH6tjzUN4imNt4wigvV9TOUpyX171myOeTGOmPGbV1llbyA2y1I",
+	"nR6sZxvj2I4oW4avTKRxOICZQNFSlTlGF1W2jirLtZP+aYIoa2TH78mfFYqn73Rui9upSfah89pZaNYB",
+	"80w/3wcwXt2+HiJMO7zGYx4d23y4bX2kFAGNHCyrqNW9too5G0rLVunnf+ZWHZ4T1H1rPyhmQGE9LkP4",
+	"T6LUbwMdJIo4BqF0zbqFgJPlSlrzpVK6GAVkki3pomzGBdZ4BSNQat0A9NVTjLQe88+r10ak15p3S5sY",
+	"Zt/RgZGkihjQFoqNyxl0YHmrZ5/Vslvvw3bBqlr36TvX/O3UGaOm7+z/bqdXpnpD+/b8J0hruP/evTqU",
+	"N9SrG/ZSdBslokdl435JjzY1arsEmDZQHFRR7eym2vtz52V/gN23JuEjXCWSbwNBI+X8J4aBxux6wCAr",
+	"hERXgMSKraln2FZUvNEFc8dCxu6exwJLmWC4m5v/4L/4yQGlnq06iBQlUrenF49MEN5WEvFrgFwgjFIi",
+	"5EGtNQcYTYWol/VElU1QRS2S5XmS+Mm3/wRUfFhSaSBb9x2LprVc6GFhyKP4A1pBkkTfU+hE/Aytd+BT",
+	"KbFKeS10Yit70RBKzd8LpGWI2ntxv6nJkN+l8qrnXwDfBniTNL8X4E/+JMAjLGxI3wGFfZPIy2Bf43YF",
+	"msFGIc1+BBALFxbVJemVsVMfJmi9+vU93vbKlX+8d2b1uDm16xLeymksbuptNL1ZtjDuFcAzCe7ZDSQB",
+	"rSPy417trfW5QA8vfzO2g/m5duGdITeO+QGtXSOO8QCC8U6FWYmFd64q/0xoMpzq+h4TdU+uPb4bYBr8",
+	"QEnQr6bZph2C9jtyirt16Lhi7FoYLT4qMSy09d3kjDiworjvIA5AGn5YaodyaF8anTT8jHWj0cal9l/p",
+	"fxxZV+q/FTBgJndKgJ/h+eqXagsQt4NsyH/kULTb1UdFmj94sbF7keb0XZlE8baHte/OiHQAPl/iARB6",
+	"zAbS/8XiMaOg0zzfHfBCoHtCS4/d44kpgm4D3h89x8u2hu1rU/2ObvUvJ/e3vQWMSm3T7Kh3q6RQ2t9Q",
+	"4EP6PTSmMgqYp7a4raeSN7K/cZZpbwjtw1wlgmqYvdTMo9LPVV+/FEKimNEF4ZnxS7W9qiWc++UO51bw",
+	"rFfgnVfXaHTbm+JcD/sDJre7tBGYxRhkD7sTWvSyuhz8btaBSYY975FkGrVGLNlNPlWqpT1oyKK83a71",
+	"0LzwUcL1E4HNT/gGkMTXgGCxgFg6H+mKYTn2MzJYEohdotowWH4wL3zhbcYThA10Qvl4IarNnFc4vnbh",
+	"ROKuMJm7XKE75FqTU/TOETkmHzJTCmzxhRRltszIWrWbySQPyJ50jbBgVs7Ihs0AB32pU6bktAkw79nI",
+	"NKyrcamDcG6SNOr4FC+Z53hCpA1B77jXUc+/cLTPjaNdgnbBdLKa5m2SWZc9mihsVz51+gcbk5lBxg7H",
+	"81am5mq3ge0n99Lo8PxiFy7L4HYFNLn9U/wtlkrqd/uIvnrx/H8/EV+P407Y1V+FyF80bx7MPhWwjzJX",
+	"DSsIRm1E+dUU1RoZic/hrbyDza4qgLU7iOlaW35aL71IB/cGa+vmAGZ81Wg3i/lVv3F3t8MfN4soC6AF",
+	"QKNXcky7cmsH/YDSFm700gYwmTjeqlIhyvA16EpkERIrxk2Ef6B6ITovjRrG9GELmJlQdXvGRqigKQiB",
+	"5la/1ZKggNaopLvhNncpZPkF6O7YQczU1AufaVquqdIO6LJ0S0yodecKVKbT+bILLhBOFbQ2BzekbXlO",
+	"4y3pK4z0nu40mi1ObYHFDquHeeHTRKIt43nH0v5OIB7WuFbmSbFsyxyymMh6ShTrl2iSUyzJDVhbrTHE",
+	"BQy2B0Cfqb3aDj6TMfQL9j5G7D3kkBAZRl+ZQvEgWKpyZ7dKeE9cNuaRQfQkB/qEpv0/sKkuP3aZsCon",
+	"GLr6tQVkmK10Y6PDyqQzV2ASs7CFjrgfU3w8wFAOYKszgO3ru2CKKH6Ixrk79S2wtSTDngV6RT8Fv4Jy",
+	"IiOAbMpBmgyrrdZgvvlw0XbXN6GtgHu+KvfpoFdMRV5V6DLaR4k2yYlOY8YQW0ighzPBBlDipUUO4+TS",
+	"8qTfymzFn/W9QSNb9R0LdHeJ0ku82TomFWJzsLA1aea0BqFEPiXrRc5DSZ2x5i7hcOi1pVe7Zb+n7qUv",
+	"zuufyCWFX/U25N/KiqsUjoBKvkEOIqM6u/bt8ADW7KqQZFe8U/HeaB87/qcIRqX/xNZogTkyhRIIo4gI",
+	"P4trleN1wdkfQA970T+s5/dOX1E0Kr60crBaFZLRudjAEIAvzvzjEstWvZvQtYvO4uoyopkIZKXSbrlf",
+	"BoLMDnc18z6DOIDCY9L6d8sCL+w74xPRZwjUqnpNAKLmXt5WxLUpgWJGY9AlHX1rzJgn9fuN4r29DBqV",
+	"7Vph+rJWSm5kqDYy0g8KXNFS2Kcg6X6G9Nqo9xFyAalgOCZR7uhmj1wtgVyiOAM/Y/2Fi24p08bZNTV1",
+	"0tUoXRL4Ks88o4C+Ojs5+dq6x5mrsfLDWv74r+6ffPv1MTq/YiZjfK84HVILmah84O8J5FRi9NXclqiZ",
+	"IaxffuMezb/e9iOwVgmv4MondZG2Xerljs0vfiWbsA1Gg6tWa9vmuPrOpMRTspLvZKzp6pB+D7uHWJGF",
+	"KeptigKYJPq+78PhSN7uFsK1Ys+9M4b452jvE3f6zif/ziuXuySXl96gPsug0W58PqE+Pj+FK576bHqe",
+	"bXuCfGpr8rUb88/NCx884j+TSIAhzPqQalGdFW9Fbzrh4wp0caVj9JhJdLXRRHPttP7qgCP9xLa+Zv4O",
+	"fMeYxpB2RHjq5x8xuj8AnDWEAh0tYiOhDi4YmP2qg1Eh0NRVUhIxoUsjZ5sCaWgD8s5kht0BeZ5SdTcx",
+	"eQG4fQnLawnLy/Em05pa73C8kU5lWxi4wxNDPf9yJn/OZ/IzbUjodSybwhiGQS8ZiDKgr8aiBx7IXu1I",
+	"jThXNfL312qLNfO1WAylC46zZIpzYuIbFJ9W/Rc8teUgxWw6dfV2jnSkxXFZOVk1b0f6ruV6sIrPIKKk",
+	"d20sIVJXW7sCxCElkKAiZ9SV6aVY16d014/Rux11i4JVgbyGbD2g7YYeNnz3xcyWxslM+IpLumecIlw2",
+	"ROE1Xd4Pbzdu7lkY1TxsrVNkz0o328g4YpSrEi5/WfVT3rb06MfWfLVf+iDa/rgsKlv6WOpsbSFWrf6u",
+	"GeQznIDm7szrzlrcQz0xW6bSFkUzE6/KpHmN6PIOt69v/38AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
