@@ -1897,6 +1897,8 @@ type ClientInterface interface {
 
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 	CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -2784,6 +2786,8 @@ func (c *Client) ApproveWithdrawal(ctx context.Context, treasury TreasuryParam, 
 }
 
 // CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
+//
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
 //
 // Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 func (c *Client) CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6362,6 +6366,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
@@ -9488,6 +9494,8 @@ func (c *ClientWithResponses) ApproveWithdrawalWithResponse(ctx context.Context,
 }
 
 // CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
+//
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
 //
 // Returns a wrapper object for the known response body format(s).
 //

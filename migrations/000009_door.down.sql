@@ -15,6 +15,12 @@ ALTER TABLE deposit_cases DROP COLUMN arrived_at;
 CREATE INDEX deposits_account ON deposits (treasury_id, account, record_time) WHERE account IS NOT NULL;
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
 
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT cancel_withdrawal(treasury, withdrawal_id, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved.';
+
 CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -40,7 +46,7 @@ END $$;
 
 ALTER TABLE withdrawals DROP COLUMN ended_at;
 DROP TRIGGER withdrawals_are_admitted ON withdrawals;
-DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal();
+DROP FUNCTION remove_destination, add_destination, cancel_customers_withdrawal, approve_withdrawal, admit_withdrawal();
 DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;

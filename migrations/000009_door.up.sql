@@ -245,6 +245,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION approve_withdrawal IS 'Lets a withdrawal that waits for approval be paid, or refuses it and gives the money back. To say it twice does no harm.';
 
+-- What was decided about a deposit is not for those who only request and cancel withdrawals.
+CREATE FUNCTION cancel_customers_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM withdrawals x JOIN treasuries t USING (treasury_id)
+               WHERE t.party = cancel_customers_withdrawal.treasury AND x.withdrawal_id = cancel_customers_withdrawal.withdrawal_id AND x.kind = 'return') THEN
+        PERFORM refuse_withdrawal('scope_missing', 'This withdrawal carries a deposit back to its sender, as somebody with the scope approvals decided. Only who has that scope as well may cancel it. Nothing was changed.');
+    END IF;
+
+    RETURN cancel_withdrawal(cancel_customers_withdrawal.treasury, cancel_customers_withdrawal.withdrawal_id, cancel_customers_withdrawal.at);
+END $$;
+
 CREATE FUNCTION add_destination(treasury text, account text, party text, name text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -639,6 +651,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT approve_withdrawal(treasury, withdrawal_id, false, operator, note, clock_timestamp());
 $$;
 COMMENT ON FUNCTION api.reject_withdrawal IS 'Refuses a withdrawal that waits for approval and gives the money back.';
+
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT CASE WHEN has_function_privilege(session_user, 'api.return_deposit(text, uuid, text, text)', 'EXECUTE')
+        THEN cancel_withdrawal(treasury, withdrawal_id, clock_timestamp()) ELSE cancel_customers_withdrawal(treasury, withdrawal_id, clock_timestamp()) END;
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved, and with scope_missing if it carries a deposit back and the role may not decide about deposits.';
 
 CREATE FUNCTION api.add_destination(treasury text, account text, party text, name text, operator text) RETURNS timestamptz
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$

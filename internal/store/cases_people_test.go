@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/deposit"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/txhistory"
 )
 
 // by does something as somebody, of whom a program of the suite says so.
@@ -139,4 +140,42 @@ func TestARoleIsOnePerson(t *testing.T) {
 		require.ErrorContains(t, within(t, tx, confirm, string(l.party), id, "door_of_one_person"), "same_person")
 		require.NoError(t, within(t, tx, confirm, string(l.party), id, "bob"))
 	})
+}
+
+// TestAReturnIsStoppedByWhoDecides: scope withdrawals alone does not undo what scope approvals decided.
+func TestAReturnIsStoppedByWhoDecides(t *testing.T) {
+	t.Parallel()
+
+	const cancel = "SELECT api.cancel_withdrawal($1, $2)"
+
+	l := queue(t)
+	id := l.ownerless()
+	_, err := l.db.ReturnDeposit(t.Context(), l.party, id, "ann", "", now())
+	require.NoError(t, err)
+
+	back := "return:" + id.String()
+	l.role("door_that_withdraws", "withdrawals", func(tx pgx.Tx) {
+		require.ErrorContains(t, within(t, tx, cancel, string(l.party), back), "scope_missing")
+		require.ErrorContains(t, within(t, tx, cancel, string(l.party), "none"), "unknown_withdrawal")
+	})
+	l.role("door_that_does_both", "withdrawals, approvals", func(tx pgx.Tx) {
+		require.NoError(t, within(t, tx, cancel, string(l.party), back))
+	})
+
+	refusedWith(t, l.db.CancelCustomersWithdrawal(t.Context(), l.party, back, now()), "scope_missing")
+	refusedWith(t, l.db.CancelCustomersWithdrawal(t.Context(), l.party, "none", now()), "unknown_withdrawal")
+	require.Equal(t, deposit.Returning, l.theCase(id).State)
+
+	// A customer's is cancelled as ever.
+	l.apply(l.record(1, txhistory.Effects{}, books.Entries{Postings: movement(0, books.Customer, "c1", amount.FromInt(10))}))
+	l.request("w-1", 4)
+	l.role("door_for_customers", "withdrawals", func(tx pgx.Tx) {
+		require.NoError(t, within(t, tx, cancel, string(l.party), "w-1"))
+	})
+	require.NoError(t, l.db.CancelCustomersWithdrawal(t.Context(), l.party, "w-1", now()))
+	require.Equal(t, "10", l.booked(books.Customer, "c1"))
+
+	require.NoError(t, l.db.CancelWithdrawal(t.Context(), l.party, back, now()), "the operator's tool")
+	require.Equal(t, deposit.Open, l.theCase(id).State)
+	l.sound()
 }

@@ -40,6 +40,7 @@ const (
 	LimitExceeded       Reason = "limit_exceeded"
 	NothingToApprove    Reason = "nothing_to_approve"
 	OwnRequest          Reason = "own_request"
+	ScopeMissing        Reason = "scope_missing"
 )
 
 // Reasons for which a withdrawal waits.
@@ -120,6 +121,7 @@ func Explanations() []Explanation {
 		{LimitExceeded, Refusal, "The account would withdraw more of the token within a limit's time than it may."},
 		{NothingToApprove, Refusal, "The withdrawal waits for no approval: none was needed, or it was decided already."},
 		{OwnRequest, Refusal, "Who requested a withdrawal cannot approve it."},
+		{ScopeMissing, Refusal, "The withdrawal carries a deposit back to its sender. Only who may decide about deposits, with the scope approvals, may cancel it."},
 
 		{AwaitsApproval, Waits, "Its amount wants somebody else than who requested it to approve it."},
 		{Insufficient, Waits, "The treasury holds less of the token than is to be paid. Send it tokens, or cancel."},
