@@ -116,7 +116,7 @@ func (e *problemError) loggedCause() string {
 }
 
 // passing are refusals that time alone takes away.
-func passing(code string) bool { return code == "not_certain_yet" }
+func passing(code string) bool { return code == "not_certain_yet" || code == "requested_meanwhile" }
 
 // refusal gives what the database refuses its status: 403 for what the caller may not do, 404 for what is not there,
 // 409 for what is in another state than the request needs, and 422 for what is wrong with the request itself.

@@ -32,6 +32,7 @@ const (
 	InvalidMemo         Reason = "invalid_memo"
 	InsufficientFunds   Reason = "insufficient_funds"
 	Conflict            Reason = "conflict"
+	RequestedMeanwhile  Reason = "requested_meanwhile"
 	UnknownWithdrawal   Reason = "unknown_withdrawal"
 	TooLate             Reason = "too_late"
 	NotCertainYet       Reason = "not_certain_yet"
@@ -111,6 +112,7 @@ func Explanations() []Explanation {
 		{InvalidMemo, Refusal, "A memo has 1 to 255 bytes and no control characters; leave it out if the receiver wants none."},
 		{InsufficientFunds, Refusal, "The customer's account holds less than the amount."},
 		{Conflict, Refusal, "A withdrawal with this id exists and says something else. Nothing was changed."},
+		{RequestedMeanwhile, Refusal, "A withdrawal with this id was requested at the same moment. The same request again is answered."},
 		{UnknownWithdrawal, Refusal, "There is no withdrawal with this id."},
 		{TooLate, Refusal, "The withdrawal can no longer be cancelled: a payment is being made, or it has ended."},
 
