@@ -141,6 +141,36 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCompleted ProofStatus = "completed"
+	ProofStatusExpired   ProofStatus = "expired"
+	ProofStatusFailed    ProofStatus = "failed"
+	ProofStatusPending   ProofStatus = "pending"
+	ProofStatusRejected  ProofStatus = "rejected"
+	ProofStatusWithdrawn ProofStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCompleted:
+		return true
+	case ProofStatusExpired:
+		return true
+	case ProofStatusFailed:
+		return true
+	case ProofStatusPending:
+		return true
+	case ProofStatusRejected:
+		return true
+	case ProofStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
@@ -774,16 +804,22 @@ type Proof struct {
 	Memo            *string `json:"memo,omitempty"`
 
 	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
-	ParticipantId  string    `json:"participantId"`
-	Receiver       *string   `json:"receiver,omitempty"`
-	RecordTime     time.Time `json:"recordTime"`
-	Sender         *string   `json:"sender,omitempty"`
-	SynchronizerId string    `json:"synchronizerId"`
+	ParticipantId string    `json:"participantId"`
+	Receiver      *string   `json:"receiver,omitempty"`
+	RecordTime    time.Time `json:"recordTime"`
+	Sender        *string   `json:"sender,omitempty"`
+
+	// Status How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+	Status         ProofStatus `json:"status"`
+	SynchronizerId string      `json:"synchronizerId"`
 
 	// Update The update as the node told it, while it is kept.
 	Update   *map[string]interface{} `json:"update,omitempty"`
 	UpdateId string                  `json:"updateId"`
 }
+
+// ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+type ProofStatus string
 
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
@@ -1692,7 +1728,7 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/decline (the `DeclineDeposit` operationId).
 	DeclineDeposit(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *DeclineDepositParams, body DeclineDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/deposits/{depositId}/proof (the `GetDepositProof` operationId).
 	GetDepositProof(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1867,10 +1903,12 @@ type ClientInterface interface {
 
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 	CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof (the `GetWithdrawalProof` operationId).
 	GetWithdrawalProof(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2316,7 +2354,7 @@ func (c *Client) DeclineDeposit(ctx context.Context, treasury TreasuryParam, dep
 	return c.Client.Do(req)
 }
 
-// GetDepositProof What proves it on the ledger.
+// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/deposits/{depositId}/proof (the `GetDepositProof` operationId).
 func (c *Client) GetDepositProof(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2761,6 +2799,8 @@ func (c *Client) ApproveWithdrawal(ctx context.Context, treasury TreasuryParam, 
 
 // CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 //
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+//
 // Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 func (c *Client) CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelWithdrawalRequest(c.Server, treasury, withdrawalId, params)
@@ -2774,7 +2814,7 @@ func (c *Client) CancelWithdrawal(ctx context.Context, treasury TreasuryParam, w
 	return c.Client.Do(req)
 }
 
-// GetWithdrawalProof What proves its payment on the ledger.
+// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof (the `GetWithdrawalProof` operationId).
 func (c *Client) GetWithdrawalProof(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6143,7 +6183,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/decline (the `DeclineDeposit` operationId).
 	DeclineDepositWithResponse(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *DeclineDepositParams, body DeclineDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*DeclineDepositResponse, error)
 
-	// GetDepositProofWithResponse What proves it on the ledger.
+	// GetDepositProofWithResponse How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6344,12 +6384,14 @@ type ClientWithResponsesInterface interface {
 
 	// CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 	CancelWithdrawalWithResponse(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*CancelWithdrawalResponse, error)
 
-	// GetWithdrawalProofWithResponse What proves its payment on the ledger.
+	// GetWithdrawalProofWithResponse How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9157,7 +9199,7 @@ func (c *ClientWithResponses) DeclineDepositWithResponse(ctx context.Context, tr
 	return ParseDeclineDepositResponse(rsp)
 }
 
-// GetDepositProofWithResponse What proves it on the ledger.
+// GetDepositProofWithResponse How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9520,6 +9562,8 @@ func (c *ClientWithResponses) ApproveWithdrawalWithResponse(ctx context.Context,
 
 // CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
 //
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
@@ -9531,7 +9575,7 @@ func (c *ClientWithResponses) CancelWithdrawalWithResponse(ctx context.Context, 
 	return ParseCancelWithdrawalResponse(rsp)
 }
 
-// GetWithdrawalProofWithResponse What proves its payment on the ledger.
+// GetWithdrawalProofWithResponse How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -15,6 +15,42 @@ ALTER TABLE deposit_cases DROP COLUMN arrived_at;
 CREATE INDEX deposits_account ON deposits (treasury_id, account, record_time) WHERE account IS NOT NULL;
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
 
+CREATE OR REPLACE FUNCTION adopt_withdrawal(found withdrawals, the_account text, the_memo text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET origin = 'adopted', account = the_account, memo = the_memo, requested_at = at, withdrawal_no = nextval('withdrawal_numbers')
+    WHERE x.treasury_id = found.treasury_id AND x.withdrawal_id = found.withdrawal_id AND x.origin = 'recovered'
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN
+        PERFORM refuse_withdrawal('conflict', 'A withdrawal with this id was requested at this very moment. Repeat the request.');
+    END IF;
+
+    PERFORM debit_withdrawal(w);
+END $$;
+
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+END $$;
+
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT cancel_withdrawal(treasury, withdrawal_id, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved.';
+
 CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -40,7 +76,7 @@ END $$;
 
 ALTER TABLE withdrawals DROP COLUMN ended_at;
 DROP TRIGGER withdrawals_are_admitted ON withdrawals;
-DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal();
+DROP FUNCTION remove_destination, add_destination, cancel_customers_withdrawal, approve_withdrawal, admit_withdrawal();
 DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;

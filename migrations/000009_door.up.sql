@@ -199,7 +199,8 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER withdrawals_are_admitted BEFORE INSERT ON withdrawals
-    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%') EXECUTE FUNCTION admit_withdrawal();
+    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%' AND NOT is_rebuild())
+    EXECUTE FUNCTION admit_withdrawal();
 
 CREATE FUNCTION approve_withdrawal(treasury text, withdrawal_id text, agreed boolean, operator text, note text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -243,6 +244,49 @@ BEGIN
     RETURN 'failed';
 END $$;
 COMMENT ON FUNCTION approve_withdrawal IS 'Lets a withdrawal that waits for approval be paid, or refuses it and gives the money back. To say it twice does no harm.';
+
+-- What was decided about a deposit is not for those who only request and cancel withdrawals.
+CREATE FUNCTION cancel_customers_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM withdrawals x JOIN treasuries t USING (treasury_id)
+               WHERE t.party = cancel_customers_withdrawal.treasury AND x.withdrawal_id = cancel_customers_withdrawal.withdrawal_id AND x.kind = 'return') THEN
+        PERFORM refuse_withdrawal('scope_missing', 'This withdrawal carries a deposit back to its sender, as somebody with the scope approvals decided. Only who has that scope as well may cancel it. Nothing was changed.');
+    END IF;
+
+    RETURN cancel_withdrawal(cancel_customers_withdrawal.treasury, cancel_customers_withdrawal.withdrawal_id, cancel_customers_withdrawal.at);
+END $$;
+
+CREATE OR REPLACE FUNCTION adopt_withdrawal(found withdrawals, the_account text, the_memo text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET origin = 'adopted', account = the_account, memo = the_memo, requested_at = at, withdrawal_no = nextval('withdrawal_numbers')
+    WHERE x.treasury_id = found.treasury_id AND x.withdrawal_id = found.withdrawal_id AND x.origin = 'recovered'
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN -- a code of its own: who repeats it is answered, which no conflict is
+        PERFORM refuse_withdrawal('requested_meanwhile', 'A withdrawal with this id was requested at this very moment. Repeat the request.');
+    END IF;
+
+    PERFORM debit_withdrawal(w);
+END $$;
+
+-- Who may request need not see what an account holds.
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', 'The account holds less than the amount.' ||
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END);
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+END $$;
 
 CREATE FUNCTION add_destination(treasury text, account text, party text, name text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -508,14 +552,14 @@ JOIN treasuries t USING (treasury_id)
 JOIN ingestion_cursors c USING (treasury_id)
 JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (x.treasury_id, x.update_no)
 JOIN instruments i USING (instrument_no);
-COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
+COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. By one whose status is not completed the receiver has nothing. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
 
 CREATE VIEW api.deposit_transfers AS
 SELECT d.treasury_id AS treasury_no, d.deposit_id, x.update_no, x.node_id, x.leg
 FROM deposits d
 JOIN transfers x ON x.treasury_id = d.treasury_id AND x.update_no = coalesce(d.settled_no, d.offered_no)
     AND CASE WHEN d.settled_no IS NULL THEN x.correlation_id = d.correlation_id ELSE (x.node_id, x.leg) = (d.settled_node, d.settled_leg) END;
-COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has.';
+COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has. Its status there says whether the money came.';
 
 CREATE VIEW api.withdrawal_transfers AS
 SELECT w.treasury_id AS treasury_no, w.withdrawal_id, x.update_no, x.node_id, x.leg
@@ -523,7 +567,7 @@ FROM withdrawals w
 JOIN transfers x ON x.treasury_id = w.treasury_id AND x.update_no = coalesce(w.settled_no, w.offered_no)
     AND (x.instrument_no, x.receiver, x.amount) = (w.instrument_no, w.receiver, w.amount)
     AND x.correlation_id IS NOT DISTINCT FROM w.correlation_id;
-COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is. An update may hold several that are alike.';
+COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is, paid or not: its status there says. An update may hold several that are alike, or several steps of one.';
 
 CREATE VIEW api.update_bodies AS
 SELECT b.treasury_id AS treasury_no, b.update_no, octet_length(b.body) AS bytes, b.body FROM ledger_update_bodies b;
@@ -638,6 +682,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT approve_withdrawal(treasury, withdrawal_id, false, operator, note, clock_timestamp());
 $$;
 COMMENT ON FUNCTION api.reject_withdrawal IS 'Refuses a withdrawal that waits for approval and gives the money back.';
+
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT CASE WHEN has_function_privilege(session_user, 'api.return_deposit(text, uuid, text, text)', 'EXECUTE')
+        THEN cancel_withdrawal(treasury, withdrawal_id, clock_timestamp()) ELSE cancel_customers_withdrawal(treasury, withdrawal_id, clock_timestamp()) END;
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved, and with scope_missing if it carries a deposit back and the role may not decide about deposits.';
 
 CREATE FUNCTION api.add_destination(treasury text, account text, party text, name text, operator text) RETURNS timestamptz
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -177,7 +177,7 @@ func (all *operations) missing(r *http.Request) error {
 // authorize refuses what the caller may not.
 func (o *operation) authorize(c *caller, inPath map[string]string) error {
 	if !c.has(o.scope) {
-		return problem(http.StatusForbidden, "scope_missing",
+		return problem(http.StatusForbidden, codeScope,
 			"This needs the scope "+o.scope+", which the key does not have. Nothing was done.")
 	}
 

@@ -66,6 +66,7 @@ const (
 	codeAway     = "database_away"
 	codeInternal = "internal"
 	codeNoKey    = "unauthenticated"
+	codeScope    = "scope_missing"
 )
 
 // explained is what a caller is told of an error.
@@ -132,10 +133,10 @@ func (e *problemError) loggedCause() string {
 }
 
 // passing are refusals that time alone takes away.
-func passing(code string) bool { return code == "not_certain_yet" }
+func passing(code string) bool { return code == "not_certain_yet" || code == "requested_meanwhile" }
 
-// refusal gives what the database refuses its status: 404 for what is not there, 409 for what is in another state than
-// the request needs, and 422 for what is wrong with the request itself.
+// refusal gives what the database refuses its status: 403 for what the caller may not do, 404 for what is not there,
+// 409 for what is in another state than the request needs, and 422 for what is wrong with the request itself.
 func refusal(e *store.RefusedError, operation string) *problemError {
 	code := string(e.Reason)
 	told := problem(http.StatusUnprocessableEntity, code, e.Sentence)
@@ -153,6 +154,8 @@ func refusal(e *store.RefusedError, operation string) *problemError {
 		code == "unknown_account" && operation == "getDepositAddress",
 		code == "unknown_destination" && operation == "removeDestination":
 		told.status = http.StatusNotFound
+	case code == codeScope:
+		told.status = http.StatusForbidden
 	case slices.Contains(conflicts, code):
 		told.status = http.StatusConflict
 	}

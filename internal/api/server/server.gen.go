@@ -148,6 +148,36 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCompleted ProofStatus = "completed"
+	ProofStatusExpired   ProofStatus = "expired"
+	ProofStatusFailed    ProofStatus = "failed"
+	ProofStatusPending   ProofStatus = "pending"
+	ProofStatusRejected  ProofStatus = "rejected"
+	ProofStatusWithdrawn ProofStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCompleted:
+		return true
+	case ProofStatusExpired:
+		return true
+	case ProofStatusFailed:
+		return true
+	case ProofStatusPending:
+		return true
+	case ProofStatusRejected:
+		return true
+	case ProofStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
@@ -781,16 +811,22 @@ type Proof struct {
 	Memo            *string `json:"memo,omitempty"`
 
 	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
-	ParticipantId  string    `json:"participantId"`
-	Receiver       *string   `json:"receiver,omitempty"`
-	RecordTime     time.Time `json:"recordTime"`
-	Sender         *string   `json:"sender,omitempty"`
-	SynchronizerId string    `json:"synchronizerId"`
+	ParticipantId string    `json:"participantId"`
+	Receiver      *string   `json:"receiver,omitempty"`
+	RecordTime    time.Time `json:"recordTime"`
+	Sender        *string   `json:"sender,omitempty"`
+
+	// Status How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+	Status         ProofStatus `json:"status"`
+	SynchronizerId string      `json:"synchronizerId"`
 
 	// Update The update as the node told it, while it is kept.
 	Update   *map[string]interface{} `json:"update,omitempty"`
 	UpdateId string                  `json:"updateId"`
 }
+
+// ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+type ProofStatus string
 
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
@@ -1521,7 +1557,7 @@ type ServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params DeclineDepositParams)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -1584,7 +1620,7 @@ type ServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params CancelWithdrawalParams)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -1716,7 +1752,7 @@ func (_ Unimplemented) DeclineDeposit(w http.ResponseWriter, r *http.Request, tr
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetDepositProof What proves it on the ledger.
+// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 func (_ Unimplemented) GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -1842,7 +1878,7 @@ func (_ Unimplemented) CancelWithdrawal(w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetWithdrawalProof What proves its payment on the ledger.
+// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 func (_ Unimplemented) GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -6958,7 +6994,7 @@ type StrictServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(ctx context.Context, request DeclineDepositRequestObject) (DeclineDepositResponseObject, error)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(ctx context.Context, request GetDepositProofRequestObject) (GetDepositProofResponseObject, error)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -7021,7 +7057,7 @@ type StrictServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(ctx context.Context, request CancelWithdrawalRequestObject) (CancelWithdrawalResponseObject, error)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(ctx context.Context, request GetWithdrawalProofRequestObject) (GetWithdrawalProofResponseObject, error)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -8335,147 +8371,151 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
 	"7H3rkts2l+CrYLVT5TjLvsb+5rPyY6rjOJPeJLY/dzverdhrockjCdMkwAGglhVXb83TzIPNk0zhACBB",
-	"iaRIWez49sfubpLAAXBuONf3o1hkueDAtRqN34/mQBOQ+OOTSzoz/yegYslyzQQfjUeP55TPQJEl03Oi",
+	"ipRIWez49sfubpLAAXBuONf3o1hkueDAtRqN34/mQBOQ+OOTSzoz/yegYslyzQQfjUeP55TPQJEl03Oi",
 	"50AkKLGQMXxPFPCEME2oIpPz6cFTweHgN6rj+eRwFI1UPIeMmgH1KofReKS0ZHw2ur29jUY5lTQD7WY+",
-	"i2Ox4PoXxpPn5oH5GzOT//sC5GoUjTjNzAjXjCeVkf9JwnQ0Hv3Po3JRR/apOgoGHZkp3e+tE1D7Tt85",
-	"quPreXWOnOp53RQS/n3BJCSjsZYL2G1KLeSWBWkhK8vJ6Ltfgc/0fDQ+PT6ONg4nGj1eSBUMW0WHCYd3",
-	"ekLEFHEhpzMgVzAVEsyR10EQ42hNIDw4rofhR8iFYvo8advKxL/UuplTITOqR+PRYsHMm42TXWiqoXU3",
-	"lXmjM3KEw+I85wlkudDA49UvsGrY4BOiBTl9+JDcMMWuUiDxnEoaG1KJyEoszH/XkGsyFZJQTVKgSpPT",
-	"B2RunhWnYOm6BD2Y++AXWFUWkVOtQZqv/t8f/+Pg/795fxKdPnx4+0+1m3U+NXSOZF7dq40ZQ47QEwXP",
-	"udJykQHXZ0nGeMNWXYoZ6DlIy5tY8c15EpHlnMVzQlPBgRiAFOFCzxmfNeEpq07Z+ZSfU6lXa0Cft7Ox",
-	"ENLGjXn4MBpljPvfT+q26RdYtVPItXmhlTqCs79++wc9+PP44NGb9yenDaf/K8uYbjiOF2KpDGOgyBaa",
-	"9jk1I1RWncCULlI9Gp8YZMjoO5YtstH4If7GuP2tXD/jGmYgHThKQ9IAzzOeroieCwVEz6lGhgXvYpRn",
-	"JAGaKsJ4M5hm5Ho47R46cK6ESIFyBOepWGMia/g6B4IsxMLDFLnmYskJTSXQZNUECnejNtIsPfjzrSHa",
-	"h8cNp/YsB252o22jxHQKUlnI5vQGDL0Q4AkkTXCJHHjPDbowA7ZLLIWv7EB+F4zHTTv/VGgnpoieM0Uk",
-	"xEImRLMMIiJkZNDWMJFE0iVNVYS4Yp56QWcICJRu2gpl5h7VSp2EajgwQ9WezMXi6t8gbldKlH2niVM8",
-	"PDmtG/kS3jUR6itzxkuqiPmq8Xg1vGvXUgIYThrE+KUEqhZy1UIQ2r1yT5HcnCVhSYQcezyeMj4DmUvG",
-	"y42v8jf/8c7aVIk+L7lmaQOcPwSoY3HGihfzq6FpmjWyu4UZdhfMeJmb5+fJP8x4rfixcG9+kCj5HWTC",
-	"tiDijX2nM226MXH8V7RRblxALHiijN6zpMwpNkZagyzZJScTzwcnTXttvq5nSKFc+VsoVo5rxYoBlvFZ",
-	"R7lSAO1YC1WCt4FotnxnVv6q4FLtkn8ZvNeVipGTbEOUEoB968trI9uLogSVC64A74nPpbhKITvjagnS",
-	"/CEWXAPX5kea5ymLqTmjo9y+97/+TZkDe9+VF9iv7Lx1HBO4Jksp+CwyV15K3DTkmxc/PSaPHjz85/vm",
-	"2IMb9QvQcnVwNtUW2nq0p+axYyhaEC1XhM7omgZah6SvXh2cLfQcuDbrhhpEnZIHxydji6WUXAGVIA3T",
-	"WlKuIYkI5QlZzq0Obf4BlAqChwzOqAEzIRK7yr/988Pj+1tu9wY4t6fB5b6e+3t97J4iRhMyeGNVyHih",
-	"tMhAEndfNnOGAuf071tQNQqtCmZy4Ibg/xhx0Eshr0fRyM+Bh5YaMllwqrVkVwur+wUqAdJQLG5A4pMp",
-	"gEISjwXy71QohX9ZcPPajLM/8T2jIxlw3tTBl9Xvyxkn8I7GmiQQs4ymhC+yK5BmB+AdzfLUDHNyevhw",
-	"FIW84+Bf/rC6e3T699tvXr8+9L+eHN/e/5dNbhKN3h3MxIH7I0VgDh1MwbMDluVCaseo5qPxaMb0fHF1",
-	"GIvsKKZcC37gT/FILZiGI4OlktP0yA5qTRVKsRl/YdUopNckYWbBNH0uRQ5SM0PjU5oqiEZ58Kf3hcmk",
-	"q2UkMiozdFRRSs74R2CbwQHKQxNWAzPrWCRGkM2g5xqYhqz6Q+tSzCwvxNLM6A9ISrrCtRm9rIbuqkux",
-	"0zSuwIzd9xAser7fRGRrZKp9ortqPNGIGrieisoHjOu/PRhtyujIDEWvqIKXCuqnTkBTljYvsnJHKXdn",
-	"TtW8djyvhW/deb8OXH1UWOAqAEd+O6NAu3cQN57Z7yDZ1Im4nod3JcU18DPdcXONCNvkSz9TNff3oZQq",
-	"TRTQFBIixXJMrgFywjRRIoMlihJIFWrFGzspxVJ1BGTB7RwdX1/ORQrBCYVXz/CI7HsOkmCWuq3/gabU",
-	"XO6GZlm0Kq06W7Yjx7q3fXQpNE3N6+uGrm43pKhqtdpOBQGMUY1xbc0G5tbQcgC/st5yox/P9Qe9wXI7",
-	"c1Y3wuDSoRHSDxcOj1MRX/cE3hpTLg1b3+AZT25ArtDuSha5UW+RNTBFGEc+4rmiYRTdxIRa8XguhVGw",
-	"ZBdEXHs/CsGt2wFntR+e3jtRrdPHbqNRLKSEFJl/7bKN/IhZAslZD5lbelC2O0qM9gnxQoO1hnSfZCCG",
-	"E1l3YKDZCw5vlYbc6N3TKcharTuDTNSOZg5UKEjOeh9l+aUXzR4iilovIp1eSF4LkP/6h1UtWNae0PAo",
-	"JLxuhyEhBaqgD5JY2EPDQ72CZA23tY+0u592d5dFpVlrK4mHfkDvInaWh66CpytbOEsSCUoNzh0asdQ8",
-	"eFGsfVPTwXPQ4DSWjc+10QO7S5rqqi/Nx3VSpzDDdra2hscXGHHLCxhuwNpyg7UVK9l+Vhbq3gcGuVbP",
-	"0CdSv82xhIRpSNC642w5dZaaAflfYcXsKkPcB7is7l+pWALwenRbVyy2kZsHeQ2WaG3HG7Y3gKXl3AfX",
-	"v7yKMID+VWGCoWgz+4Ik4Dem0Whl2bW18Nif3Z/NHBWzFkeLUu5oa0pZ9Q5UItqPoDTj3S6ea7Ys59Rx",
-	"JsjCqpfRVeFwI1qMyVSKDDXCWIiU8dmBmE4rHjik93uK5CJl8cpZTSc0QY1nQqzJ/YOVsqSnAmUN3XXa",
-	"BFJxV1KXkImbPjM3Gq7svOVK6pGsOM7Bb1Uh6ux+swpGeWG2iqY9ge5zHGtQ2U+3QrWLYdNjz5aAmGgY",
-	"8H+SAH/25ZSlWW0DyKkUf24Ymf6am0Gj0ry2Oe69wvYWLKJux34WaWKG6alM9L7pcS1p3LS2wTbNXP2f",
-	"oDhQfQ7RfNaki0pQIG8g+UnIev9P6WGxIsLIBZXbuNLDfVz/g83scxtwi9qYrwUrBlc7PPYNoHaUoWs7",
-	"KcptejLNcylu4CcpeiiqVsn5EVK6alWtnYfsrhVvFxxWu14XZ1Bel3ur54EFaki13n21C6BtN4Kq13QP",
-	"V4YiEm9te6Iq8m3cKGpwKIC8CmY7TQyuJAXkt7uO9Aus+hJvmoolJJ4010LmrJvcRQQyy5qvgCwUJKit",
-	"f08oX1lXD5sSemXu5hj24le8aXxY41qxBKr76dvukwZbGfSXXjZCtpbIqdIv1b6uA/4SW8+pcglT9q7G",
-	"5SaWhGlFFMQSNLmCGeOq3qkGN+K6H7AqFjl0R9IL83qL9adQEKsyvgiTciikAL4nNE0bkKYTg26lEB/z",
-	"jGdRbG2x3PAsQhQMcauBvAbnA4aEP4gB7BhfUeUDBahhaFjdrSSj787tuw9tTJ377WQTR3agzJrL0YkL",
-	"CW+L+qlQWhH0d3J8vC2cfHeCCPZhyzZUSaUf0pez+G1ommcNYxwhuNXVYc5vzto8qEl7B26fMEWv0n7f",
-	"AMdP6lUTptQCakIbfqMJkKuVjeZdMA2RzSmhJJ5DfE0SNqvcR0J9z+3dmt3LRgYX9i6miBZpw61m7byc",
-	"6bu06fglFfCHm9l0njZvr+ep+sVsxE1tIbod463cShuDrcw6bPrQX+ZvkaAwgnj9gDMDFiQR8TgakQXH",
-	"dI6IZExhZH1EIMv1ighJtBBvU2Gzj+o8Z00emw17BUITfNK0bYPfRpFnDHAV/c15fO4iTNBFmdfxg2sg",
-	"lHBYEsGB0FTPxWJm81/dNGRuQ2X7cIWaiFcN7/rHtjZYf+u28yks+18MrmHVUVWximmDbWcuUjTfMx3Z",
-	"2HjBY9jO/8zstUsRGna0s+7Gnhr5UnHT/qgiRAaP/2ix/X5soSGN/NyjwsYDzGarVRrMKdKmCNeW8Ix9",
-	"B0Rorzduaq4+M6drQk40whD4XpEVLt2vTAJyUfQWrBD9+hha7U40EtngYsyS8gBy7Ll32dQ7RBuz3MoQ",
-	"f5qyGMbjk9PT4//6j/+syoj1nK4HNcT1XCi9g7fio4tcLTncgAZdDvWUlYkb8HbxzadCshmrp377qHM8",
-	"ey5Uz8tRbo+3ixOkfLUAOQAwWKTbiWiP4bsOCwcnZI/tQ5CyBOvF6O12xttjz/trf0tJIU22RMK6mLgS",
-	"qPrF2iy4ngsVSU30709CklyKmaRZvdWy1Chq8u3mNM+BAxZzcPZDoFy5VEsgmeCwcg+1IIk4bFIxaFM4",
-	"nEvrPq8xCfxjITSYSbXAshvEqwH1KzGbu2iQzprpFFos4psy4uWLc2s0taUrzGqvGU+MMu2SDrer0fjU",
-	"T14AGNmjas02eS6FmA7s5B6OlUMyA/lsOlXQNd2lOSSYSs1illNeiyLmksNFEpSXEDgtMVed6SF5grd/",
-	"NvVpwopQToDKlIHEeyXmNWuR0NW9Jqt+DOwG5N7Cf9t00m2edR+Suy2nanOT7HeEWky2W2atYZhomiKd",
-	"MYV1bYJ9KDGyeyxwkAwf7E+0mQZQwZP1o/4wkfdCGE6721VV3IBMaR54vQsb9unDR6dVK3Z99nq4HWvD",
-	"1UFrzdhBrKEEmpQqgNrIg/WyEH/GzamLGbzQlCeMzx57vtBLmrhvOhCvSBO3yxvJzwHYY7Kcg005sR8g",
-	"OTr2D8n3hrPaCijuTWbfcJcazHfDl9yNSI3RLxfUEemewdJ2ZewpyRtREC+N1nfNYWdWTtP02XQ0/qMb",
-	"U3+zTvrPzU6xGxhX7GYzyjgkh33TQweMFZuC9ObXTd7lDvyeIk7tKLHqniIsqeXbLfwqGhmFZXMuN08U",
-	"jB/+/NaH8how3LtvbXoJJNuVAUxFxYnDBX8YmytwbHDdvorNA2j4F4X21odLpSK+7r4Im1pXA7xnKX22",
-	"I2CtNSNOMbKz+4AuErRmJMZn0PdiuoMGJooAsv1swIbiVpN1VbnTtdcFKV/tn+zimUFnS8Ba+NQ+NqQ5",
-	"4WZd7VnTigrQK5gQedQvMW1dRxA+KKtA7jqysznJNfcftciwDAgyH+WrkWR0ZUuTZUKC9ckqq0M7P0xt",
-	"NYwHx12qYQTFqvqygf5+7b3lS7W7gf2CBo9bKXZu9+CVl2ESS9+Q9E7xkkHWjrnwBWmeHdUcb/F8s1kd",
-	"yAY5ATEDk6VYpAm5AnuzO/QTPmkOTKi3um/dp8HlbuVQBhC7L7fcJ+uXsINI8pnC+5BVO127t9+ttaTT",
-	"KYsfC9UVkFYls5fQqb1DI9cPrtMus3ZNQrRfssNFVURIMzYMj9QW6QZA599LL1yRAI4hyqNoNBeYq8dm",
-	"XEgo0vFqb85umGFd3RWf4fpNxNx5SQr0BpSzgGINzEUKytYmQ0dVxyV6z2DNWtd2tnQtNnreq9HqH5X7",
-	"3SU6NMUmG9Uky3VTHkPKbkCuPgnf+nrZhaCMmq/81V7xoNHe2uJOK40m67J3ZVDUJq/ejQ21sBr1K6Lg",
-	"PmpAj04RARsVEvcuNnx9yqZ9ToStpE0ygSWCl7VbvmyvFbFejalaqtLJmcJPuVMpB3viJdVVN6qdswwu",
-	"gQImNoAUKke/szC6v8j306vGbVNM3ivvu/FYQyTQRB2Sy01bH2FTksJUE7FYD9rrAkDIiToteJ2OqpD/",
-	"37VmAHBji0T2Lf3bQotlDPIO1NeOnBslDgoOOSrzRm19vIxp++egCoLI8hR0e+ECG5+4kEyvLszWulp4",
-	"WAa1tuzm2fNzcg0r8s0kBvX2v/7jPyf3IyIkobb6gC9FwBLgmukVMQKfJXbX8fDwVmfHL6CZa53bmrKM",
-	"T5sQkPL1wFC1UobECVXXWKeVSus0G5MlXje9YYVQKdlN6SVXJKcsMRjq/mJYunWaU5KDVIIfvuav+bff",
-	"WoJU336LY9tNcwX8q5VHXSy8YfpKk9O/e9NLUVEdSC4Y1wjnybGrzcA00tAKR+cGOV9zOx5O8r8vnj31",
-	"hh0fI0CkWPDEgfcLrNTht98SLCHmXTUkNssFRSZnCz0Xkv2J6fdj8oMtbmvObGx20x3l+vGhJ3/z/MgZ",
-	"wfSI11zRlSrjDeiKJGJMJoYlTCIy8T4x83Ng8MJH3iuGvxgambiFvIAcqJGqZjVn5Pmzi0sc2SxlRSZr",
-	"nTkmlvMomgHiYtF3B/9yJZIVmYG2ntQpk8rsulqCtIp59Job4M1uF/ETXn+PBeeAJaq+dyfqimzjoNYD",
-	"K2GKCX74/MHxo0PyCv2z5WyCY/22BU8MYtBVRJhWr7mEHDSKGIdweimIciWODfIxix5MOXghIQ+PvyPf",
-	"THCkt0u6mtw30/BDUjIJZe19lBvm64/PUMcVKJaAwuW6QsUVPjgut4wlFvtIbo5WL1kM7mCeSCmkx39f",
-	"zNnGRaiwqDOZxCKBiZlkGkS0RGRiX56QEmu2BK285hi14iovF4ErFp5fmUJyjIUBm2MbDdeLgMPSYD8e",
-	"wSFxTXiYTzKRSkjPnMwj/NKWd7YpdkTwsmyn4HBInsKSSLFUr3kiUKFTczbVrndH0Z/iChifoUA8JD8s",
-	"kE0hD7YvgDnbAhkDX6gN+lbmBVdkGhu0aI9xr3me0hgIzQSfBZwMI1y8E1ZYQWwBsiwFf4wpJxlTykdQ",
-	"WF0UsdxBb77zXYnIpSBTkaZiSWiavubFZAYkYZZEZjSP7Dd6DpmlI7t3SFEEaDy3y8JlTLDZw4RoMHDw",
-	"hYYKJ7T9eCblxWJCxPQ1n1iT+aSMFbEBOWRewOp2kSZmzz34KB1yEHkKzhlN6JWF2y2FpNTsTVUzZ3ps",
-	"JMdrbvGOanK1IhNly+dbbDOweeR3uLMCKhXBDkSPHj16ZHDw5eVj974rim+Y2CvM+p0YQp/YYBeUyxZV",
-	"HTsySKwKr7st+qhEBrYYpGFJkKaWPePZKkEyyleeZ7hJL7Q0MlGqe5gpgQJhYhQ5w2VtMMsEz6ogRYMe",
-	"c5E68qJ8hdzN4b+r/U2WUmg4JE9UTHPc9+zwNS+Cpcajx1jXmjzx3WIuFkyDkSk2AFq5Vk0+bpzmbDQe",
-	"fXd4fPid9ULMUdM4ujk5wmrA5peZNTDaKDJXxBH712Bt31G1JVqDKbp85ajSOOQ22vp+0Cqsw9tBm58O",
-	"b4cNw27frNXsPz0+bqnU369Cf1l8u6ZGv5GahqMdWoOK6/xQP2AB4VG1pQCqjIsso3Jl7fokYRaTatiw",
-	"wRc6M6c1MrqKUUDfHSgbTeMCY8x4BRYc3YBk01UjMmB955VHh2E3sVJLurHhATVyy2hke9zSotsAieeG",
-	"0YopmVM1B0XEjXuAu0VSMcNeBXORQp+9Lu8lqpXuzoP3+lJf2HdqUIxfK0LRgPa2FqILM8Ta22YrM9BW",
-	"+s7Fsr75FYq2/R3uHkApj/myqO9YHjRGpvlzvjZ40HbAiCgDno2vCNBwKAa+/e2tu8+oqFBc9ByYdJUh",
-	"VCcCsTkDDX3JbIUJ1/DD6NJ4jXLC3OuDEq8ykKA2sX5xKVUQVNptqnP1WB6jv9r2H+xHcXW9Ey3l4b3w",
-	"B5Gs9nmw3nR2WzWQaLmA2w2UOtnbzC5bsxmjvCbtS4LsD8FsymtxcT4k52XdkbJet79r8oRwsVbnvyN/",
-	"Nlh89B6rdNwe2bIlWKHPoWYVYV7g810QJuiN2EGFaUav4ZhHyzHv71ifmHsMYg7VZf7tTkclvMWu4ajw",
-	"+V95VPvnBNVI7o+KGXBYDssQ/pXdgEcdohZxDEoJuWaPkmw2185Ybi5d5k5uy0Zh4zsbcG1j0NFc0Af7",
-	"qsVSGsX8ZfnagPRaiaVqUsPcO5jiyUD5uz4ap1a++tGe9a2Oc5bb7mJdmxWrct+P3vvhb4+86fPovfvp",
-	"9ujK9qFoPp5/Be3cRD/4V/vyhmoHyU4X3bU23IOy8bA5SdM1arOZGRoo9npRbZ2mPPszn9Oxh9N35qcD",
-	"WpbEb0KCteL5nxkOrK2uAxpkC6XJFRA1t7Zsb/0zVLzCpsRDYcb2mYdClqJUcjs3/zF88bNDlGrd7VpM",
-	"MSp1c6H0yKYTbpRDvwbIFaEkZUrv1VqzB2hKjHpVLbm5jlRRg2Z5liRhGfG/ACs+Lq20pu74Haumlaru",
-	"9cpQQPF7tIIkCTp5sKWAIMst+GkuseisxBJdztFQ12SgE5IWCZEfxP2ObK3/tiuvef4V4ZsQ3pb/74Tw",
-	"x38RwhOqXALpHpV9W5LM4j7i7RyQwUZ1N/sBkFj5JLxAfm8UPXx88XthoJykLEMHIdIgTVNfC0xM8Z6Y",
-	"CTOaTaRNGQeFaT9I1s5FWuixkCYuNuBiEc8JJVOWQqHMoO/WzMo4oc4ni55Fpki80Ga3nDOcE18Ogiwl",
-	"02DDFPz+ked0BgodoujztV5RZiMOPLQWUtvPBCNvKmEw6NZ23lTnl8+Acpvkjp5WTrjLVtpQk4s0x4+T",
-	"4i8YNjfs+HbQT//TdThWU1wNyWh4p49idVMdY6MHdtTcBzEIWdi8skVhirqL9gjIikzOMNp+TDwckz2a",
-	"CgeEcQ+3iq3WBqNT37md4RfGk/5U11XGVoMud/iuh131IyXBsKlq09UaMETQSwvHfq+EuFbWBBIVOOyC",
-	"jPQc5L7tL7sCsQfSCDPIayXzD6tKqQpyVonjMtIZSRaSiPg+YWXxAW5EqesT5sO9qN6I8TLsQvlYw6kU",
-	"RliiZLYBVdjgy4rKyOhHirLEhTIZLUZFRAmsECNsdFe9lLQmArfawWk8rMA4GJFfYBRTd7nq0jf+sYAe",
-	"K7lTTvIFKgph68EaLuVRti6KaF9MqG2Oksf8GOTj78Rjjt4XRUFvO9h874xIe+DnK9oDhZ6KnvR/Pn0q",
-	"OGDZ8rtDvDqke8aLLIHDkW3q74psPLmks6aB3WtH+A6O+t3xg02JYg0rrqKXebcscoYBx4ruM/plbSmD",
-	"IPORa9YcGGbWqhkaCUa5q0pRBvKuGT/NyqMith6dcOaeGgs+ZTKzgek+dJcpMgnbd06cBl3tKD0pnal8",
-	"UySeIdgfMbndpaXIbkYvq+id0GJQSWrvHnqPTLo+2wcD47lXTLeTT1nebQcacljebN18bF/4JNH1M0Gb",
-	"n+kNEE2vgcB0CrH2kfIlw/LsZ2BkSSD2hZfrkeVH+8JX3mbjgUTPUKRPF0XR2H1F42ufwqjuCidzX/t2",
-	"i15ra+TeOUYOyYfskppsLFjcAt0aPpcMC8Hs2YjSOMtQSp8rU9HijTPPv3KgL40DXQAGznrdCnmRFi7Q",
-	"kicgoyASEv/g8rYzyMT+eNTc9vxtN3r/7F8aHD2/GqSLNsxtaWj+/O4pQmNttHR/juSbl5f/55m6P0wQ",
-	"aNt8JUb+iiy1N/s0iH2Q+W5stciIRo/fbFO3gTHxEt7pOzjssgNdc1gf9noLS//hJu09hq9pmj34D8yg",
-	"7SzmN3zj7tzSnzaLKBrw1SAN7uSQduDGCbohSlOS2Csf1YHZ12WnTJLRa8Bk/IiouZC6TPivds8kZ4UR",
-	"wpoqXAM961JyMjYiC56CUmTi7qOYX66gMZfsbrjNXSpZYQPEOw7rsz0d62Ua6jVlaRJsi4iOPRuEV9MZ",
-	"EeN8FlIRmhrUWu3d8LUR7043tK96TO8YBIVs8cg1+GyxUtgXPk9MdG1k71jb34qI+zWGVYqCOCxCS2q1",
-	"bJKLJrXVZGbsBpxt1RrOagyse8A+2/u3GflsVeGvuPcp4t5jCQnT9dhXlFndCy6V9fU7hIeMi/gO19II",
-	"ZKVLj8iB25CPtTgQG2C9pDJRh+RClAV6sFCQHSIvQiwxNsQVmcWJcsBC7gpDNzejSbAyWZoekifUFnyi",
-	"qRLBFV1MbY+sCUI88bXFYsrJFbgaQC5z3VbwqY8ueeYr1w9MTM9y4M942v0DVxb4U9eNy7aedS5r3Hx/",
-	"7EVuY1Et6wpsWSExxQjdIdXoPYCyB5ulJdyuMRe2menHaKS805gI19O1PiICd/RziIcoFjIAkh1J0LYa",
-	"daNVXK4+Xmy7aw9uI8Jdzotz2qtrbJGXpfjsLazANi0ZFsMTREw18P2ZomuwJCghX48nF44n/V5Udv+i",
-	"/Sdrlf3vWLG9Syy9oKsNMWkwFnU8M5Wtj4k3KaM9Gp038pFVRsZan8r+sNe1QG63cj73L33NHvhMnDVh",
-	"9+m6uFyxuErhALiWK+JRZNAg3a4T7sGqX7YkbtIXL3xP4A/C9qETsBa1NRV+FksypZLYpjJMcMJUWPG6",
-	"rIc9leJP2GMScv+ZP7j4ymKtO1YjB6t0bBqci/VMXfiahDAssWz0BqtzP2H5aZ/2Y/PnzZV2I2y0Jstv",
-	"fy6qDwFiDxce2wKlXRd46d4Znoi+QEQtO33VoKiNT3BNw12yWSx4DNj+NrTGDCmpPwyKD462WOsC2oim",
-	"ryptNwdG1bXuHb0SblAL+xw03S+QXtd6I9WFwpRoOCRRbplmh0pDNZVwaQZhd49zn5VTFD10e1rpZVG8",
-	"UXbJ+Ob0+Pi+CxO0LsLiw0qvjW8eHD+6f0jOroRtddEpv4hVUj3K2P17ivgrMflm4tp5jQnFl9/6R5P7",
-	"m84PZ5UImlN9Vg7FzbZYd2x+Cbt+1dtgELmWVJGiFZJLmP7eFnQ0upJYmqNXmnJXQHCf8R/bQSzJwtZt",
-	"sd1MbAuIMAZkfyTvTovQSmP8zvVuQjnaWeIevQ/Jv9Xlcpfk8ioA6otMdm3Hz2c8xM/PwcVTXU1H2bYj",
-	"kh+5/qXNxvwz+8JHj/FfSEZEH2a9z2tRlRVvZJ165eMKsBHdIXkqsPmQdgXs8f1SwLFualtXM38LfseU",
-	"x5C2ZKbi808Yuz8CPFtTCjBrxiVy7V0xsOdVRUaDgTbsx2jEjM+snm2bSZIV6DvTGbYnEgaXqrvJJaxB",
-	"t48gnVCRnK6ysEfdoHmFjdMNLl9dO/SWmArz/Kt0/ZKl6ws0CXQSsLZBi2W1MwGqSFGsMNueojXomIsY",
-	"53vl/vHGHDGyUYeLdWWr4yw5ojmzGRuG45r5FzJ1TXDV+OjI9306wNyRw6JfvBneQfq+wdFXZpww5bpK",
-	"umZiTPsoTwkpg4Qsciyzic3JOcWuvN6RGL3f0j+rtjtVMJDrS7U50OO1bAQ1dtVDM5uQ4+sX2vAGX1hS",
-	"BUMXnt7Nwa3HRHDkYEss1T4uAocj1zUzKqMTa5r+lvMUfpMO87hO1+7LEIk2Py5aaRfRklj4rsppfeQw",
-	"VE3rGU0wvliJYDpnO6+bSbjmvK45n1142a4vGATbjNy+uf3vAAAA//8=",
+	"i2Ox4PoXxpPn5oH5GzOT//sC5GoUjTjNzAjXjCeVkf9JwnQ0Hv3Po3JRR/apOgoGHZkp3e8bJ6D2nb5z",
+	"VMfX8+ocOdXzpikk/PuCSUhGYy0XsNuUWsgtC9JCVpaT0Xe/Ap/p+Wh8enwcrR1ONHq8kCoYtooOEw7v",
+	"9ISIKeJCTmdArmAqJJgjb4IgxtHaQHhw3AzDj5ALxfR5smkrE//Sxs2cCplRPRqPFgtm3myd7EJTDRt3",
+	"U5k3OiNHOCzOc55AlgsNPF79AquWDT4hWpDThw/JDVPsKgUSz6mksSGViKzEwvx3DbkmUyEJ1SQFqjQ5",
+	"fUDm5llxCpauS9CDuQ9+gVVlETnVGqT56v/98T8O/v+b9yfR6cOHt//UuFnnU0PnSObVvVqbMeQIPVHw",
+	"nCstFxlwfZZkjLds1aWYgZ6DtLyJFd+cJxFZzlk8JzQVHIgBSBEu9JzxWRuesuqUnU/5OZV6VQP6fDMb",
+	"CyFt3ZiHD6NRxrj//aRpm36B1WYKuTYvbKSO4Oyv3/5BD/48Pnj05v3Jacvp/8oypluO44VYKsMYKLKF",
+	"tn1OzQiVVScwpYtUj8YnBhky+o5li2w0foi/MW5/K9fPuIYZSAeO0pC0wPOMpyui50IB0XOqkWHBuxjl",
+	"GUmApoow3g6mGbkZTruHDpwrIVKgHMF5KmpMpIavcyDIQiw8TJFrLpac0FQCTVZtoHA3aivN0oM/3xqi",
+	"fXjccmrPcuBmNzZtlJhOQSoL2ZzegKEXAjyBpA0ukQPvuUEXZsDNEkvhKzuQ3wXjcdvOPxXaiSmi50wR",
+	"CbGQCdEsg4gIGRm0NUwkkXRJUxUhrpinXtAZAgKl27ZCmblHjVInoRoOzFCNJ3OxuPo3iDcrJcq+08Yp",
+	"Hp6cNo18Ce/aCPWVOeMlVcR81Xq8Gt5t1lICGE5axPilBKoWcrWBILR75Z4iuTlLwpIIOfZ4PGV8BjKX",
+	"jJcbX+Vv/uOdtakSfV5yzdIWOH8IUMfijBUv5ldD0zRrZXcLM+wumPEyN8/Pk3+Y8Tbix8K9+UGi5HeQ",
+	"CduCiDf2nc606cbE8V/RVrlxAbHgiTJ6z5Iyp9gYaQ2yZJecTDwfnLTttfm6mSGFcuVvoVg5bhQrBljG",
+	"Zx3lSgG0Yy1UCb4JRLPlO7PyVwWX2iz5l8F7XakYOck2RCkB2Le+XBvZXhQlqFxwBXhPfC7FVQrZGVdL",
+	"kOYPseAauDY/0jxPWUzNGR3l9r3/9W/KHNj7rrzAfmXnbeKYwDVZSsFnkbnyUuKmId+8+OkxefTg4T/f",
+	"N8ce3KhfgJarg7OpttA2oz01jx1D0YJouSJ0RmsaaBOSvnp1cLbQc+DarBsaEHVKHhyfjC2WUnIFVII0",
+	"TGtJuYYkIpQnZDm3OrT5B1AqCB4yOKMGzIRI7Cr/9s8Pj+9vud0b4NyeBpf7Zu7v9bF7ihhNyOCNVSHj",
+	"hdIiA0ncfdnMGQqc079vQdUotCqYyYEbgv9jxEEvhbweRSM/Bx5aashkwanWkl0trO4XqARIQ7G4AYlP",
+	"pgAKSTwWyL9ToRT+ZcHNazPO/sT3jI5kwHnTBF/WvC9nnMA7GmuSQMwymhK+yK5Amh2AdzTLUzPMyenh",
+	"w1EU8o6Df/nD6u7R6d9vv3n9+tD/enJ8e/9f1rlJNHp3MBMH7o8UgTl0MAXPDliWC6kdo5qPxqMZ0/PF",
+	"1WEssqOYci34gT/FI7VgGo4MlkpO0yM7qDVVKMVm/IVVo5Bek4SZBdP0uRQ5SM0MjU9pqiAa5cGf3hcm",
+	"k66WkciozNBRRSk54x+BbQYHKA9NWA3MrGORGEE2g55rYBqy6g8bl2JmeSGWZkZ/QFLSFa7N6GUNdFdd",
+	"ip2mdQVm7L6HYNHz/ToiWyNT4xPdVeOJRtTA9VRUPmBc/+3BaF1GR2YoekUVvFTQPHUCmrK0fZGVO0q5",
+	"O3Oq5o3jeS186877deDqo8ICVwE48tsZBdq9g7j1zH4HyaZOxPU8vCsproGf6Y6ba0TYOl/6maq5vw+l",
+	"VGmigKaQECmWY3INkBOmiRIZLFGUQKpQK17bSSmWqiMgC27n6Pj6ci5SCE4ovHqGR2Tfc5AEszRt/Q80",
+	"peZyNzTLolVp1dmyHTnWve2jS6Fpal6vG7q63ZCiqtVqOxUEMEYNxrWaDcytYcMB/Mp6y41+PNcf9BrL",
+	"7cxZ3QiDS4dWSD9cODxORXzdE3hrTLk0bH2NZzy5AblCuytZ5Ea9RdbAFGEc+YjnioZRdBMTasXjuRRG",
+	"wZJdELH2fhSC27QDzmo/PL13olqnj91Go1hICSky/8ZlG/kRswSSsx4yt/SgbHeUGO0T4oUGaw3pPslA",
+	"DCey7sBAsxcc3ioNudG7p1OQjVp3BploHM0cqFCQnPU+yvJLL5o9RBS1XkQ6vZC8ESD/9Q+rRrCsPaHl",
+	"UUh43Q5DQgpUQR8ksbCHhodmBckabhsfaXc/7e4ui0qz1lYSD/2A3kXsLA9dBU9XtnCWJBKUGpw7tGKp",
+	"efCiWPu6poPnoMFpLGufa6MHdpc01VVfmo+bpE5hhu1sbQ2PLzDilhcw3IDacoO1FSvZflYW6t4HBrlW",
+	"z9An0rzNsYSEaUjQuuNsOU2WmgH5X2HF7CpD3Ae4rO5fqVgC8GZ0qysW28jNg1yDJarteMv2BrBsOPfB",
+	"9S+vIgygf1WYYCjazL4gCfiNaTVaWXZtLTz2Z/dnM0fFrMXRopQ72ppSVr0DlYj2IyjNeLeLZ82W5Zw6",
+	"zgRZWPUyuiocbkSLMZlKkaFGGAuRMj47ENNpxQOH9H5PkVykLF45q+mEJqjxTIg1uX+wUpb0VKCsobtJ",
+	"m0Aq7krqEjJx02fmVsOVnbdcSTOSFcc5+K0qRJ3db1bBKC/MVtG0J9B9jqMGlf10K1S7GDY99mwJiImG",
+	"Af8nCfBnX05ZmtXWgJxK8eeakemvuRm0Ks21zXHvFba3YBFNO/azSBMzTE9lovdNj2tJ47a1DbZp5ur/",
+	"BMWB6nOI5rM2XVSCAnkDyU9CNvt/Sg+LFRFGLqjcxpUe7uP6H2xmn9uAW9TafBuwYnC1w2PfAGpHGbq2",
+	"k6K8SU+meS7FDfwkRQ9F1So5P0JKVxtVa+chu2vF2wWHNa7XxRmU1+Xe6nlggRpSrXdf7QLophtB1Wu6",
+	"hytDEYlX256oinxrN4oGHAogr4K5mSYGV5IC8ttdR/oFVn2JN03FEhJPmrWQOesmdxGBzLLmKyALBQlq",
+	"698TylfW1cOmhF6ZuzmGvfgVrxsfalwrlkB1P33bfdJiK4P+0stGyDYSOVX6pdrXdcBfYps5VS5hyt41",
+	"uNzEkjCtiIJYgiZXMGNcNTvV4EZc9wNWxSKH7kh6YV7fYP0pFMSqjC/CpBwKKYDvCU3TFqTpxKA3UoiP",
+	"ecazKLa2WG54FiEKhrjVQl6D8wFDwh/EAHaMr6jygQLUMDSs6VaS0Xfn9t2HNqbO/XayjiM7UGbD5ejE",
+	"hYRvivqpUFoR9HdyfLwtnHx3ggj2Ycs2VEmlH9KXs/htaJunhjGOENzqmjDnN2dtHtSkvQO3T5iiV2m/",
+	"b4DjJ82qCVNqAQ2hDb/RBMjVykbzLpiGyOaUUBLPIb4mCZtV7iOhvuf2rmb3spHBhb2LKaJF2nKrqZ2X",
+	"M32XNh2/pAL+cDPbztPm7fU8Vb+YtbipLUS3Y7yVW2lrsJVZh00f+sv8LRIURhDXDzgzYEESEY+jEVlw",
+	"TOeISMYURtZHBLJcr4iQRAvxNhU2+6jJc9bmsVmzVyA0wSdt2zb4bRR5xgBX0d+cx+cuwgRdlHkTP7gG",
+	"QgmHJREcCE31XCxmNv/VTUPmNlS2D1doiHjV8K5/bGuL9bdpO5/Csv/F4BpWHVUVq5i22HbmIkXzPdOR",
+	"jY0XPIbt/M/M3rgUoWFHO+tu7KmVLxU37Y8qQmTw+I8Ntt+PLTSklZ97VFh7gNlsjUqDOUXaFuG6ITxj",
+	"3wER2uuN65qrz8zpmpATjTAEvldkhUv3K5OAXBS9BStEvz6GVrsTrUQ2uBizpDyAHHvuXTbNDtHWLLcy",
+	"xJ+mLIbx+OT09Pi//uM/qzKintP1oIG4nguld/BWfHSRqyWHG9Cgy6GZsjJxA94uvv5USDZjzdRvH3WO",
+	"Z8+F6nk5yu3xdnGClK8WIAcABot0OxHtMXzXYeHghOyxfQhSlmC9GL3dznh77Hl/7W8pKaTJlkhYFxNX",
+	"AtW8WJsF13OhImmI/v1JSJJLMZM0a7ZalhpFQ77dnOY5cMBiDs5+CJQrl2oJJBMcVu6hFiQRh20qBm0L",
+	"h3Np3ecNJoF/LIQGM6kWWHaDeDWgeSVmcxct0lkzncIGi/i6jHj54twaTW3pCrPaa8YTo0y7pMPtajQ+",
+	"9ZMXAEb2qDZmmzyXQkwHdnIPx8ohmYF8Np0q6Jru0h4STKVmMcspb0QRc8nhIgnKSwiclpirzvSQPMHb",
+	"P5v6NGFFKCdAZcpA4r0S85q1SOjqXptVPwZ2A3Jv4b9bdNKFavZBYACWpFxNbU42T8xlzmYC4X4fEsyK",
+	"npijS0FDMiHo9lXl3vi14MW5oN9DMsmBJ4zPJmbbKLeFKBz2iyuRrPAD6+uDhKxAf2/32lzdFaESKrUr",
+	"sGRFVM2qnQOxC6/PbU7QxhkThtRF+coFnGV4iuEax1jrCivKuLVxQXK6ypwPw8fqufUgqbnd+MD4u61B",
+	"Dz5aelu62zr+utW7bbHYbA2VmAOcIgtkCksOBShaMovuYdoFBwoKFgQ4HK2nalRouU6OH6aWvBBGGu5m",
+	"ThA3IFOaB5EJhZ/h9OGj06qnobnCQLgvteGaoLWuhiAeVAJNSjVNreUqe30Ff8bNacKrC0PJjM8ee97d",
+	"S+K7bzowWJEmbpfXEtQDsMdkOQdLcPYDZJlOREPyvSFMS+nuTWbfcBdPzEnEl9ytVY3RdxrUeumeZbTp",
+	"Wt9T22pFQbzY2/gCDjuLW5qmz6aj8R/dBO+bOg94bnaK3cC4YtucUcYhOeybwjtgPN8UpDeRrzMxd+D3",
+	"FHGqYYlV9xRhSaNs3cC4opFRKtfncvNEwfjhz299uLUBw7371qYAQbJdYcN0YZw4XPCHsbkCxwa/f1Wx",
+	"eYBb2EWhn/ThUqmIr7svwqY/NgDvWUqf7QhYa8OIU4y+7T6gi9ZtGInxGfQ1HuygJYsiyG8/G7CmXDdk",
+	"xlXu3Ztrt5Sv9k9I8sygs7WmFuK2jw1pT4qqqz01ragAvYIJkUf9EtPqOoLwgXMFcjeRnc0bb7ijqkWG",
+	"GjMyH+UrxmR0ZcvHZUKC9Zsre89xvrLGiiUPjrtULAkKivVlA/1jD/aW07bZVe8XNHhsUbFzuwcYvQwT",
+	"jfqmDXSKaQ0yq8ylPEjF7ajmeKv0m/UKTjYQDYgZmCzFIk3IFdjb96Gf8El78EizZ2TrPg0udyuHMoDY",
+	"fbnlYtm8hB1Eks/m3oes2sk0sv2SrSWdTln8WKiugGxUMnsJndqBBVw/uE677OeahNh8yQ4XVREh7dgw",
+	"PFJbpBsAnX8vPaVFkj6alkbRaC4wn5LNuJBQmGwab85umGHDESp+3fpNxNx5SQr0BpSzUqORbZGCsvXj",
+	"QpPUtiV6723DWms7W7p/W6MjqhkFH1WIhEtGaYsfN6pJluu2XJOU3YBcfRLxD/XSGEGpO1+dbXNVilab",
+	"+AaXZ2k0qcvelUFRa+C8Gzt3YTXqV+jCfdSCHp2iNtaqWO5dbPgaom37nAhb7ZxkAss4Lxu3fLm5nke9",
+	"Yla1nKiTM4UveadyG/bES6qrbtRmzjK4BAqY2ABSqBz9zkId/yL/XK86xG1xk6/WfEgSaKKs/6Zm6yNs",
+	"SlKYaiIW9cDKLgCEnKjTgut0VIX8/9YaNsCNLeTZtzzzBlos48R3oL7NyLlWhqLgkKMyt9fWMMyYtn8O",
+	"KlUE3q9W55aNIV1IplcXZmtdvUIsVdtYGvXs+Tm5hhX5ZhKDevtf//Gfk/sREZJQWyHCl4tgCXDN9Apd",
+	"dSyxu46Hh7c6O34BzVzr3Nb9ZXzahoCU14N31UoZEidUXWMtXSqt92xMlnjd9IYVQqVkN2UkgyI5ZYnB",
+	"UPcXw9JtYAMlOUgl+OFr/pp/+60lSPXttzi23TTXZKFaHdblKximrzQ5/bs3vRRV74HkgnGNcJ4cO/8o",
+	"00hDKxydG+R8ze14OMn/vnj21Bt2fBwHkWLBEwfeL7BSh99+S7DMm3fVkNgsFxSZnC30XEj2J5ZIGJMf",
+	"bAFic2Zjs5vuKOvHh9EW6+dHzgimsLzmiq5UGRNCVyQRYzIxLGESkYn3iZmfA4MXPvJeMfzF0MjELeQF",
+	"5ECNVDWrOSPPn11c4shmKSsyqXVPmVjOo2gGiItFbyT8C/qsZ6CtS3XKpDK7rpYgrWIeveYGeLC+cBvj",
+	"4vX3WHAOWEbse3eirhA6DmpdsRKmmISJzx8cPzokr9BRW84mONbYW6DLe0lXEWFaveYSctAoYhzC6aUg",
+	"ypWhNsjHLHqgH97ACwl5ePwd+WaCI71d0tXkvpmGH5KSSShr76PcudBtsMySkytQLAGFy3XFpCt8cFxu",
+	"GUss9pHcHK1eshjcwTyRUkiP/77gto1dUWHhbTKJRQIYQzANoo4iMrEvT0iJNVsCi15zjA5w1bGL4CIL",
+	"z69MITnGwoDNsdWJ6xfBYWmwH4/gkLhGScwnAkklpGdO5hF+aUtw2zTIItiA2hM8JE9hSaRYqtc8EajQ",
+	"qTmbatdfpeghcgWMz1AgHpIfFroWQgHmbAtkDHyhNjBfmRdcIXBsoqM9xr3meUpjIDQTfBZwMoxC8k5Y",
+	"YQWxBciyFPwxppxkTCkf5WJ1UcRyB735zneOIpeCTEWaiiWhafqaF5MZkIRZEpnRPLLfYGgG0pHdO6Qo",
+	"AjSe22XhMibYkGNCNBg4+EJDhRPankmT8mIxIWL6mk+syXxSxqzYkAUyL2B1u0gTs+cefJQOOYg8BeeM",
+	"JvTKwu2WQlJq9qaqmTM9NpLjNbd4RzW5WpGJsi0OLLYZ2DzyO9xZAZWKYJeoR48ePTI4+PLysXvfNS4w",
+	"TOwVZmZPDKFPbEASymWLqo4dGSRWhdfdFuZUIgNbsNOwJEhTy57xbJUgGeUrzzPcpBdaGpko1T3MZkGB",
+	"MDGKnOGyNu5mgmdVkKJBj7lIHXlRvkLu5vDf1WcnSyk0HJInKqY57nt2+JoXAW3j0WOsPU6e+I4+Fwum",
+	"wcgUG6SuXDstH9tPczYaj747PD78znoh5qhpHN2cHGHFZvPLzBoYbaSfK7SJPYaw/vKo2rauxRRdvnJU",
+	"ae5yG219P2jn1uHtoBVTh7fDpm63b2p9FU6Pjzd0U+jXRaEskN7QR8FITcPRDq1BxXXnaB6wgPCo2vYB",
+	"VcZFllG5snZ9kjCLSQ1s2OALnZnTGhldxSig7w6UjaZxgTFmvAILjm5AsumqFRmwBvfKo8Owm1ip993a",
+	"lIIauWU0sj1uadERgsRzw2jFlMypmoMi4sY9wN0iqZhhP4m5SKHPXpf3ErWR7s6D9/pSX9gbbFCMrxUK",
+	"aUF7W6/ShYJifXSzlRloK33nLspyrUEZirb9He4eQCmP+bKowVkeNEam+XO+Nniw6YARUQY8G1+1oeVQ",
+	"DHz721t3n1FRobjoOTDpqneoTgRi8zpaesfZKiCuKYvRpfEa5YS51wclXmUgQW2ifnEpVRBU2m06evVY",
+	"HqO/2vaI7EdxTf0tLeXhvfAHkaz2ebDedHZbNZBouYDbNZQ62dvMLqO2HaO8Ju3LtuwPwWxacnFxPiTn",
+	"ZW2Ysqa6v2vyhHBR68XQkT8bLD56j5VUbo9saRmsouhQs4owL/D5LggT9K/soMK0o9dwzGPDMe/vWJ+Y",
+	"ewxiDtVljvRORyW8xa7lqPD5X3lU++cE1Ujuj4oZcFgOyxD+ld2ARx2iFnEMSglZs0dJNptrZyw3ly5z",
+	"J7elvbA5oQ24tjHoaC7og33VgjatYv6yfG1Aeq3EUrWpYe4dTMNlZX4KGqdWvkLVnvWtjnOW2+5iXdsV",
+	"q3Lfj9774W+PvOnz6L376fboyvYKaT+efwXt3EQ/+Ff78oZql89OF91aq/RB2XjYQKbtGrXecA4NFHu9",
+	"qG6cpjz7M5/TsYfTd+anA1q2LWhDglqDg88MB2qr64AG2UJpcgVEza0t21v/DBWvsHH0UJixfeahkKUo",
+	"Z72Zm/8YvvjZIUq1NnojphiVur2YfWRTPtdK1l8D5IpQkjKl92qt2QM0JUa9qpZFrSNV1KJZniVJWOr9",
+	"L8CKj0srbagNf8eqaaXyfrMyFFD8Hq0gSYJOHmz7IMhyC36aSyw6K7GMmnM0NDWC6ISkRULkB3G/I9uP",
+	"YdOV1zz/ivBtCG9bNHRC+OO/COEJVS6BdI/Kvi0bZ3Ef8XYOyGCjppv9AEisfBJeIL/XClM+vvi9MFBO",
+	"UpahgxBpkKapr9cmpnhPzIQZzSbSpoyDwrQfJGvnIi30WEgTFxtwsYjnhJIpS6FQZtB3a2ZlnFDnk0XP",
+	"IlMkXmizW84Zzokv2UGWkmmwYQp+/8hzOgOb9Y8+X+sVZTbiwENrIbU9ZzDyphIGg25t5011fvkMKLfZ",
+	"7uhp5YS7bKU1NblIc/w4Kf6CYQPKjm+/NPf/T93hWE1xNSSj4Z0+itVNdYy1PuVRe6/KIGRh/coWhSnq",
+	"LtojICsyOcNo+zHxcEz2aCocEMY93Cq2WhuMTn3ndoZfGE/6U11XGVsNutzhux521Y+UBMPGt21Xa8AQ",
+	"QS8tHPu9EuJaWRNIVOCwCzLC8i57vmXvCsQeSCPMIG+UzD+sKqUqyFkljouVJXAi4mvJlMUHuBGlrpaM",
+	"D/eiei3GK7MleWys4VQKIyxRMtuAKmzCZkVlZPQjRVniQpmMFqMiogSWihE2uqtZSloTgVvt4DQeVskc",
+	"jMgvMIqpu1x16Rv/WECPldwpJ/kCFYWwPWQDl/Io2xRFtC8mtGmOksf8GOTj78Rjjt4XhVtvO9h874xI",
+	"e+DnK9oDhZ6KnvR/Pn0qOGBp+btDvCake8aLLIFD7OhJE1dk48klnbUN7F47wndw1O+OH6xLFGtYcaW9",
+	"zLtlIToMOFZ0n9EvtaUMgsxHrqF2YJipVZw0EoxyV5WiDOStGT/NyqMith6dcOaeGgs+ZTKzgek+dJcp",
+	"MglbrE6cBl3t+j0pnal8XSSeIdgfMbndpaXIbkYvq+id0GJQSWrvHnqPTLo52wcD47lXTLeTT1nebQca",
+	"cljebt18bF/4JNH1M0Gbn+kNEE2vgcB0CrH2kfIlw/LsZ2BkSSD2xbGbkeVH+8JX3mbjgUTPUKRPF0XR",
+	"2H1F42ufwqjuCidzX594i15r6xjfOUYOyYfskhqO+Nxc+V2F3sj5NuoFbPfInrAvYWMlYJdMNgcJ6Nor",
+	"ygC7orv3XDYsxQ6ARhBObJYVZikFBYSHUyJd2YsN3j3z/CtH+9I42gVgIK7X1ZC3aeECN3licLuMrMQ/",
+	"uDzwDDKxP543t32eNxvRf/YvDY6eXw3cRevtTWlt/vwMf4u10fr9OZJvXl7+n2fq/jBBpZvmKzHyV+TN",
+	"vdmnQeyDzHfga0RGNKL8Zhv5DYyJl/BO38Fhl10H28MEsb9fWEoQN2nvMYFt0+zBH2EG3cxifsM37s7N",
+	"/WmziKLpYgPS4E4OaVdunaAborQlnb3yUSKYzV12RyUZvQZM7o+ImgupywIC1Y6p5KwwaljTh2uaaF1U",
+	"TsZGZMFTUIpM3P0WNUEFrblpd8Nt7lLJCpte3nGYoO3j2SzTUK8pS51gK0x0FNqgvoZumBg3tJCK0NSg",
+	"1mrvhrS1+Hm6pn01Y3rHoCpki0euqesGq4d94fPERNc6+I61/a2IuF/jWqXIiMMitMxWyzC56FRbnWbG",
+	"bsDZaq0hrsFguwfss/2e25HPVin+inufIu49lpAw3Yx9RdnWveBSWa+/Q7jJuIgXcW2sbPOkov2PyIFb",
+	"y04trsQGbC+pTNQhuRBlwR8sPGSHyIuQTYw1cUVrcaIcsDC8wlDQ9egUrHSWpofkCbUFpGiqRHBFF1Pb",
+	"F22CEE98rbKYcnIFrqaQy4S3FYGao1We+Ur4AxPTsxz4M552/8CVGf7UdeOylWuTC9w17xKuy5jLlSyq",
+	"b12BLVMkphjxO6QavQdQ9mCztITbNYbDNrD9GI2Udxpj4fr4NkdY4I5+DvEVxUIGQLIjCdpWt261isvV",
+	"x4ttd+0RbkW4y3lxTnt1tS3ysrSfvYUV2KYlw+J6goipBr4/U3QDlgQl6Zvx5MLxpN+LSvFftP+k1ing",
+	"jhXbu8TSC7paE5MGY1HHm6Jfsqh7arRHo/NGPlLLyFjrU9kf9rq215utnM/9S1+zET4TZ03Ycbwpzlcs",
+	"rlI4AK7lingUGTTot+uEe7Dql0182/TFC9+F9YOwfeiErkVjjYafxZJMqSS2SQ0TnDAVVtAu62tPpfgT",
+	"+H4DHvrN/MHFXBa1blutHKzSAWpwLtYzFeJrUsOwxLLWa6zJ/YTlrH0akc3HN1fatTDUhqzB/bmoPgSI",
+	"PVx4bEuVzbrAS/fO8ET0BSJq2TmsAUVtfILrRu6S12LBY8B2uqE1ZkhJ/WFQfHC0Ra2raCuavqq08RwY",
+	"VWvdQHol8KAW9jloul8gvdZ6LTWFwpRoOCRRbplmh8pFDZV1aQZht5Bzn+VTFFF0e1rpjVG8UXbd+Ob0",
+	"+Pi+CxO0LsLiw0rvjm8eHD+6f0jOroRtndEpX4lVUkfKXIB7ivgrMflm4tqDjQnFl9/6R5P7684PZ5UI",
+	"ml19Vg7F9TZbd2x+CbuINdtgELmWVJGitZJLwP7eFog0ulIYbI10tc/4j+0glmRh68DY7ii2pUQYA7I/",
+	"knenRWil0X7n+jmhHO0scY/eh+S/0eVyl+TyKgDqi0ye3Yyfz3iIn5+Di6e6mo6ybUckP3L9UNuN+Wf2",
+	"hY8e47+QjIg+zHqf16IqK17LYvXKxxVgY7tD8lRgMyPtCuLj+6WAY93Utq5m/g34HVMeQ9qeLv7MR6v4",
+	"lnWbsj/IknLXRwtBDPvJGRaxxGZJqPrZMJSCVdimUElDPCvC9wlT10eA5zWlBM/NZaTtXTGx51UlBkMB",
+	"9ryNRs74zOr5tjkmWYG+M51le2JkcKm7m9zIBnT7mh7Zkh6Z01WGN8XOaZEDaQWuKfyGSBDz/KtO8CXr",
+	"BC/QkNFJLbBtaiyDnglQhWitsOieCkHQNxgxzncM/uONOWJkvg4Xm4p3x1lyRHNm80wMnzbzL2TqWgGr",
+	"8dGR7351gBkvh0XXfDO8g/R9i3uyzJNhqqB3NNYw7WNTJaQMErLIsdgotmjnFHsTe/dn9H5LF7HGHl3B",
+	"QK471/pAj2s5FGrsaqhmNo3IV3G0QRm+vKYKhi780+uDWz+P4MjDlliwflyEO0eud2hUxlQ2tD4u5ym8",
+	"PR3mcf2+3ZchEq1/XDQUL2I8sfxfE6s2v1ccAhlNMCpaiWA6Z/Fvmkm4FsWuRaFdeNm0MBgEm63cvrn9",
+	"7wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
