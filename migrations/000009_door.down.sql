@@ -45,9 +45,9 @@ DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;
 ALTER TABLE withdrawal_policies DROP COLUMN approve_from, DROP COLUMN destinations_only, DROP COLUMN cooling_seconds;
-DROP FUNCTION verify_audit, seal_audit, audit_hash;
-DROP TABLE audit_seals, api_answers, api_keys;
-ALTER TABLE audit_log DROP COLUMN xid;
+DROP TRIGGER audit_log_awaits_seals ON audit_log;
+DROP FUNCTION verify_audit, seal_audit, audit_hash, await_seal();
+DROP TABLE audit_sealing, audit_unsealed, audit_seals, api_answers, api_keys;
 
 CREATE VIEW api.balances AS
 SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount

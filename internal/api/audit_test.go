@@ -84,17 +84,14 @@ func TestTheHeadIsLogged(t *testing.T) {
 	w := begin(t)
 	w.key("admin")
 
-	var head store.Seal
+	_, err := w.db.AuditHead(t.Context())
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = w.db.SealAudit(t.Context(), 10, start())
+	require.NoError(t, err)
 
-	// A transaction that is open in any database of the server, as those of other tests, holds sealing back.
-	require.Eventually(t, func() bool {
-		_, err := w.db.SealAudit(context.Background(), 10, start())
-		if err == nil {
-			head, err = w.db.AuditHead(context.Background())
-		}
-
-		return err == nil && len(head.Hash) > 0
-	}, 30*time.Second, 10*time.Millisecond)
+	head, err := w.db.AuditHead(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1), head.No)
 	require.Len(t, head.Hash, 32)
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -103,6 +100,47 @@ func TestTheHeadIsLogged(t *testing.T) {
 	go func() { ended <- w.handler.Run(ctx) }()
 
 	require.Eventually(t, func() bool { return strings.Contains(w.log.String(), "sealed up to here") }, 30*time.Second, 10*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// TestSealsThatStopAreSeen, by the gauge and by who has the log verified.
+func TestSealsThatStopAreSeen(t *testing.T) {
+	t.Parallel()
+
+	const gauge = "ces_api_audit_oldest_unsealed_seconds"
+
+	w := begin(t)
+	admin := w.key("admin")
+
+	tx, err := w.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT FROM audit_sealing FOR UPDATE") // one who seals and does not end
+	require.NoError(t, err)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+
+	go func() { ended <- w.handler.Run(ctx) }()
+
+	since := float64(start().Unix())
+	require.Eventually(t, func() bool { return w.gauge(gauge) == since }, 30*time.Second, 10*time.Millisecond)
+
+	verified := func() []any {
+		r := w.get("/v1/audit/verify", admin).is(http.StatusOK)
+
+		return []any{r.member("whole"), r.member("unsealed"), r.member("unsealedSince"), r.member("late")}
+	}
+
+	w.clock.Advance(5 * time.Minute)
+	require.Equal(t, []any{true, 1.0, "2026-03-01T12:00:00Z", false}, verified())
+	w.clock.Advance(time.Second)
+	require.Equal(t, []any{true, 1.0, "2026-03-01T12:00:00Z", true}, verified())
+
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Eventually(t, func() bool { return w.gauge(gauge) == 0 }, 30*time.Second, 10*time.Millisecond)
+	require.Equal(t, []any{true, 0.0, nil, false}, verified())
+
 	stop()
 	require.NoError(t, <-ended)
 }
