@@ -132,6 +132,66 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the row at which it does not fit any more: one that was changed, added or moved, or before which one or its seal was taken away.';
 
+-- What is requested is noted by whom, whichever way it comes. A repetition and a refusal change nothing and are not noted.
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.request', w.withdrawal_id,
+        jsonb_build_object('withdrawalId', w.withdrawal_id, 'account', w.account, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id,
+            'amount', trim_scale(w.amount)::text, 'receiver', w.receiver, 'memo', w.memo), w.requested_at)
+    FROM instruments i WHERE i.instrument_no = w.instrument_no;
+END $$;
+
+CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = cancel_withdrawal.treasury AND x.withdrawal_id = cancel_withdrawal.withdrawal_id
+    FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF w.state = 'failed' AND w.reason = 'cancelled' THEN
+        RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
+        PERFORM refuse_withdrawal('too_late', format('The withdrawal is %s: it can no longer be cancelled.', w.state));
+    END IF;
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.cancel', w.withdrawal_id, '{}', at);
+
+    RETURN 'failed';
+END $$;
+
+-- A person is noted by name, about the memo; a program, which gives no name, as who it is, about the account.
+CREATE OR REPLACE FUNCTION note_memo(a deposit_accounts, who text, act text, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF who = '' THEN
+        PERFORM note_act(a.treasury_id, the_actor(), 'memo.create', a.account, jsonb_build_object('account', a.account, 'memo', a.memo), at);
+    ELSE
+        PERFORM note_act(a.treasury_id, who, act, a.memo_key, jsonb_build_object('account', a.account, 'memo', a.memo, 'note', nullif(why, '')), at);
+    END IF;
+END $$;
+
 -- Withdrawals that must be agreed to, limits, and where customers may withdraw to.
 ALTER TABLE withdrawal_policies
     ADD COLUMN approve_from      numeric(38,10) CHECK (approve_from >= 0),

@@ -144,3 +144,32 @@ func TestSealsThatStopAreSeen(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 }
+
+// TestEachChangeIsNotedOnce, whichever part of the suite writes it down.
+func TestEachChangeIsNotedOnce(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("accounts", "withdrawals")
+
+	for _, c := range []struct {
+		path, body, action, subject string // the path below the treasury's
+	}{
+		{"/memos", `{"account":"new"}`, "memo.create", "new"},
+		{"/memos", `{"account":"new","memo":"MINE"}`, "memo.create", "new"},
+		{"/accounts/c1/destinations", `{"party":"new::1220"}`, "destination.add", "c1"},
+		{"/withdrawals", `{"withdrawalId":"z1","account":"c1","instrumentAdmin":"dso::1220dd","instrumentId":"Amulet","amount":"2","receiver":"bob::1220cc"}`, "withdrawal.request", "z1"},
+		{"/withdrawals/z1/cancel", "", "withdrawal.cancel", "z1"},
+	} {
+		before := w.count("SELECT count(*) FROM audit_log")
+
+		for range 2 {
+			r := w.post("/v1/treasuries/"+string(treasury)+c.path, key, c.body)
+			require.Less(t, r.status, http.StatusMultipleChoices, "%s", r.body)
+			require.Equal(t, before+1, w.count("SELECT count(*) FROM audit_log"), c.path)
+		}
+
+		require.Equal(t, 1, w.count("SELECT count(*) FROM audit_log WHERE audit_no = (SELECT max(audit_no) FROM audit_log) AND action = $1 AND subject = $2 AND actor = $3",
+			c.action, c.subject, keyIDOf(key)), c.path)
+	}
+}
