@@ -752,6 +752,7 @@ BEGIN
         CASE scope
         WHEN 'read' THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA api TO %I', grantee);
+            EXECUTE format('REVOKE ALL ON api.audit_log FROM %I', grantee); -- it is of all treasuries, and for admins
             what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address';
         WHEN 'accounts' THEN
             what := 'api.issue_memo, api.register_memo, api.disable_memo, api.enable_memo, api.add_destination, api.remove_destination';

@@ -283,3 +283,35 @@ func TestAnUnsealedRowGrowsOld(t *testing.T) {
 	require.True(t, found.Late(now().Add(5*time.Minute+time.Second)))
 	require.Zero(t, found.BrokenAt, "it is old, and as it was")
 }
+
+// TestAReaderSeesNoAuditLog, which is of all treasuries: not when it is given the scope again either, and not even if
+// somebody had given it all of the schema.
+func TestAReaderSeesNoAuditLog(t *testing.T) {
+	t.Parallel()
+
+	const role = "door_reader_of_tests_without_audit"
+
+	l := begin(t)
+
+	tx, err := l.pool.Begin(t.Context())
+	require.NoError(t, err)
+
+	defer func() { require.NoError(t, tx.Rollback(context.WithoutCancel(t.Context()))) }()
+
+	grant := "SELECT grant_door('" + role + "', '{read, accounts, withdrawals, approvals}')"
+
+	for i, s := range []string{"CREATE ROLE " + role, grant, grant, "GRANT SELECT ON ALL TABLES IN SCHEMA api TO " + role, grant} {
+		_, err = tx.Exec(t.Context(), s)
+		require.NoError(t, err)
+
+		if s != grant {
+			continue
+		}
+
+		var deposits, audit bool
+		require.NoError(t, tx.QueryRow(t.Context(), "SELECT has_table_privilege($1, 'api.deposits', 'SELECT'), has_table_privilege($1, 'api.audit_log', 'SELECT')", role).
+			Scan(&deposits, &audit))
+		require.True(t, deposits)
+		require.False(t, audit, "statement %d", i)
+	}
+}
