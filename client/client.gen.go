@@ -341,10 +341,22 @@ type AuditVerification struct {
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
 
 	// Head Hash of the last sealed row: keep it somewhere else.
-	Head     *string `json:"head,omitempty"`
-	Rows     int64   `json:"rows"`
-	Unsealed int64   `json:"unsealed"`
-	Whole    bool    `json:"whole"`
+	Head *string `json:"head,omitempty"`
+
+	// Late Whether it has waited for more than five minutes: then nothing seals the audit log.
+	Late bool `json:"late"`
+
+	// Rows How many are sealed.
+	Rows int64 `json:"rows"`
+
+	// Unsealed How many wait for their seal.
+	Unsealed int64 `json:"unsealed"`
+
+	// UnsealedSince When that one was written that has waited longest.
+	UnsealedSince *time.Time `json:"unsealedSince,omitempty"`
+
+	// Whole Whether every row is as it was when it was written. If not, `brokenAt` is the row at which the chain does not fit any more.
+	Whole bool `json:"whole"`
 }
 
 // Balance defines model for Balance.

@@ -81,9 +81,58 @@ DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;
 ALTER TABLE withdrawal_policies DROP COLUMN approve_from, DROP COLUMN destinations_only, DROP COLUMN cooling_seconds;
-DROP FUNCTION verify_audit, seal_audit, audit_hash;
-DROP TABLE audit_seals, api_answers, api_keys;
-ALTER TABLE audit_log DROP COLUMN xid;
+DROP TRIGGER audit_log_awaits_seals ON audit_log;
+DROP FUNCTION verify_audit, seal_audit, audit_hash, await_seal();
+DROP TABLE audit_sealing, audit_unsealed, audit_seals, api_answers, api_keys;
+
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+END $$;
+
+CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = cancel_withdrawal.treasury AND x.withdrawal_id = cancel_withdrawal.withdrawal_id
+    FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF w.state = 'failed' AND w.reason = 'cancelled' THEN
+        RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
+        PERFORM refuse_withdrawal('too_late', format('The withdrawal is %s: it can no longer be cancelled.', w.state));
+    END IF;
+
+    RETURN 'failed';
+END $$;
+
+CREATE OR REPLACE FUNCTION note_memo(a deposit_accounts, who text, act text, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF who IS DISTINCT FROM '' THEN
+        PERFORM note_act(a.treasury_id, who, act, a.memo_key, jsonb_build_object('account', a.account, 'memo', a.memo, 'note', nullif(why, '')), at);
+    END IF;
+END $$;
 
 CREATE VIEW api.balances AS
 SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount

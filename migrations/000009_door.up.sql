@@ -37,18 +37,37 @@ CREATE INDEX api_answers_age ON api_answers (answered_at);
 COMMENT ON TABLE api_answers IS 'What was answered to requests with an Idempotency-Key, written in the transaction that did what they asked for.';
 COMMENT ON COLUMN api_answers.fingerprint IS 'SHA-256 of method, path and body: the same key for something else is refused.';
 
--- The audit log is sealed row by row, in the order of its numbers: each seal is a hash over the one before and the row. Who
--- can change the database cannot change what was sealed without changing every seal after it, up to the head, which is
--- logged and may be kept elsewhere. Rows are sealed a moment after they are written, so that nobody waits for a chain.
+-- The audit log is sealed row by row: each seal is a hash over the one before and the row. Who can change the database
+-- cannot change what was sealed without changing every seal after it, up to the head, which is logged and may be kept
+-- elsewhere. Rows are sealed a moment after they are committed, so that nobody waits for a chain. Seals have an order of
+-- their own: numbers of rows are given before, and a row may be committed long after one with a larger number.
 CREATE TABLE audit_seals (
-    audit_no  bigint      PRIMARY KEY REFERENCES audit_log,
+    seal_no   bigint      PRIMARY KEY CHECK (seal_no > 0),
+    audit_no  bigint      NOT NULL UNIQUE REFERENCES audit_log,
     hash      bytea       NOT NULL CHECK (octet_length(hash) = 32),
     sealed_at timestamptz NOT NULL
 );
 CREATE TRIGGER audit_seals_stay BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_seals_are_not_emptied BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE audit_log ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
 COMMENT ON TABLE audit_seals IS 'The chain of hashes over audit_log: sha256(seal before, row).';
+COMMENT ON COLUMN audit_seals.seal_no IS 'The place in the chain, without a gap.';
+
+-- Nobody looks through millions of sealed rows each second for the three that are not.
+CREATE TABLE audit_unsealed (audit_no bigint PRIMARY KEY);
+INSERT INTO audit_unsealed SELECT l.audit_no FROM audit_log l;
+COMMENT ON TABLE audit_unsealed IS 'The rows of audit_log that have no seal yet.';
+
+CREATE FUNCTION await_seal() RETURNS trigger SECURITY DEFINER SET search_path = public, pg_temp LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_unsealed (audit_no) VALUES (NEW.audit_no);
+
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_log_awaits_seals AFTER INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION await_seal();
+
+CREATE TABLE audit_sealing (the_only boolean PRIMARY KEY DEFAULT true CHECK (the_only));
+INSERT INTO audit_sealing DEFAULT VALUES;
+COMMENT ON TABLE audit_sealing IS 'One row, which whoever seals has locked. An advisory lock could be held by any role that can connect.';
 
 CREATE FUNCTION audit_hash(before bytea, l audit_log) RETURNS bytea STABLE LANGUAGE sql AS $$
     SELECT sha256(before || convert_to(jsonb_build_array(l.audit_no, l.treasury_id, l.actor, l.database_user, l.action, l.subject, l.detail,
@@ -61,34 +80,40 @@ DECLARE
     last   audit_seals;
     sealed integer := 0;
 BEGIN
-    PERFORM pg_advisory_xact_lock(1296387408);
+    IF NOT EXISTS (SELECT FROM audit_unsealed) THEN
+        RETURN 0; -- this is asked every second, and a lock is a write
+    END IF;
 
-    SELECT * INTO last FROM audit_seals s ORDER BY s.audit_no DESC LIMIT 1;
+    PERFORM FROM audit_sealing FOR UPDATE;
 
-    -- Numbers are given before transactions commit: only rows below every open transaction are in their final order.
-    FOR l IN SELECT * FROM audit_log a
-             WHERE a.audit_no > coalesce(last.audit_no, 0) AND a.xid < pg_snapshot_xmin(pg_current_snapshot())
-               AND NOT EXISTS (SELECT FROM audit_log o WHERE o.audit_no < a.audit_no AND o.audit_no > coalesce(last.audit_no, 0)
-                               AND o.xid >= pg_snapshot_xmin(pg_current_snapshot()))
-             ORDER BY a.audit_no LIMIT most LOOP
-        INSERT INTO audit_seals (audit_no, hash, sealed_at) VALUES (l.audit_no, audit_hash(coalesce(last.hash, '\x'), l), at) RETURNING * INTO last;
+    SELECT * INTO last FROM audit_seals s ORDER BY s.seal_no DESC LIMIT 1;
+
+    -- A row that can be seen is committed, and final. So no transaction is asked for its number: after a restore, such
+    -- numbers are another server's.
+    FOR l IN SELECT a.* FROM audit_unsealed u JOIN audit_log a USING (audit_no) ORDER BY u.audit_no LIMIT most LOOP
+        DELETE FROM audit_unsealed u WHERE u.audit_no = l.audit_no;
+        CONTINUE WHEN EXISTS (SELECT FROM audit_seals s WHERE s.audit_no = l.audit_no); -- a restore of data alone has put it here again
+
+        INSERT INTO audit_seals (seal_no, audit_no, hash, sealed_at)
+        VALUES (coalesce(last.seal_no, 0) + 1, l.audit_no, audit_hash(coalesce(last.hash, '\x'), l), at) RETURNING * INTO last;
         sealed := sealed + 1;
     END LOOP;
 
     RETURN sealed;
 END $$;
 
-CREATE FUNCTION verify_audit(OUT rows bigint, OUT unsealed bigint, OUT head bytea, OUT broken_at bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION verify_audit(OUT rows bigint, OUT unsealed bigint, OUT head bytea, OUT broken_at bigint) STABLE LANGUAGE plpgsql AS $$
 DECLARE
     l      audit_log;
     s      audit_seals;
     before bytea := '\x';
 BEGIN
     rows := 0;
+    SELECT count(*) INTO unsealed FROM audit_unsealed;
 
-    FOR s IN SELECT * FROM audit_seals x ORDER BY x.audit_no LOOP
+    FOR s IN SELECT * FROM audit_seals x ORDER BY x.seal_no LOOP
         SELECT * INTO l FROM audit_log a WHERE a.audit_no = s.audit_no;
-        IF NOT FOUND OR audit_hash(before, l) <> s.hash THEN
+        IF NOT FOUND OR s.seal_no <> rows + 1 OR audit_hash(before, l) <> s.hash THEN
             broken_at := s.audit_no;
             RETURN;
         END IF;
@@ -98,11 +123,74 @@ BEGIN
     END LOOP;
 
     head := nullif(before, '\x');
+
+    -- Every row waits for its seal from when it is written. One that neither has it nor waits was put in by who had
+    -- switched triggers off, or its seal was taken away.
     SELECT min(a.audit_no) INTO broken_at FROM audit_log a
-    WHERE a.audit_no < (SELECT max(x.audit_no) FROM audit_seals x) AND NOT EXISTS (SELECT FROM audit_seals x WHERE x.audit_no = a.audit_no);
-    SELECT count(*) INTO unsealed FROM audit_log a WHERE a.audit_no > coalesce((SELECT max(x.audit_no) FROM audit_seals x), 0);
+    WHERE NOT EXISTS (SELECT FROM audit_seals x WHERE x.audit_no = a.audit_no)
+      AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.audit_no = a.audit_no);
 END $$;
-COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the first row that was changed, added or taken away after it was sealed.';
+COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the row at which it does not fit any more: one that was changed, added or moved, or before which one or its seal was taken away.';
+
+-- What is requested is noted by whom, whichever way it comes. A repetition and a refusal change nothing and are not noted.
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.request', w.withdrawal_id,
+        jsonb_build_object('withdrawalId', w.withdrawal_id, 'account', w.account, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id,
+            'amount', trim_scale(w.amount)::text, 'receiver', w.receiver, 'memo', w.memo), w.requested_at)
+    FROM instruments i WHERE i.instrument_no = w.instrument_no;
+END $$;
+
+CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = cancel_withdrawal.treasury AND x.withdrawal_id = cancel_withdrawal.withdrawal_id
+    FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF w.state = 'failed' AND w.reason = 'cancelled' THEN
+        RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
+        PERFORM refuse_withdrawal('too_late', format('The withdrawal is %s: it can no longer be cancelled.', w.state));
+    END IF;
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.cancel', w.withdrawal_id, '{}', at);
+
+    RETURN 'failed';
+END $$;
+
+-- A person is noted by name, about the memo; a program, which gives no name, as who it is, about the account.
+CREATE OR REPLACE FUNCTION note_memo(a deposit_accounts, who text, act text, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF who = '' THEN
+        PERFORM note_act(a.treasury_id, the_actor(), 'memo.create', a.account, jsonb_build_object('account', a.account, 'memo', a.memo), at);
+    ELSE
+        PERFORM note_act(a.treasury_id, who, act, a.memo_key, jsonb_build_object('account', a.account, 'memo', a.memo, 'note', nullif(why, '')), at);
+    END IF;
+END $$;
 
 -- Withdrawals that must be agreed to, limits, and where customers may withdraw to.
 ALTER TABLE withdrawal_policies
@@ -715,6 +803,7 @@ BEGIN
         CASE scope
         WHEN 'read' THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA api TO %I', grantee);
+            EXECUTE format('REVOKE ALL ON api.audit_log FROM %I', grantee); -- it is of all treasuries, and for admins
             what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address';
         WHEN 'accounts' THEN
             what := 'api.issue_memo, api.register_memo, api.disable_memo, api.enable_memo, api.add_destination, api.remove_destination';

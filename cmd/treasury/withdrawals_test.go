@@ -326,6 +326,7 @@ func TestWithdrawalsAreRequestedListedAndCancelled(t *testing.T) {
 		require.Contains(t, e.ok("cancel-withdrawal", "w 2"), "the money is back")
 	}
 
+	require.Regexp(t, `^\S+ +\S+ +withdrawal.cancel +"w 2" .*\n\S+ +\S+ +withdrawal.request +"w 2" .*\n$`, e.ok("audit", "w 2"))
 	require.NotContains(t, e.ok("withdrawals"), "w 2")
 	require.Contains(t, squeezed(e.ok("withdrawals", "failed")), `"w 2" failed cancelled 5`)
 	require.Contains(t, squeezed(e.ok("withdrawals", "all")), "w-1 requested")

@@ -12,6 +12,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	sealed   prometheus.Counter
+	unsealed prometheus.Gauge
 	pruned   prometheus.Counter
 	troubles *prometheus.CounterVec
 }
@@ -29,6 +30,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		sealed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ces_api_audit_sealed_total", Help: "Rows of the audit log that were put into the chain of hashes.",
 		}),
+		unsealed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ces_api_audit_oldest_unsealed_seconds",
+			Help: "Unix time of the row of the audit log that has waited longest for its seal; 0 if none waits.",
+		}),
 		pruned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ces_api_answers_pruned_total", Help: "Kept answers that were forgotten because of their age.",
 		}),
@@ -36,7 +41,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_api_troubles_total", Help: "Interruptions of what is done between requests.",
 		}, []string{"what"}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.sealed, m.pruned, m.troubles)
+	registry.MustRegister(m.requests, m.seconds, m.sealed, m.unsealed, m.pruned, m.troubles)
 
 	return m
 }

@@ -46,10 +46,9 @@ type operations struct {
 	router   chi.Router
 }
 
-// actions are the names in the audit log of operations for which nothing below writes a row.
+// actions are the names in the audit log of operations for which nothing below writes a row. Their paths say all of it.
 func actions() map[string]string {
 	return map[string]string{
-		"createMemo": "memo.create", "requestWithdrawal": "withdrawal.request", "cancelWithdrawal": "withdrawal.cancel",
 		"retryOffer": "offer.retry",
 	}
 }
@@ -57,6 +56,7 @@ func actions() map[string]string {
 // noteTheirOwn are operations whose database function, or store, writes the audit log itself.
 func noteTheirOwn() []string {
 	return []string{
+		"createMemo", "requestWithdrawal", "cancelWithdrawal",
 		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo",
 		"approveWithdrawal", "rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict",
 		"createKey", "rotateKey", "revokeKey",
@@ -103,6 +103,8 @@ func newOperation(route routers.Route) (*operation, error) {
 		return nil, fmt.Errorf("x-scope %q: want one of %v", scope, Scopes())
 	case route.Method != http.MethodGet && route.Method != http.MethodPost:
 		return nil, fmt.Errorf("only GET and POST are served")
+	case o.action != "" && o.takesBody:
+		return nil, fmt.Errorf("operation %s: its row in the audit log would not say what was asked for", o.id)
 	case o.changes && (o.action != "") == slices.Contains(noteTheirOwn(), o.id):
 		return nil, fmt.Errorf("operation %s: either it writes the audit log itself, or it has a name there", o.id)
 	}
@@ -189,18 +191,12 @@ func (o *operation) authorize(c *caller, inPath map[string]string) error {
 	return nil
 }
 
-// subject is what an operation is about, for the audit log: what its path names last, or else what its body does.
-func (o *operation) subject(inPath map[string]string, body map[string]any) string {
+// subject is what an operation is about, for the audit log: what its path names last.
+func (o *operation) subject(inPath map[string]string) string {
 	segments := strings.Split(o.route.Path, "/")
 	for _, segment := range slices.Backward(segments) {
 		name := strings.Trim(segment, "{}")
 		if value, ok := inPath[name]; ok && name != treasuryParam {
-			return value
-		}
-	}
-
-	for _, name := range []string{"withdrawalId", "account"} {
-		if value, ok := body[name].(string); ok {
 			return value
 		}
 	}
