@@ -85,21 +85,6 @@ DROP TRIGGER audit_log_awaits_seals ON audit_log;
 DROP FUNCTION verify_audit, seal_audit, audit_hash, await_seal();
 DROP TABLE audit_sealing, audit_unsealed, audit_seals, api_answers, api_keys;
 
-CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    funds numeric;
-BEGIN
-    SELECT b.amount INTO funds FROM balances b
-    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
-    FOR UPDATE;
-    IF coalesce(funds, 0) < w.amount THEN
-        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
-            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
-    END IF;
-
-    PERFORM post_withdrawal(w, 'request', 1);
-END $$;
-
 CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE

@@ -133,6 +133,7 @@ END $$;
 COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the row at which it does not fit any more: one that was changed, added or moved, or before which one or its seal was taken away.';
 
 -- What is requested is noted by whom, whichever way it comes. A repetition and a refusal change nothing and are not noted.
+-- Who may request need not see what an account holds.
 CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     funds numeric;
@@ -141,8 +142,8 @@ BEGIN
     WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
     FOR UPDATE;
     IF coalesce(funds, 0) < w.amount THEN
-        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
-            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+        PERFORM refuse_withdrawal('insufficient_funds', 'The account holds less than the amount.' ||
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END);
     END IF;
 
     PERFORM post_withdrawal(w, 'request', 1);
@@ -358,22 +359,6 @@ BEGIN
     END IF;
 
     PERFORM debit_withdrawal(w);
-END $$;
-
--- Who may request need not see what an account holds.
-CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    funds numeric;
-BEGIN
-    SELECT b.amount INTO funds FROM balances b
-    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
-    FOR UPDATE;
-    IF coalesce(funds, 0) < w.amount THEN
-        PERFORM refuse_withdrawal('insufficient_funds', 'The account holds less than the amount.' ||
-            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END);
-    END IF;
-
-    PERFORM post_withdrawal(w, 'request', 1);
 END $$;
 
 CREATE FUNCTION add_destination(treasury text, account text, party text, name text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$

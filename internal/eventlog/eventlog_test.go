@@ -193,7 +193,8 @@ func TestTheTailFollows(t *testing.T) {
 				}
 
 				for _, e := range events {
-					if at++; e.Seq != at {
+					at++
+					if e.Seq != at {
 						t.Errorf("%d instead of %d", e.Seq, at)
 
 						return
