@@ -1,3 +1,5 @@
+//go:generate go run ./draw ../../docs/event-catalogue.md
+
 package event
 
 import "slices"
