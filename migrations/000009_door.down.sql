@@ -1,7 +1,7 @@
 -- Only while nothing waits for approval.
 DROP FUNCTION grant_door;
 DROP FUNCTION api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal,
-    api.add_destination, api.remove_destination;
+    api.add_destination, api.remove_destination, api.statement_page;
 DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.statement_deposits,
     api.statement_assignments, api.statement_withdrawals, api.statement_returns, api.destinations, api.balances, api.deposits,
     api.offers, api.withdrawals, api.unattributed, api.deposit_accounts, api.ingestion_status, api.preapproval, api.freezes, api.standing,

@@ -500,18 +500,20 @@ LEFT JOIN deposit_policies d USING (instrument_no)
 LEFT JOIN withdrawal_policies w USING (instrument_no);
 COMMENT ON VIEW api.instruments IS 'Tokens and how the exchange deals in each. A token is (instrument_admin, instrument_id): the id alone is anybody''s. Both are their issuer''s texts: escape them.';
 
+-- Each row has a treasury. It is joined from the left so that who knows its number, and does not ask for its name, need
+-- not have it looked up for each row.
 CREATE OR REPLACE VIEW api.balances AS
 SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount,
        b.treasury_id AS treasury_no, b.instrument_no
 FROM balances b
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no);
 
 CREATE VIEW api.postings AS
 SELECT t.party AS treasury, p.origin, p.origin_no, p.movement, p.line, p.account_kind, p.account, i.admin AS instrument_admin, i.instrument_id, p.amount,
        p.posted_at, p.treasury_id AS treasury_no, p.instrument_no
 FROM postings p
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no);
 COMMENT ON VIEW api.postings IS 'Double entry: the lines of a movement (origin, origin_no, movement) sum to zero for each token.';
 
@@ -529,7 +531,7 @@ SELECT t.party AS treasury, d.deposit_id, d.kind,
        d.state AS arrived_as, d.account AS memo_account, c.state AS case_state, c.account AS case_account, c.arrived_at,
        d.treasury_id AS treasury_no, d.instrument_no
 FROM deposits d
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
 LEFT JOIN ledger_updates u ON u.treasury_id = d.treasury_id AND u.update_no = coalesce(d.settled_no, d.offered_no);
@@ -540,7 +542,7 @@ SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v
        d.record_time, d.kind, v.treasury_id AS treasury_no
 FROM offer_verdicts v
 JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
-JOIN treasuries t ON t.treasury_id = v.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = v.treasury_id
 JOIN instruments i ON i.instrument_no = v.instrument_no;
 
 CREATE OR REPLACE VIEW api.withdrawals AS
@@ -550,7 +552,7 @@ SELECT t.party AS treasury, w.withdrawal_id, w.kind, w.origin, w.state, w.reason
        n.execute_before, coalesce(o.traffic_cost, 0) + coalesce(s.traffic_cost, 0) AS traffic_cost,
        w.requested_by, w.approval, w.approved_by, coalesce(w.requested_at, w.record_time) AS began_at, w.treasury_id AS treasury_no, w.instrument_no
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt)
 LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
@@ -567,7 +569,7 @@ SELECT t.party AS treasury, d.deposit_id, c.state, c.reason, i.admin AS instrume
        c.treasury_id AS treasury_no, d.instrument_no
 FROM deposit_cases c
 JOIN deposits d USING (treasury_id, deposit_id)
-JOIN treasuries t ON t.treasury_id = c.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = c.treasury_id
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (d.treasury_id, memo_key(d.memo))
@@ -576,26 +578,26 @@ WHERE c.state IN ('open', 'proposed');
 CREATE OR REPLACE VIEW api.deposit_accounts AS
 SELECT t.party AS treasury, a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by,
        a.memo_key, a.treasury_id AS treasury_no
-FROM deposit_accounts a JOIN treasuries t USING (treasury_id);
+FROM deposit_accounts a LEFT JOIN treasuries t USING (treasury_id);
 
 CREATE OR REPLACE VIEW api.ingestion_status AS
 SELECT t.party AS treasury, c.participant_id, c.ledger_offset, c.update_no, c.updated_at, s.synchronizer_id, s.record_time,
        c.halted, c.treasury_id AS treasury_no
 FROM ingestion_cursors c
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN synchronizer_clocks s USING (treasury_id);
 
 CREATE OR REPLACE VIEW api.preapproval AS
 SELECT t.party AS treasury, o.state, o.checked_at, p.contract_id, p.provider, p.expires_at, o.why_not, p.renewal, p.detail,
        o.treasury_id AS treasury_no
 FROM preapproval_outlooks o
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN preapprovals p USING (treasury_id, contract_id);
 
 CREATE VIEW api.freezes AS
 SELECT t.party AS treasury, i.admin AS instrument_admin, i.instrument_id, f.reason, f.detail, f.frozen_at, f.treasury_id AS treasury_no
 FROM withdrawal_freezes f
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON i.instrument_no = f.instrument_no;
 COMMENT ON VIEW api.freezes IS 'Tokens for which nothing new is signed until a person has looked; one without a token is of the whole treasury. detail may hold a stranger''s words: escape it.';
 
@@ -612,7 +614,7 @@ FROM (
            min(c.arrived_at)
     FROM deposit_cases c WHERE c.state IN ('held', 'open', 'proposed', 'returning') GROUP BY 1, 2, 3, 4
 ) AS s
-JOIN treasuries t ON t.treasury_id = s.treasury_no;
+LEFT JOIN treasuries t ON t.treasury_id = s.treasury_no;
 COMMENT ON VIEW api.standing IS 'How many withdrawals, offers and deposits have not ended, by their state and why they wait. oldest: of withdrawals when they were requested, of offers when they were decided last, of deposits their record time.';
 
 CREATE VIEW api.transfers AS
@@ -621,7 +623,7 @@ SELECT t.party AS treasury, u.update_id, u.record_time, u.synchronizer_id, u.led
        x.node_id, x.leg, x.direction, x.status, x.sender, x.receiver, i.admin AS instrument_admin, i.instrument_id, x.amount, x.memo, x.correlation_id,
        x.update_no, x.treasury_id AS treasury_no, x.instrument_no
 FROM transfers x
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN ingestion_cursors c USING (treasury_id)
 JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (x.treasury_id, x.update_no)
 JOIN instruments i USING (instrument_no);
@@ -650,7 +652,7 @@ CREATE VIEW api.holdings AS
 SELECT t.party AS treasury, h.contract_id, i.admin AS instrument_admin, i.instrument_id, h.amount, (h.lock_holders IS NOT NULL) AS locked,
        h.lock_expires_at, r.withdrawal_id AS reserved_for, h.synchronizer_id, h.treasury_id AS treasury_no, h.instrument_no
 FROM holdings h
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN reservations r USING (treasury_id, contract_id)
 WHERE h.archived_no IS NULL;
@@ -660,7 +662,7 @@ CREATE VIEW api.updates AS
 SELECT t.party AS treasury, u.update_no, u.update_id, u.kind, u.ledger_offset, u.record_time, u.synchronizer_id, u.traffic_cost, u.ingested_at,
        u.treasury_id AS treasury_no
 FROM ledger_updates u
-JOIN treasuries t USING (treasury_id);
+LEFT JOIN treasuries t USING (treasury_id);
 COMMENT ON VIEW api.updates IS 'The updates of the ledger that concerned a treasury, numbered as they were ingested.';
 
 -- What moved a customer account has four views, each of which is read in the order of an index, and one over all of them.
@@ -668,7 +670,7 @@ CREATE VIEW api.statement_deposits AS
 SELECT d.treasury_id AS treasury_no, t.party AS treasury, d.account, d.record_time AS at, 'deposit'::text AS what, d.deposit_id::text AS reference,
        i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
 FROM deposits d
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 WHERE d.state = 'credited';
@@ -680,7 +682,7 @@ SELECT c.treasury_id AS treasury_no, t.party AS treasury, c.account, c.changed_a
        i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
 FROM deposit_cases c
 JOIN deposits d USING (treasury_id, deposit_id)
-JOIN treasuries t ON t.treasury_id = c.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = c.treasury_id
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 WHERE c.state = 'credited';
@@ -690,7 +692,7 @@ CREATE VIEW api.statement_withdrawals AS
 SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.requested_at, w.record_time) AS at, 'withdrawal'::text AS what,
        w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, -w.amount::numeric AS amount, u.update_id
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, coalesce(w.settled_no, w.offered_no))
 WHERE w.kind = 'customer' AND w.origin <> 'recovered';
@@ -701,7 +703,7 @@ SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.
        'withdrawal_returned'::text AS what, w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, w.amount::numeric AS amount,
        u.update_id
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, w.settled_no)
 WHERE w.kind = 'customer' AND w.origin <> 'recovered' AND w.state = 'failed';
@@ -714,9 +716,45 @@ UNION ALL SELECT * FROM api.statement_withdrawals
 UNION ALL SELECT * FROM api.statement_returns;
 COMMENT ON VIEW api.statements IS 'Everything that moved a customer account. The amounts of an account sum to its balance.';
 
+-- A plan that is kept is made for an account with few rows, which it sorts; an account with millions wants them as its
+-- indexes have them, and then few rows are as fast. So nothing is sorted or hashed here, and the plan need not be made anew.
+CREATE FUNCTION api.statement_page(the_treasury_no integer, the_account text, since timestamptz, until timestamptz, after_at timestamptz,
+    after_what text, after_reference text, most integer)
+RETURNS TABLE (at timestamptz, what text, reference text, instrument_admin text, instrument_id text, amount numeric, update_id text)
+LANGUAGE plpgsql STABLE
+SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    first timestamptz := greatest(coalesce(since, '-infinity'), coalesce(after_at, '-infinity'));
+    bound timestamptz := coalesce(until, 'infinity');
+    last_at timestamptz := coalesce(after_at, '-infinity');
+    last_what text := coalesce(after_what, '');
+    last_reference text := coalesce(after_reference, '');
+BEGIN
+    RETURN QUERY
+    SELECT * FROM (
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_deposits s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_assignments s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_withdrawals s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_returns s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+    ) AS parts ORDER BY at, what, reference LIMIT most;
+END $$;
+COMMENT ON FUNCTION api.statement_page IS 'A page of api.statements of an account, the oldest first: from since on and before until, after a line that was read last; null where there is none. treasury_no as api.treasuries has it. However large the account is, it is read in order.';
+
 CREATE VIEW api.destinations AS
 SELECT t.party AS treasury, d.account, d.party, d.name, d.added_by, d.added_at, d.removed_at
-FROM withdrawal_destinations d JOIN treasuries t USING (treasury_id);
+FROM withdrawal_destinations d LEFT JOIN treasuries t USING (treasury_id);
 COMMENT ON VIEW api.destinations IS 'Parties that customers may withdraw to, where a token''s policy keeps a list.';
 
 -- What the exchange asks for.
@@ -789,7 +827,7 @@ BEGIN
         WHEN 'read' THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA api TO %I', grantee);
             EXECUTE format('REVOKE ALL ON api.audit_log FROM %I', grantee); -- it is of all treasuries, and for admins
-            what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address';
+            what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address, api.statement_page';
         WHEN 'accounts' THEN
             what := 'api.issue_memo, api.register_memo, api.disable_memo, api.enable_memo, api.add_destination, api.remove_destination';
         WHEN 'withdrawals' THEN

@@ -157,24 +157,26 @@ type StatementLine struct {
 func (db *DB) Statement(
 	ctx context.Context, treasury TreasuryID, account string, s Span, w Window,
 ) (Page[StatementLine], error) {
-	c := of(treasury)
+	c := of(treasury) // what a cursor is of
 	c.and("account = ?", memo.Stored(account))
 	c.within("at", s)
 
 	list := &listing[StatementLine]{
-		name: "statement", columns: "at, what, reference, instrument_admin, instrument_id, amount, update_id",
-		key:       []keyColumn{{"at", aTime}, {"what", aText}, {"reference", aText}},
-		ascending: true, skewed: true,
+		name: "statement",
+		key:  []keyColumn{{"at", aTime}, {"what", aText}, {"reference", aText}},
+		ask: func(after []any, rows int) (string, []any) {
+			if after == nil {
+				after = []any{nil, nil, nil}
+			}
+
+			return "SELECT * FROM api.statement_page($1, $2, $3, $4, $5, $6, $7, $8)",
+				append([]any{int32(treasury), memo.Stored(account), s.Since, s.Until}, append(after, rows)...)
+		},
 		scan:  pgx.RowToStructByPos[StatementLine],
 		keyOf: func(l StatementLine) []any { return []any{l.At, l.What, l.Reference} },
 	}
 
-	var branches []branch
-	for _, view := range []string{"deposits", "assignments", "withdrawals", "returns"} {
-		branches = append(branches, branch{view: "api.statement_" + view, where: c})
-	}
-
-	return list.read(ctx, db, w, branches...)
+	return list.read(ctx, db, w, branch{view: "api.statement_page", where: c})
 }
 
 // WholeStatement gives the lines of a statement to each, page by page, beginning after a cursor if there is one. All
