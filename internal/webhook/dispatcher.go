@@ -142,7 +142,7 @@ func (d *Dispatcher) draining(ctx context.Context) (context.Context, context.Can
 	}
 }
 
-// round takes up what is due. It reports whether all hands are full.
+// round takes up what is due. It reports whether all hands were full already.
 func (d *Dispatcher) round(ctx, turn, hard context.Context) (bool, error) {
 	d.mu.Lock()
 	held := slices.Collect(maps.Keys(d.held))
@@ -176,7 +176,7 @@ func (d *Dispatcher) round(ctx, turn, hard context.Context) (bool, error) {
 		}
 	}
 
-	return len(jobs) == room, nil
+	return false, nil
 }
 
 func (d *Dispatcher) start(turn, hard context.Context, job store.PushJob, until time.Time) {

@@ -339,3 +339,19 @@ func numbers(from, to int) []string {
 
 	return all
 }
+
+// challengeOf is what a receiver is to repeat.
+func challengeOf(t *testing.T, body []byte) string {
+	t.Helper()
+
+	var asked struct {
+		Type      string `json:"type"`
+		Challenge string `json:"challenge"`
+	}
+
+	require.NoError(t, strictjson.Decode(body, &asked))
+	require.Equal(t, "subscription.challenge", asked.Type)
+	require.Len(t, asked.Challenge, 32)
+
+	return asked.Challenge
+}
