@@ -1,5 +1,5 @@
-// Command events tells others what happened: it gives the events of the outbox their order, signs them, and sends them to
-// who has subscribed.
+// Command events tells others what happened: it gives the events of the outbox their order, signs them, and sends them
+// to who has subscribed.
 package main
 
 import (

@@ -136,7 +136,7 @@ func (db *DB) SavePush(ctx context.Context, j *PushJob, p PushProgress) error {
 			CursorSeq: p.Cursor, Tries: integer(p.Tries), FailingSince: p.FailingSince, NextAt: p.NextAt,
 			SubscriptionID: j.ID, LeaseEpoch: j.Epoch, ChangedAt: j.ChangedAt,
 		})
-		if err = moved(changed, err); err != nil {
+		if err := moved(changed, err); err != nil {
 			return err
 		}
 
@@ -195,7 +195,7 @@ func (db *DB) PostponeChallenge(ctx context.Context, j *PushJob, p PushProgress)
 			Tries: integer(p.Tries), FailingSince: p.FailingSince, NextAt: p.NextAt, SubscriptionID: j.ID,
 			LeaseEpoch: j.Epoch, ChangedAt: j.ChangedAt,
 		})
-		if err = moved(changed, err); err != nil {
+		if err := moved(changed, err); err != nil {
 			return err
 		}
 
@@ -209,7 +209,7 @@ func (db *DB) ActivatePush(ctx context.Context, j *PushJob, attempt PushAttempt,
 		changed, err := db.queries.PushActivate(ctx, tx, dbsqlc.PushActivateParams{
 			Now: now, SubscriptionID: j.ID, LeaseEpoch: j.Epoch, ChangedAt: j.ChangedAt,
 		})
-		if err = moved(changed, err); err != nil {
+		if err := moved(changed, err); err != nil {
 			return err
 		}
 

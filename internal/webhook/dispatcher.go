@@ -24,7 +24,8 @@ const (
 	lease = time.Minute
 	// leaseMargin is what is left of a lease at least when an attempt begins, besides the attempt's own time.
 	leaseMargin = 10 * time.Second
-	// poll is how often it is looked who has something to be told. Who was told something a moment ago does not wait for it.
+	// poll is how often it is looked who has something to be told. Whoever was told something just now does not wait for
+	// it.
 	poll = 200 * time.Millisecond
 	// pause comes after a failure of the database.
 	pause = time.Second
@@ -96,13 +97,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	hard, end := d.draining(ctx)
 	defer end()
 
-	turn, endTurn := context.WithCancel(ctx)
+	turn := make(chan struct{})
 	since := d.Clock.Now()
 
 	for ctx.Err() == nil {
 		wait := poll
 
-		full, err := d.round(ctx, turn, hard)
+		full, err := d.round(ctx, hard, turn)
 		if err != nil && ctx.Err() == nil {
 			d.troubled(ctx, "look for subscriptions", err)
 
@@ -111,16 +112,15 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 		// Those who only wait for events make room for those who have some.
 		if now := d.Clock.Now(); full && now.Sub(since).Abs() >= yieldEvery {
-			endTurn()
+			close(turn)
 
-			turn, endTurn = context.WithCancel(ctx)
-			since = now
+			turn, since = make(chan struct{}), now
 		}
 
 		sleep(ctx, wait)
 	}
 
-	endTurn()
+	close(turn)
 	d.running.Wait()
 	d.Sender.CloseIdle()
 
@@ -143,7 +143,7 @@ func (d *Dispatcher) draining(ctx context.Context) (context.Context, context.Can
 }
 
 // round takes up what is due. It reports whether all hands were full already.
-func (d *Dispatcher) round(ctx, turn, hard context.Context) (bool, error) {
+func (d *Dispatcher) round(ctx, hard context.Context, turn <-chan struct{}) (bool, error) {
 	d.mu.Lock()
 	held := slices.Collect(maps.Keys(d.held))
 	d.mu.Unlock()
@@ -172,14 +172,14 @@ func (d *Dispatcher) round(ctx, turn, hard context.Context) (bool, error) {
 
 	for i := range jobs {
 		if !slices.Contains(ended, jobs[i].ID) {
-			d.start(turn, hard, jobs[i], at.Add(lease))
+			d.start(hard, turn, jobs[i], at.Add(lease))
 		}
 	}
 
 	return false, nil
 }
 
-func (d *Dispatcher) start(turn, hard context.Context, job store.PushJob, until time.Time) {
+func (d *Dispatcher) start(ctx context.Context, turn <-chan struct{}, job store.PushJob, until time.Time) {
 	d.mu.Lock()
 	d.held[job.ID] = true
 
@@ -190,7 +190,7 @@ func (d *Dispatcher) start(turn, hard context.Context, job store.PushJob, until 
 	}
 	d.mu.Unlock()
 
-	w := &worker{Dispatcher: d, job: job, hard: hard, until: until, limiter: limiter}
+	w := &worker{Dispatcher: d, job: job, turn: turn, until: until, limiter: limiter}
 	w.progress = store.PushProgress{
 		Cursor: job.Cursor, Tries: job.Tries, FailingSince: job.FailingSince, NextAt: d.Clock.Now(),
 	}
@@ -198,7 +198,7 @@ func (d *Dispatcher) start(turn, hard context.Context, job store.PushJob, until 
 	d.running.Go(func() {
 		defer d.leave(job.ID)
 
-		w.run(turn)
+		w.run(ctx)
 	})
 }
 

@@ -17,7 +17,7 @@ type sent struct {
 }
 
 // sendAll sends batches, several at once, and waits for all of them.
-func (w *worker) sendAll(turn context.Context, batches [][]store.LoggedEvent) []sent {
+func (w *worker) sendAll(ctx context.Context, batches [][]store.LoggedEvent) []sent {
 	all := make([]sent, len(batches))
 	next := make(chan int, len(batches))
 
@@ -33,7 +33,7 @@ func (w *worker) sendAll(turn context.Context, batches [][]store.LoggedEvent) []
 		running.Go(func() {
 			for i := range next {
 				all[i].batch = batches[i]
-				all[i].result, all[i].err = w.attempt(turn, batches[i])
+				all[i].result, all[i].err = w.attempt(ctx, batches[i])
 			}
 		})
 	}
@@ -44,8 +44,8 @@ func (w *worker) sendAll(turn context.Context, batches [][]store.LoggedEvent) []
 }
 
 // apart delivers events each by itself. What fails waits for another try, and the others go on.
-func (w *worker) apart(turn context.Context, events []store.LoggedEvent) error {
-	counts, err := w.DB.CountPushFailures(turn, &w.job)
+func (w *worker) apart(ctx context.Context, events []store.LoggedEvent) error {
+	counts, err := w.DB.CountPushFailures(ctx, &w.job)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (w *worker) apart(turn context.Context, events []store.LoggedEvent) error {
 		}
 	}
 
-	tally, err := w.settle(turn, w.sendAll(turn, batches), nil)
+	tally, err := w.settle(ctx, w.sendAll(ctx, batches), nil)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ type tally struct {
 
 // settle notes what became of batches. before are the failures that their events had already; nil for events that are
 // told for the first time. Those are either all done with or, where there is an error, none of them: they come again.
-func (w *worker) settle(turn context.Context, all []sent, before map[int64]store.WaitingPush) (tally, error) {
+func (w *worker) settle(ctx context.Context, all []sent, before map[int64]store.WaitingPush) (tally, error) {
 	var (
 		t       tally
 		gone    bool
@@ -115,17 +115,17 @@ func (w *worker) settle(turn context.Context, all []sent, before map[int64]store
 	}
 
 	if before != nil || (trouble == nil && !gone) {
-		t = w.tally(turn, all, before)
+		t = w.tally(ctx, all, before)
 	}
 
 	if gone {
-		trouble = w.disable(turn, reasonGone)
+		trouble = w.disable(ctx, reasonGone)
 	}
 
 	return t, trouble
 }
 
-func (w *worker) tally(turn context.Context, all []sent, before map[int64]store.WaitingPush) tally {
+func (w *worker) tally(ctx context.Context, all []sent, before map[int64]store.WaitingPush) tally {
 	var t tally
 
 	for i := range all {
@@ -137,12 +137,12 @@ func (w *worker) tally(turn context.Context, all []sent, before map[int64]store.
 
 			w.mend(s.batch, before)
 		case Refused:
-			w.failed(turn, s.result, s.batch, before)
+			w.failed(ctx, s.result, s.batch, before)
 		case Failed:
 			t.failed++
 			t.retryAfter = max(t.retryAfter, s.result.RetryAfter)
 
-			w.failed(turn, s.result, s.batch, before)
+			w.failed(ctx, s.result, s.batch, before)
 		case Gone: // the whole subscription ends
 		}
 	}
@@ -160,7 +160,7 @@ func (w *worker) mend(batch []store.LoggedEvent, before map[int64]store.WaitingP
 
 // failed notes events that were not taken: they wait for another try, or are dead letters.
 func (w *worker) failed(
-	turn context.Context, r Result, batch []store.LoggedEvent, before map[int64]store.WaitingPush,
+	ctx context.Context, r Result, batch []store.LoggedEvent, before map[int64]store.WaitingPush,
 ) {
 	now, dead := w.Clock.Now(), 0
 
@@ -183,18 +183,18 @@ func (w *worker) failed(
 	}
 
 	if dead > 0 {
-		w.buried(turn, dead, why(r))
+		w.buried(ctx, dead, why(r))
 	}
 }
 
 // repeat tries again what is due of what failed before, and what somebody wants to be replayed.
-func (w *worker) repeat(turn context.Context) error {
+func (w *worker) repeat(ctx context.Context) error {
 	now := w.Clock.Now()
 	if now.Before(w.checkAt) {
 		return nil
 	}
 
-	due, err := w.DB.WaitingPushes(turn, &w.job, now, page)
+	due, err := w.DB.WaitingPushes(ctx, &w.job, now, page)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (w *worker) repeat(turn context.Context) error {
 
 	batches, before := w.due(due)
 
-	t, err := w.settle(turn, w.sendAll(turn, batches), before)
+	t, err := w.settle(ctx, w.sendAll(ctx, batches), before)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (w *worker) repeat(turn context.Context) error {
 		w.checkAt = now // there may be more
 	}
 
-	if err := w.save(); err != nil {
+	if err := w.save(ctx); err != nil {
 		return err
 	}
 

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -68,7 +69,7 @@ func nameServer(t *testing.T, asked *atomic.Int64, addresses ...string) *net.Res
 			}
 
 			question := packet[12:n]
-			name := strings.IndexByte(string(question), 0) + 1 // where the type stands
+			name := bytes.IndexByte(question, 0) + 1 // where the type stands
 			answer := append([]byte{packet[0], packet[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, question[:name+4]...)
 
 			if binary.BigEndian.Uint16(question[name:]) == 1 { // A
@@ -292,18 +293,24 @@ func TestTheRate(t *testing.T) {
 	t.Parallel()
 
 	now := clock.NewManual(time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC))
+	turn := make(chan struct{})
 	w := &worker{
 		Dispatcher: &Dispatcher{Parts: Parts{Clock: now}, timeout: time.Second},
-		limiter:    rate.NewLimiter(3, 3), until: now.Now().Add(time.Hour), hard: t.Context(),
+		limiter:    rate.NewLimiter(3, 3), until: now.Now().Add(time.Hour), turn: turn,
 	}
 
 	for range 3 {
 		require.NoError(t, w.admitted(t.Context()))
 	}
 
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, w.admitted(ended), errAtEnd, "it waits, and the turn ends")
+	done := make(chan error)
+
+	go func() { done <- w.admitted(t.Context()) }() // it waits, and the turn ends
+
+	close(turn)
+	require.ErrorIs(t, <-done, errAtEnd)
+
+	w.turn = nil
 
 	now.Advance(2 * time.Second)
 	require.NoError(t, w.admitted(t.Context()))

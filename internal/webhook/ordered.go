@@ -40,7 +40,7 @@ func (w *worker) cut(events []store.LoggedEvent) (batch, rest []store.LoggedEven
 
 // inOrder delivers events one batch after the other. What fails holds up what comes after it: the same batch comes
 // again, and the cursor does not move.
-func (w *worker) inOrder(turn context.Context, events []store.LoggedEvent) error {
+func (w *worker) inOrder(ctx context.Context, events []store.LoggedEvent) error {
 	end := events[len(events)-1].Seq
 
 	for len(events) > 0 {
@@ -49,7 +49,7 @@ func (w *worker) inOrder(turn context.Context, events []store.LoggedEvent) error
 			break // nothing of it is wanted
 		}
 
-		result, err := w.attempt(turn, batch)
+		result, err := w.attempt(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -61,17 +61,17 @@ func (w *worker) inOrder(turn context.Context, events []store.LoggedEvent) error
 		case Refused:
 			// A receiver that refuses an event for good would refuse it for ever, and with it all that comes after. The
 			// line goes on, and the dead letter says so.
-			w.bury(turn, result, batch)
+			w.bury(ctx, result, batch)
 		case Gone:
-			return w.disable(turn, reasonGone)
+			return w.disable(ctx, reasonGone)
 		case Failed:
-			return w.hold(turn, result, batch)
+			return w.hold(ctx, result, batch)
 		}
 
 		w.moveTo(through)
 		w.progress.Tries, w.progress.FailingSince, w.job.LastTried = 0, nil, 0
 
-		if err := w.saveInTime(); err != nil {
+		if err := w.saveInTime(ctx); err != nil {
 			return err
 		}
 
@@ -84,7 +84,7 @@ func (w *worker) inOrder(turn context.Context, events []store.LoggedEvent) error
 }
 
 // bury makes events dead letters.
-func (w *worker) bury(turn context.Context, r Result, batch []store.LoggedEvent) {
+func (w *worker) bury(ctx context.Context, r Result, batch []store.LoggedEvent) {
 	now := w.Clock.Now()
 
 	for _, e := range batch {
@@ -93,7 +93,7 @@ func (w *worker) bury(turn context.Context, r Result, batch []store.LoggedEvent)
 		})
 	}
 
-	w.buried(turn, len(batch), why(r))
+	w.buried(ctx, len(batch), why(r))
 }
 
 func why(r Result) string {
@@ -105,14 +105,14 @@ func why(r Result) string {
 }
 
 // hold stops the line until the same batch is tried again. A line that has stood still for days is given up.
-func (w *worker) hold(turn context.Context, r Result, batch []store.LoggedEvent) error {
+func (w *worker) hold(ctx context.Context, r Result, batch []store.LoggedEvent) error {
 	now := w.Clock.Now()
 
 	since := now
 	if w.progress.FailingSince != nil {
 		since = *w.progress.FailingSince
 	} else {
-		w.Logger.InfoContext(turn, "a receiver does not take events now; they are tried again",
+		w.Logger.InfoContext(ctx, "a receiver does not take events now; they are tried again",
 			slog.String("subscription", w.job.ID), slog.String("why", why(r)),
 			slog.String("event", batch[0].ID.String()))
 	}
@@ -122,7 +122,7 @@ func (w *worker) hold(turn context.Context, r Result, batch []store.LoggedEvent)
 
 	next, goesOn := nextTry(w.progress.Tries, since, now, r.RetryAfter)
 	if !goesOn {
-		return w.disable(turn, reasonGaveUp)
+		return w.disable(ctx, reasonGaveUp)
 	}
 
 	return w.putOff(next)

@@ -154,7 +154,7 @@ func (s *Sender) post(ctx context.Context, to Receiver, id, kind string, body []
 	if err != nil {
 		result.Detail = errURL.Error()
 
-		return result, nil //nolint:nilerr // the error would repeat the address
+		return result, nil // the error would repeat the address
 	}
 
 	req.Header.Set("Content-Type", kind)
@@ -185,7 +185,7 @@ func (s *Sender) exchange(req *http.Request, result *Result) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) //nolint:errcheck // what there is of it is enough
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what there is of it is enough
 
 	result.Status, result.Outcome = resp.StatusCode, outcomeOf(resp.StatusCode)
 	result.body, result.Detail = body, storable(string(body))

@@ -39,8 +39,9 @@ var (
 type worker struct {
 	*Dispatcher
 
-	job  store.PushJob
-	hard context.Context //nolint:containedctx // that of attempts, which outlasts the turn
+	job store.PushJob
+	// turn is closed when the subscription is to be given out of hand. What is under way may be finished.
+	turn <-chan struct{}
 	// progress is what is not stored yet, since when.
 	progress store.PushProgress
 	since    time.Time
@@ -55,41 +56,42 @@ type worker struct {
 	fresh time.Time // when the lease was last renewed
 }
 
-// run delivers until the turn ends, or there is nothing more to be done now.
-func (w *worker) run(turn context.Context) {
-	err := w.deliver(turn)
+// run delivers until the turn ends, or there is nothing more to be done now. ctx is that of attempts, and outlasts the
+// turn.
+func (w *worker) run(ctx context.Context) {
+	err := w.deliver(ctx)
 
 	if errors.Is(err, store.ErrSubscriptionMoved) {
 		return
 	}
 
-	if errors.Is(err, errAtEnd) || w.hard.Err() != nil {
+	if errors.Is(err, errAtEnd) || ctx.Err() != nil {
 		err = nil
 	}
 
 	// What was delivered is stored, whatever ended it.
-	saved := w.save()
+	saved := w.save(ctx)
 	if saved == nil {
-		saved = w.release()
+		saved = w.release(ctx)
 	}
 
 	if err = errors.Join(err, saved); err != nil {
-		w.troubled(turn, "deliver events", err)
-		sleep(turn, pause) // it is taken up again at once
+		w.troubled(ctx, "deliver events", err)
+		w.wait(ctx, pause) // it is taken up again at once
 	}
 }
 
-func (w *worker) deliver(turn context.Context) error {
+func (w *worker) deliver(ctx context.Context) error {
 	if w.job.Pending {
-		return w.challenge(turn)
+		return w.challenge(ctx)
 	}
 
-	for turn.Err() == nil {
-		if err := w.step(turn); err != nil {
+	for !w.over() {
+		if err := w.step(ctx); err != nil {
 			return err
 		}
 
-		if err := w.saveInTime(); err != nil {
+		if err := w.saveInTime(ctx); err != nil {
 			return err
 		}
 	}
@@ -97,33 +99,55 @@ func (w *worker) deliver(turn context.Context) error {
 	return nil
 }
 
+// over reports whether the turn has ended.
+func (w *worker) over() bool {
+	select {
+	case <-w.turn:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits, at most until the turn ends.
+func (w *worker) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+	case <-w.turn:
+	case <-ctx.Done():
+	}
+}
+
 // step tells what there is to tell, or waits for it.
-func (w *worker) step(turn context.Context) error {
-	if err := w.repeat(turn); err != nil {
+func (w *worker) step(ctx context.Context) error {
+	if err := w.repeat(ctx); err != nil {
 		return err
 	}
 
-	events, err := w.read(turn)
+	events, err := w.read(ctx)
 
 	switch {
 	case errors.Is(err, errEventsGone):
-		return w.disable(turn, reasonEventsGone)
+		return w.disable(ctx, reasonEventsGone)
 	case err != nil:
 		return err
 	case len(events) == 0:
-		return w.idle(turn)
+		return w.idle(ctx)
 	case w.job.Ordered:
-		return w.inOrder(turn, events)
+		return w.inOrder(ctx, events)
 	default:
-		return w.apart(turn, events)
+		return w.apart(ctx, events)
 	}
 }
 
 // read reads the events that follow. A gap is events that are not kept any more.
-func (w *worker) read(turn context.Context) ([]store.LoggedEvent, error) {
+func (w *worker) read(ctx context.Context) ([]store.LoggedEvent, error) {
 	after := w.progress.Cursor
 
-	events, err := w.Tail.Read(turn, w.job.Treasury, after, min(max(page, w.job.Batch), maxPage))
+	events, err := w.Tail.Read(ctx, w.job.Treasury, after, min(max(page, w.job.Batch), maxPage))
 
 	switch {
 	case err != nil:
@@ -134,7 +158,7 @@ func (w *worker) read(turn context.Context) ([]store.LoggedEvent, error) {
 		return events, nil
 	}
 
-	head, err := w.DB.EventHead(turn, w.job.Treasury)
+	head, err := w.DB.EventHead(ctx, w.job.Treasury)
 
 	switch {
 	case err != nil:
@@ -142,36 +166,44 @@ func (w *worker) read(turn context.Context) ([]store.LoggedEvent, error) {
 	case head.Pruned > after:
 		return nil, errEventsGone
 	default: // what the tail knows is another database's
-		sleep(turn, poll)
+		w.wait(ctx, poll)
 
 		return nil, nil
 	}
 }
 
 // idle waits until there is something to tell.
-func (w *worker) idle(turn context.Context) error {
+func (w *worker) idle(ctx context.Context) error {
 	if len(w.progress.Attempts) > 0 {
-		if err := w.save(); err != nil {
+		if err := w.save(ctx); err != nil {
 			return err
 		}
 	}
 
-	waiting, cancel := context.WithTimeout(turn, look)
+	waiting, cancel := context.WithTimeout(ctx, look)
 	defer cancel()
+
+	go func() {
+		select {
+		case <-w.turn:
+			cancel()
+		case <-waiting.Done():
+		}
+	}()
 
 	w.Tail.Wait(waiting, w.job.Treasury, w.progress.Cursor)
 
 	// Whoever was idle may have been paused, or have lost its rights: nothing is sent on an old word.
-	return w.renew(func(now time.Time) bool { return now.Sub(w.fresh).Abs() >= look })
+	return w.renew(ctx, func(now time.Time) bool { return now.Sub(w.fresh).Abs() >= look })
 }
 
 // attempt sends once, as fast as the subscription allows. errAtEnd says that it did not.
-func (w *worker) attempt(turn context.Context, events []store.LoggedEvent) (Result, error) {
-	if err := w.admitted(turn); err != nil {
+func (w *worker) attempt(ctx context.Context, events []store.LoggedEvent) (Result, error) {
+	if err := w.admitted(ctx); err != nil {
 		return Result{}, err
 	}
 
-	result, err := w.Sender.Send(w.hard, w.receiver(), events)
+	result, err := w.Sender.Send(ctx, w.receiver(), events)
 	if err == nil {
 		w.Metrics.attempted(result, events)
 	}
@@ -180,19 +212,19 @@ func (w *worker) attempt(turn context.Context, events []store.LoggedEvent) (Resu
 }
 
 // admitted waits for the subscription's turn, and sees that the lease lasts until the answer.
-func (w *worker) admitted(turn context.Context) error {
+func (w *worker) admitted(ctx context.Context) error {
 	now := w.Clock.Now()
 
 	reserved := w.limiter.ReserveN(now, 1)
-	if wait := reserved.DelayFrom(now); wait > 0 && !sleep(turn, wait) {
+	if wait := reserved.DelayFrom(now); wait > 0 {
+		w.wait(ctx, wait)
+	}
+
+	if w.over() {
 		return errAtEnd
 	}
 
-	if turn.Err() != nil {
-		return errAtEnd
-	}
-
-	return w.renew(func(now time.Time) bool { return w.until.Sub(now) < w.timeout+leaseMargin })
+	return w.renew(ctx, func(now time.Time) bool { return w.until.Sub(now) < w.timeout+leaseMargin })
 }
 
 func (w *worker) receiver() Receiver {
@@ -203,7 +235,7 @@ func (w *worker) receiver() Receiver {
 }
 
 // renew makes the lease last if need be, and then finds out whether the subscription is as it was.
-func (w *worker) renew(needed func(now time.Time) bool) error {
+func (w *worker) renew(ctx context.Context, needed func(now time.Time) bool) error {
 	w.lease.Lock()
 	defer w.lease.Unlock()
 
@@ -212,7 +244,7 @@ func (w *worker) renew(needed func(now time.Time) bool) error {
 		return nil
 	}
 
-	ctx, cancel := w.storing()
+	ctx, cancel := w.storing(ctx)
 	defer cancel()
 
 	if err := w.DB.RenewPush(ctx, &w.job, lease); err != nil {
@@ -224,16 +256,16 @@ func (w *worker) renew(needed func(now time.Time) bool) error {
 	return nil
 }
 
-func (w *worker) release() error {
-	ctx, cancel := w.storing()
+func (w *worker) release(ctx context.Context) error {
+	ctx, cancel := w.storing(ctx)
 	defer cancel()
 
 	return w.DB.ReleasePush(ctx, &w.job)
 }
 
 // storing is for what is stored: it is stored even when the service ends.
-func (w *worker) storing() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(w.hard), saveTimeout)
+func (w *worker) storing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 }
 
 // moveTo notes that all up to an event is done with.
@@ -269,7 +301,7 @@ func attemptOf(r Result, events []store.LoggedEvent) store.PushAttempt {
 }
 
 // saveInTime stores progress when there is much of it, or it is old.
-func (w *worker) saveInTime() error {
+func (w *worker) saveInTime(ctx context.Context) error {
 	every := look // what nobody wanted is read again at no harm
 	if len(w.progress.Attempts) > 0 {
 		every = saveEvery
@@ -279,16 +311,16 @@ func (w *worker) saveInTime() error {
 		return nil
 	}
 
-	return w.save()
+	return w.save(ctx)
 }
 
 // save stores what became of deliveries. It finds out, too, whether the subscription is as it was.
-func (w *worker) save() error {
+func (w *worker) save(ctx context.Context) error {
 	if !w.dirty || w.job.Pending {
 		return nil
 	}
 
-	ctx, cancel := w.storing()
+	ctx, cancel := w.storing(ctx)
 	defer cancel()
 
 	if err := w.DB.SavePush(ctx, &w.job, w.progress); err != nil {
@@ -302,30 +334,30 @@ func (w *worker) save() error {
 }
 
 // disable ends the subscription, and with it the turn.
-func (w *worker) disable(turn context.Context, reason string) error {
-	if err := w.save(); err != nil {
+func (w *worker) disable(ctx context.Context, reason string) error {
+	if err := w.save(ctx); err != nil {
 		return err
 	}
 
-	ctx, cancel := w.storing()
+	storing, cancel := w.storing(ctx)
 	defer cancel()
 
-	if err := w.DB.DisablePush(ctx, &w.job, reason, w.Clock.Now()); err != nil {
+	if err := w.DB.DisablePush(storing, &w.job, reason, w.Clock.Now()); err != nil {
 		return err
 	}
 
-	w.disabled(turn, w.job.ID, reason)
+	w.disabled(ctx, w.job.ID, reason)
 
 	return store.ErrSubscriptionMoved
 }
 
 // buried says that events became dead letters, once a turn.
-func (w *worker) buried(turn context.Context, events int, why string) {
+func (w *worker) buried(ctx context.Context, events int, why string) {
 	w.Metrics.died(events)
 
 	if !w.told {
 		w.told = true
-		w.Logger.WarnContext(turn, "a receiver refuses events for good: they are dead letters, and can be replayed",
+		w.Logger.WarnContext(ctx, "a receiver refuses events for good: they are dead letters, and can be replayed",
 			slog.String("subscription", w.job.ID), slog.String("why", why))
 	}
 }

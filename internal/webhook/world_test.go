@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -223,7 +222,7 @@ func (w *world) subscribe(url, more string) string {
 	w.n++
 	id := fmt.Sprintf("sub_%012d", w.n)
 	w.exec(`INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, ordered, batch, per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at)
-		VALUES ($1, $2, 'operator', 'test', $3, true, 1, 1000, 1000000, 'active', 0, now(), now(), now())`, id, int32(w.treasury), url)
+		VALUES ($1, $2, 'operator', 'test', $3, true, 1, 1000, 1000000, 'active', 0, $4, $4, $4)`, id, int32(w.treasury), url, w.clock.Now())
 
 	if more != "" {
 		w.exec("UPDATE subscriptions SET "+more+" WHERE subscription_id = $1", id)
@@ -309,7 +308,7 @@ func receive(t *testing.T, answer answers) *receiver {
 
 		w.WriteHeader(status)
 	}))
-	r.Config.ErrorLog = log.New(io.Discard, "", 0)
+	r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	r.Start()
 	t.Cleanup(r.Close)
 
