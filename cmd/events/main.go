@@ -15,7 +15,8 @@ type config struct {
 	service.AdminConfig
 	service.DatabaseConfig
 
-	Log eventlog.Settings
+	Log     eventlog.Settings
+	Brokers brokersConfig
 }
 
 func main() {
@@ -47,9 +48,20 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		Metrics: eventlog.NewMetrics(s.Metrics),
 	}
 
+	tail := eventlog.NewTail(db, s.Logger)
+
+	runners, stop, err := publishing(ctx, s, cfg.Brokers, db, tail)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
 	s.Health.Register("database", db.Ping)
 
-	return s.Run(ctx, s.Admin(cfg.AdminConfig),
-		service.Runner{Name: "sequencer", Run: sequencer.Run},
-		service.Runner{Name: "retention", Run: sequencer.Keep})
+	return s.Run(ctx, append([]service.Runner{
+		s.Admin(cfg.AdminConfig),
+		{Name: "sequencer", Run: sequencer.Run},
+		{Name: "retention", Run: sequencer.Keep},
+		{Name: "tail", Run: tail.Run},
+	}, runners...)...)
 }
