@@ -8,8 +8,8 @@ import (
 	"github.com/canton-exchange/suite/internal/machine"
 )
 
-// costs is processor time: of this program, which publishes, of PostgreSQL, and of the NATS server. Unlike the time that
-// passes, others who use the machine hardly change it.
+// costs is processor time: of this program, which publishes, of PostgreSQL, and of the NATS server. Unlike the time
+// that passes, others who use the machine hardly change it.
 type costs struct {
 	own, database, nats time.Duration
 	ownPeak, natsPeak   int64
@@ -39,5 +39,5 @@ func (c costs) since(before costs, n int, took time.Duration) string {
 
 	return fmt.Sprintf("publisher %s, PostgreSQL %s, NATS %s of processor time each, on %.2f cores; "+
 		"at most %d MiB resident, NATS %d MiB", each(own), each(database), each(nats),
-		(own+database+nats).Seconds()/took.Seconds(), c.ownPeak>>20, c.natsPeak>>20)
+		(own+database+nats).Seconds()/took.Seconds(), c.ownPeak/megabyte, c.natsPeak/megabyte)
 }

@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	glance    = 10 * time.Millisecond
-	kilobytes = 1 << 10
-	fine      = 100 * time.Nanosecond
+	glance   = 10 * time.Millisecond
+	megabyte = 1 << 20
+	fine     = 100 * time.Nanosecond
 )
 
 // drain publishes a backlog.
-func drain(ctx context.Context, o options, print say) (err error) {
+func drain(ctx context.Context, o options, tell say) (err error) {
 	pg, err := startDatabase(ctx, o)
 	if err != nil {
 		return err
@@ -41,7 +41,8 @@ func drain(ctx context.Context, o options, print say) (err error) {
 		return err
 	}
 
-	print("log        %d events of %d bytes on average, signed, made in %s; fsync=on synchronous_commit=on shared_buffers=1GB",
+	tell("postgres   fsync=on synchronous_commit=on shared_buffers=1GB")
+	tell("log        %d events of %d bytes on average, signed, made in %s",
 		o.events, size, time.Since(began).Round(time.Second))
 
 	nats, err := startNATS(ctx, o)
@@ -50,7 +51,7 @@ func drain(ctx context.Context, o options, print say) (err error) {
 	}
 	defer func() { err = errors.Join(err, nats.stop()) }()
 
-	print("nats       JetStream, embedded server in %s, file storage, one stream", nats.where())
+	tell("nats       JetStream, embedded server in %s, file storage, one stream", nats.where())
 
 	db, err := store.Open(ctx, secret.New(dsn))
 	if err != nil {
@@ -81,9 +82,9 @@ func drain(ctx context.Context, o options, print say) (err error) {
 		return err
 	}
 
-	print("drain      %.0f events/s (%d in %s, %.0f MB/s); load %s", float64(o.events)/took.Seconds(), o.events,
-		took.Round(time.Millisecond), float64(int64(o.events)*size)/took.Seconds()/kilobytes/kilobytes, load())
-	print("           %s", after.since(before, o.events, took))
+	tell("drain      %.0f events/s (%d in %s, %.0f MB/s); load %s", float64(o.events)/took.Seconds(), o.events,
+		took.Round(time.Millisecond), float64(int64(o.events)*size)/took.Seconds()/megabyte, load())
+	tell("           %s", after.since(before, o.events, took))
 
 	return checked(ctx, o, nats.settings)
 }

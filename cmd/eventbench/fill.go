@@ -27,7 +27,7 @@ const (
 
 // treasury has a name as long as on a real network.
 func treasury() ident.Party {
-	return ident.Party("exchange-treasury::1220" + strings.Repeat("ab", 32)) //nolint:mnd // a SHA-256
+	return ident.Party("exchange-treasury::1220" + strings.Repeat("ab", 32))
 }
 
 // startDatabase is a PostgreSQL with durable commits.
@@ -72,7 +72,8 @@ func fill(ctx context.Context, dsn string, n int) (size int64, err error) {
 		}
 	}
 
-	if _, err := connection.Exec(ctx, "INSERT INTO event_heads (treasury_id, seq) VALUES ($1, $2)", treasuryNo, n); err != nil {
+	_, err = connection.Exec(ctx, "INSERT INTO event_heads (treasury_id, seq) VALUES ($1, $2)", treasuryNo, n)
+	if err != nil {
 		return 0, fmt.Errorf("fill the log of events: %w", err)
 	}
 
@@ -130,8 +131,8 @@ func happened(n int) *event.Happened {
 	memo := fmt.Sprintf("MEMO%d", n%50_000)                                                    //nolint:mnd // customers
 	long := fmt.Sprintf("%064x", n)                                                            // a hash
 	sender := ident.Party(fmt.Sprintf("sender%d::1220%s", n%30_000, strings.Repeat("cd", 32))) //nolint:mnd // a SHA-256
-	admin := ident.Party("DSO::1220" + strings.Repeat("ef", 32))                               //nolint:mnd // a SHA-256
-	sum := amount.FromInt(int64(n%977 + 1))                                                    //nolint:mnd // any
+	admin := ident.Party("DSO::1220" + strings.Repeat("ef", 32))
+	sum := amount.FromInt(int64(n%977 + 1))
 
 	return &event.Happened{
 		ID: id, Treasury: treasury(), Type: "deposit.credited", Subject: "deposit/" + deposit.String(), At: at,
@@ -140,8 +141,8 @@ func happened(n int) *event.Happened {
 			account(n), sum, deposit, long, admin, memo, sender),
 		Update: &event.Update{
 			ID: ident.UpdateID("1220" + long), RecordTime: at, Offset: ident.Offset(n),
-			Synchronizer: ident.SynchronizerID("global-domain::1220" + strings.Repeat("12", 32)), //nolint:mnd // a SHA-256
-			Participant:  ident.ParticipantID("participant::1220" + strings.Repeat("34", 32)),    //nolint:mnd // a SHA-256
+			Synchronizer: ident.SynchronizerID("global-domain::1220" + strings.Repeat("12", 32)),
+			Participant:  ident.ParticipantID("participant::1220" + strings.Repeat("34", 32)),
 		},
 		Transfer: &event.Transfer{
 			Node: 3, Status: "completed", Sender: sender, Receiver: treasury(), Amount: sum, Memo: &memo, //nolint:mnd // any

@@ -66,11 +66,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return errors.New("there is no mode " + o.mode)
 	}
 
-	print := func(format string, arguments ...any) { _, _ = fmt.Fprintf(out, format+"\n", arguments...) }
-	print("machine    %s", machine.Description())
-	print("load       %s before", load())
+	tell := func(format string, arguments ...any) { _, _ = fmt.Fprintf(out, format+"\n", arguments...) }
+	tell("machine    %s", machine.Description())
+	tell("load       %s before", load())
 
-	return mode(ctx, o, print)
+	return mode(ctx, o, tell)
 }
 
 // load is how many processes wanted a processor in the last minutes: others' work slows this one's down.

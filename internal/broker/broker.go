@@ -1,9 +1,9 @@
-// Package broker publishes events to message brokers: for each treasury and each broker there is one publisher at a time
-// over all instances, which tells the broker the events of the log in their order and without a gap.
+// Package broker publishes events to message brokers: for each treasury and each broker there is one publisher at a
+// time over all instances, which tells the broker the events of the log in their order and without a gap.
 //
-// What is published is settled by three things. A lease with a fencing epoch says who publishes. event_sinks says how far
-// the broker has been told, and moves only when it has acknowledged. Where the broker itself can say what it holds, that
-// counts for more: what it was told before the database could note it is not told again, and what it lost is.
+// What is published is settled by three things. A lease with a fencing epoch says who publishes. event_sinks says how
+// far the broker has been told, and moves only when it has acknowledged. Where the broker itself can say what it holds,
+// that counts for more: what it was told before the database could note it is not told again, and what it lost is.
 package broker
 
 import (
@@ -60,9 +60,9 @@ const (
 	hashLength = 12
 )
 
-// Token names a treasury where brokers allow no party's name, in subjects and names of streams: the hint of the party, what
-// is not a letter, digit or hyphen of ASCII as a hyphen, cut to 32 characters, and the first 12 hexadecimal digits of the
-// whole party's SHA-256. The hash tells parties apart whose hints look alike.
+// Token names a treasury where brokers allow no party's name, in subjects and names of streams: the hint of the party,
+// what is not a letter, digit or hyphen of ASCII as a hyphen, cut to 32 characters, and the first 12 hexadecimal digits
+// of the whole party's SHA-256. The hash tells parties apart whose hints look alike.
 func Token(treasury ident.Party) string {
 	hint, _, _ := strings.Cut(string(treasury), "::")
 	safe := strings.Map(func(r rune) rune {

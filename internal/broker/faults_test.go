@@ -100,12 +100,12 @@ type server struct {
 func (s *server) start() {
 	s.t.Helper()
 
-	s.command = exec.Command(os.Args[0])
+	s.command = exec.Command(os.Args[0]) //nolint:gosec // this very program
 	s.command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s", serve, s.dir, s.addr))
 	s.command.Stderr = s.t.Output()
 	require.NoError(s.t, s.command.Start())
 	require.Eventually(s.t, func() bool {
-		c, err := net.Dial("tcp", s.addr)
+		c, err := (&net.Dialer{}).DialContext(s.t.Context(), "tcp", s.addr)
 		if err != nil {
 			return false
 		}

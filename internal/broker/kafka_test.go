@@ -16,6 +16,7 @@ import (
 	"github.com/canton-exchange/suite/internal/broker/kafka"
 	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/secret"
 )
 
 // realKafka has the addresses of a real cluster to test against; the tests make topics there.
@@ -211,6 +212,7 @@ func TestKafkaSettings(t *testing.T) {
 		"topic":       func(s *kafka.Settings) { s.Topic = "a b" },
 		"mechanism":   func(s *kafka.Settings) { s.SASL = "GUESS" },
 		"no password": func(s *kafka.Settings) { s.SASL, s.Username = "SCRAM-SHA-256", "me" },
+		"in clear":    func(s *kafka.Settings) { s.SASL, s.Username, s.Password = "PLAIN", "me", secret.New("x") },
 		"no TLS":      func(s *kafka.Settings) { s.CAFile = "x" },
 		"half a key":  func(s *kafka.Settings) { s.TLS, s.CertFile = true, "x" },
 	} {

@@ -73,7 +73,7 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 		var err error
 		sinks[i], err = b.Open(t.Context(), party)
 		require.NoError(t, err)
-		defer sinks[i].Close()
+		t.Cleanup(sinks[i].Close)
 	}
 
 	require.NoError(t, publish(t, sinks[0], message(1, "a")))

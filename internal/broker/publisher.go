@@ -57,7 +57,8 @@ func (t Timing) orUsual() Timing {
 	return t
 }
 
-// Publisher publishes the events of all treasuries to all brokers. However many run, one at a time does so for each pair.
+// Publisher publishes the events of all treasuries to all brokers. However many run, one at a time does so for each
+// pair.
 type Publisher struct {
 	DB      *store.DB
 	Tail    *eventlog.Tail

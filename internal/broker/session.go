@@ -10,8 +10,8 @@ import (
 
 var errOrder = errors.New("the log of events has a gap here")
 
-// hold publishes as long as the lease is this one's, and nothing fails. Whatever failed, what comes next begins anew: with
-// a new connection, and with the broker's word on what it holds.
+// hold publishes as long as the lease is this one's, and nothing fails. Whatever failed, what comes next begins anew:
+// with a new connection, and with the broker's word on what it holds.
 func (l *line) hold(ctx context.Context, lease store.SinkLease) error {
 	opening, cancel := context.WithTimeout(ctx, l.Timing.Publish)
 	defer cancel()
@@ -58,8 +58,8 @@ func (l *line) advance(ctx context.Context, lease store.SinkLease, at int64) err
 // read waits for events after a place, and keeps the lease meanwhile.
 func (l *line) read(ctx context.Context, lease store.SinkLease, at int64, most int) ([]store.LoggedEvent, error) {
 	for !l.wait(ctx, at) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("wait for events: %w", ctx.Err())
 		}
 
 		if err := l.advance(ctx, lease, at); err != nil {

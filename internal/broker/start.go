@@ -28,8 +28,8 @@ func (e *HaltError) Error() string {
 	return fmt.Sprintf("%s; the broker was told up to %d, and could be told from %d on", e.Reason, e.After, e.Next)
 }
 
-// start says after which event to go on, by what the database noted, what it keeps, and what the broker holds. same says
-// that the broker's last event is the database's at this place, as far as that can be told.
+// start says after which event to go on, by what the database noted, what it keeps, and what the broker holds. same
+// says that the broker's last event is the database's at this place, as far as that can be told.
 func start(told int64, head store.EventHead, has Place, same bool) (after int64, why reason) {
 	after = told
 

@@ -42,26 +42,27 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir, addr, ok := strings.Cut(os.Getenv(serve), " "); ok {
-		served(dir, addr)
-
-		return
+		os.Exit(served(dir, addr))
 	}
 
 	os.Exit(pgtest.Main(m))
 }
 
-func served(dir, addr string) {
+func served(dir, addr string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
 	e, _, err := jetstream.StartEmbedded(ctx, settings(dir, addr), slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+
+		return 1
 	}
 
 	<-ctx.Done()
 	e.Stop()
+
+	return 0
 }
 
 func settings(dir, addr string) jetstream.Settings {
@@ -85,7 +86,7 @@ func embedded(t *testing.T) jetstream.Settings {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 

@@ -71,7 +71,7 @@ func StartEmbedded(ctx context.Context, s Settings, logger *slog.Logger) (*Embed
 	if !embedded.ReadyForConnections(startTimeout) || !embedded.JetStreamEnabled() {
 		e.Stop()
 
-		return nil, s, errors.New("the embedded NATS server does not start: is its address free, and its directory no other's?")
+		return nil, s, errors.New("the embedded NATS server does not start: is its address free, and its directory its own?")
 	}
 
 	s.URL, s.Token, s.Create, s.Replicas = embedded.ClientURL(), token, true, 1

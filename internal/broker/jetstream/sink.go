@@ -1,12 +1,12 @@
 // Package jetstream publishes events to NATS JetStream, one stream for each treasury.
 //
-// Order is kept by Nats-Expected-Last-Sequence: each message says after which one of the stream it comes, and the server
-// refuses it otherwise. So a whole batch can be on its way at once: if one is lost or refused, those after it are refused
-// too, and the answer to the last one speaks for all. A place in the stream is one event's, whoever publishes it: a
-// publisher whose lease ended without its noticing adds nothing that is there, which the id of a message achieves only
-// within the duplicates window. The price is a stream for each treasury: in a common one, nobody knows beforehand what
-// number the message before will have. The expected last sequence of a subject has the same trouble, and the expected
-// last message id needs a stream of its own just as well.
+// Order is kept by Nats-Expected-Last-Sequence: each message says after which one of the stream it comes, and the
+// server refuses it otherwise. So a whole batch can be on its way at once: if one is lost or refused, those after it
+// are refused too, and the answer to the last one speaks for all. A place in the stream is one event's, whoever
+// publishes it: a publisher whose lease ended without its noticing adds nothing that is there, which the id of a
+// message achieves only within the duplicates window. The price is a stream for each treasury: in a common one, nobody
+// knows beforehand what number the message before will have. The expected last sequence of a subject has the same
+// trouble, and the expected last message id needs a stream of its own just as well.
 package jetstream
 
 import (
@@ -100,7 +100,7 @@ func (b *Broker) options() []nats.Option {
 		nats.Name("canton-exchange-suite events"), nats.NoReconnect(), nats.Timeout(dialTimeout),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings), nats.WriteBufferSize(writeBuffer),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			b.logger.Warn("NATS", slog.Any("error", err)) //nolint:sloglint // a callback without a context
+			b.logger.Warn("NATS", slog.Any("error", err))
 		}),
 	}
 
@@ -201,7 +201,7 @@ func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
 			sequenceHeader:                  {event.Sequence(m.Seq)},
 			jetstream.MsgIDHeader:           {m.ID},
 			jetstream.ExpectedStreamHeader:  {name},
-			jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(s.last+uint64(i), 10)}, //nolint:gosec // not negative
+			jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(s.last+uint64(i), 10)},
 		}}
 
 		if i < final {

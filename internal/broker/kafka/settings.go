@@ -35,16 +35,25 @@ func (c *Settings) Validate() error {
 	switch {
 	case !regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`).MatchString(c.Topic):
 		return service.Invalid("CES_EVENTS_KAFKA_TOPIC", c.Topic, "up to 249 letters, digits, dots, underscores and hyphens")
-	case c.SASL != "" && c.SASL != saslPlain && c.SASL != saslSHA256 && c.SASL != saslSHA512:
-		return service.Invalid("CES_EVENTS_KAFKA_SASL", c.SASL, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-	case c.SASL != "" && (c.Username == "" || c.Password.Reveal() == ""):
-		return errors.New("CES_EVENTS_KAFKA_SASL is set: set CES_EVENTS_KAFKA_USERNAME and CES_EVENTS_KAFKA_PASSWORD too")
-	case c.SASL == saslPlain && !c.TLS:
-		return errors.New("CES_EVENTS_KAFKA_SASL=PLAIN shows the password to the network: set CES_EVENTS_KAFKA_TLS=true too")
 	case !c.TLS && (c.CAFile != "" || c.CertFile != ""):
 		return errors.New("CES_EVENTS_KAFKA_CA and CES_EVENTS_KAFKA_CERT are for CES_EVENTS_KAFKA_TLS=true")
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return errors.New("CES_EVENTS_KAFKA_CERT and CES_EVENTS_KAFKA_KEY: set both or none")
+	default:
+		return c.validateLogin()
+	}
+}
+
+func (c *Settings) validateLogin() error {
+	switch {
+	case c.SASL == "":
+		return nil
+	case c.SASL != saslPlain && c.SASL != saslSHA256 && c.SASL != saslSHA512:
+		return service.Invalid("CES_EVENTS_KAFKA_SASL", c.SASL, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+	case c.Username == "" || c.Password.Reveal() == "":
+		return errors.New("CES_EVENTS_KAFKA_SASL is set: set CES_EVENTS_KAFKA_USERNAME and CES_EVENTS_KAFKA_PASSWORD too")
+	case c.SASL == saslPlain && !c.TLS:
+		return errors.New("CES_EVENTS_KAFKA_SASL=PLAIN shows the password to the network: set CES_EVENTS_KAFKA_TLS=true too")
 	default:
 		return nil
 	}

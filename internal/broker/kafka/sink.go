@@ -1,12 +1,13 @@
-// Package kafka publishes events to a topic of Kafka, with the treasury as the key, so that one partition has all events of
-// a treasury in their order.
+// Package kafka publishes events to a topic of Kafka, with the treasury as the key, so that one partition has all
+// events of a treasury in their order.
 //
 // The producer is idempotent and waits for all replicas in sync: within a connection nothing is twice, and nothing is
-// overtaken. After a failure a new producer begins after the last event that is noted as acknowledged, so that events can
-// come again, in their order: who reads drops what has no higher sequence than the last one. What comes for the first
-// time always comes in order, whoever publishes, since each publisher begins at or before what is there and leaves nothing
-// out. Transactions would not change that: they join topics, while what must be joined here is a topic and our database,
-// which they cannot; and they would make all readers wait for commits and read with isolation.level=read_committed.
+// overtaken. After a failure a new producer begins after the last event that is noted as acknowledged, so that events
+// can come again, in their order: who reads drops what has no higher sequence than the last one. What comes for the
+// first time always comes in order, whoever publishes, since each publisher begins at or before what is there and
+// leaves nothing out. Transactions would not change that: they join topics, while what must be joined here is a topic
+// and our database, which they cannot; and they would make all readers wait for commits and read with
+// isolation.level=read_committed.
 package kafka
 
 import (
@@ -130,26 +131,19 @@ func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
 	for range messages {
 		select {
 		case err := <-answers:
-			failed = errors.Join(failed, first(failed, err))
+			if failed == nil { // the first one: the others are its consequences
+				failed = err
+			}
 		case <-ctx.Done():
-			return fmt.Errorf("Kafka did not answer: %w", errors.Join(failed, ctx.Err()))
+			return fmt.Errorf("no answer from Kafka: %w", errors.Join(failed, ctx.Err()))
 		}
 	}
 
 	if failed != nil {
-		return fmt.Errorf("Kafka did not take events from %d on: %w", messages[0].Seq, failed)
+		return fmt.Errorf("events from %d on are not in Kafka: %w", messages[0].Seq, failed)
 	}
 
 	return nil
-}
-
-// first keeps the first error: the others are its consequences.
-func first(before, err error) error {
-	if before != nil {
-		return nil
-	}
-
-	return err
 }
 
 // Close fails what is under way.
