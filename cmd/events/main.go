@@ -20,6 +20,7 @@ type config struct {
 
 	Log      eventlog.Settings
 	Webhooks webhook.Settings
+	Brokers  brokersConfig
 }
 
 // drainParts is the part of the shutdown time that webhooks under way have.
@@ -62,15 +63,23 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		return service.UsageError(err)
 	}
 
+	publishers, stop, err := publishing(ctx, s, cfg.Brokers, db, tail)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
 	s.Health.Register("database", db.Ping)
 
-	return s.Run(ctx, s.Admin(cfg.AdminConfig),
-		service.Runner{Name: "sequencer", Run: sequencer.Run},
-		service.Runner{Name: "lag", Run: lag.Run},
-		service.Runner{Name: "retention", Run: sequencer.Keep},
-		service.Runner{Name: "tail", Run: tail.Run},
-		service.Runner{Name: "webhooks", Run: dispatcher.Run},
-		service.Runner{Name: "subscriptions", Run: dispatcher.Watch})
+	return s.Run(ctx, append([]service.Runner{
+		s.Admin(cfg.AdminConfig),
+		{Name: "sequencer", Run: sequencer.Run},
+		{Name: "lag", Run: lag.Run},
+		{Name: "retention", Run: sequencer.Keep},
+		{Name: "tail", Run: tail.Run},
+		{Name: "webhooks", Run: dispatcher.Run},
+		{Name: "subscriptions", Run: dispatcher.Watch},
+	}, publishers...)...)
 }
 
 func webhooks(s *service.Service, cfg config, db *store.DB, tail *eventlog.Tail) (*webhook.Dispatcher, error) {

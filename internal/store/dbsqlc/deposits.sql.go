@@ -180,7 +180,7 @@ ORDER BY v.record_time DESC, v.deposit_id LIMIT $6
 `
 
 type DepositSearchParams struct {
-	Treasury   string
+	Treasury   *string
 	UpdateID   string
 	TreasuryID int32
 	DepositID  uuid.UUID
