@@ -89,7 +89,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 			w := begin(t)
 			r := receive(t, func(n int, _ request, _ http.ResponseWriter) int {
 				if n == 1 {
-					w.exec("ALTER TABLE subscription_attempts RENAME TO away")
+					w.exec("CREATE TRIGGER is_full BEFORE INSERT ON subscription_attempts FOR EACH ROW EXECUTE FUNCTION refuse_change()")
 				}
 
 				return 0
@@ -99,7 +99,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 			w.tell(3)
 			w.eventually(func() bool { return len(r.requests()) >= 6 })
 			require.Zero(t, w.cursor(id))
-			w.exec("ALTER TABLE away RENAME TO subscription_attempts")
+			w.exec("DROP TRIGGER is_full ON subscription_attempts")
 			w.eventually(func() bool { return w.cursor(id) == 3 })
 
 			ids := map[string]string{}
