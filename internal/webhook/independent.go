@@ -166,7 +166,7 @@ func (w *worker) failed(
 
 	for _, e := range batch {
 		f := store.PushFailure{Seq: e.Seq, Tries: 1, Since: now, NextAt: now, Reason: why(r)}
-		if was, failed := before[e.Seq]; failed {
+		if was, failed := before[e.Seq]; failed && was.Tries > 0 { // what is replayed has all its time again
 			f.Tries, f.Since = was.Tries+1, was.Since
 		}
 
@@ -244,7 +244,7 @@ func (w *worker) due(due []store.WaitingPush) ([][]store.LoggedEvent, map[int64]
 				Seq: d.Seq, Dead: true, Tries: d.Tries, Since: d.Since, NextAt: w.Clock.Now(), Reason: "event_gone",
 			})
 			w.Metrics.died(1)
-		case !w.job.Filter.Matches(d.About):
+		case !w.wants(d.About):
 			w.touch()
 			w.progress.Mended = append(w.progress.Mended, d.Seq)
 		default:
