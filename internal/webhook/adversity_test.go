@@ -210,6 +210,19 @@ func TestASlowReceiverDelaysNobody(t *testing.T) {
 	w.eventually(func() bool { return len(slow.subjects()) == 20 })
 }
 
+// TestRequestsAreSpread: after as many as a second may have, the next one waits.
+func TestRequestsAreSpread(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	r := receive(t, nil)
+	id := w.subscribe(r.URL, "per_second = 1")
+	w.tell(2)
+	w.start()
+	w.eventually(func() bool { return w.cursor(id) == 2 })
+	require.Equal(t, 1, w.count("SELECT count(*) FROM (SELECT max(at) - min(at) AS apart FROM subscription_attempts) AS a WHERE apart > interval '900 ms'"))
+}
+
 // TestFewHandsServeMany: those that wait for events make room for those that have some.
 func TestFewHandsServeMany(t *testing.T) {
 	t.Parallel()
@@ -260,6 +273,43 @@ func TestAnEndIsWaitedFor(t *testing.T) {
 	require.Equal(t, 1, w.cursor(id))
 	require.Len(t, r.requests(), 1)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM subscriptions WHERE lease_until <= clock_timestamp()"), "another one may go on at once")
+}
+
+// TestAnEndInTheMiddleOfMany: what was answered by then does not come again, but for what was under way.
+func TestAnEndInTheMiddleOfMany(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	came, release := make(chan struct{}), make(chan struct{})
+	r := receive(t, func(n int, _ request, _ http.ResponseWriter) int {
+		if n > 16 && n <= 24 {
+			came <- struct{}{}
+			<-release
+		}
+
+		return 0
+	})
+	id := w.subscribe(r.URL, "ordered = false")
+	stop := w.start()
+	w.tell(60)
+
+	for range 8 {
+		<-came
+	}
+
+	stopped := make(chan struct{})
+
+	go func() {
+		stop()
+		close(stopped)
+	}()
+
+	close(release)
+	<-stopped
+	w.start()
+	w.eventually(func() bool { return w.cursor(id) == 60 })
+	require.Subset(t, r.subjects(), numbers(1, 60))
+	require.LessOrEqual(t, len(r.requests()), 60+7)
 }
 
 // TestAChangeIsNoticed: whoever pauses a subscription is obeyed while its worker waits, and while it works.

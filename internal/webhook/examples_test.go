@@ -53,7 +53,8 @@ func TestTheExampleInGo(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 
-				if tries++; tries == 2 {
+				tries++
+				if tries == 2 {
 					return errors.New("not now")
 				}
 
@@ -69,7 +70,9 @@ func TestTheExampleInGo(t *testing.T) {
 			id := w.subscribe(server.URL, "state = 'pending', batch = "+batch)
 			w.tell(3)
 			w.start()
-			w.eventually(func() bool { return w.count("SELECT count(*) FROM subscriptions WHERE (state, tries) = ('active', 1)") == 1 })
+			w.eventually(func() bool {
+				return w.count("SELECT count(*) FROM subscriptions WHERE (state, tries) = ('active', 1)") == 1
+			})
 			w.exec("UPDATE subscriptions SET next_at = now()")
 			w.eventually(func() bool { return w.cursor(id) == 3 })
 

@@ -13,8 +13,11 @@ const maxBody = 8 << 20
 
 // Event is what is told: a CloudEvent, or the challenge of a new subscription.
 type Event struct {
-	ID, Type, Subject, Challenge string
-	Data                         json.RawMessage
+	ID        string          `json:"id"`
+	Type      string          `json:"type"`
+	Subject   string          `json:"subject"`
+	Data      json.RawMessage `json:"data"`
+	Challenge string          `json:"challenge"`
 }
 
 // Handler receives what is signed with a subscription's secret. handle must act once per event id, however often it
