@@ -280,16 +280,11 @@ func (db *DB) WaitingPushes(ctx context.Context, j *PushJob, now time.Time, most
 	}), nil
 }
 
-// PushFailures are how many events a subscription did not take. NextAt is when the first of those that wait is due.
-type PushFailures struct {
-	Waiting, Dead int
-	NextAt        time.Time
-}
+// CountWaitingPushes counts what a subscription is to be told again, up to so many, and says when the first of it is due.
+func (db *DB) CountWaitingPushes(ctx context.Context, j *PushJob, most int) (int, time.Time, error) {
+	row, err := db.queries.PushWaitingCount(ctx, db.exec, dbsqlc.PushWaitingCountParams{
+		SubscriptionID: j.ID, Most: integer(most),
+	})
 
-// CountPushFailures counts what a subscription did not take.
-func (db *DB) CountPushFailures(ctx context.Context, j *PushJob) (PushFailures, error) {
-	row, err := db.queries.PushFailureCounts(ctx, db.exec, j.ID)
-
-	return PushFailures{Waiting: int(row.Waiting), Dead: int(row.Dead), NextAt: row.NextAt},
-		wrap("count what subscription "+j.ID+" did not take", err)
+	return int(row.Waiting), row.NextAt, wrap("count what subscription "+j.ID+" did not take", err)
 }

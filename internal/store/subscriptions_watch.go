@@ -29,13 +29,16 @@ func (db *DB) WarnBacklogs(ctx context.Context, now time.Time) ([]Backlog, error
 	return mapped(rows, func(r dbsqlc.PushWarnRow) Backlog { return Backlog{r.SubscriptionID, r.Backlog} }), nil
 }
 
+// countedDead bounds what counting dead letters costs.
+const countedDead = 100_000
+
 // PushView is what operators watch.
 type PushView struct {
 	// Backlogs are those of the subscriptions that are furthest behind.
 	Backlogs []Backlog
 	// States are how many subscriptions are in each state.
 	States map[string]int64
-	// Dead is how many dead letters there are.
+	// Dead is how many dead letters there are, up to 100,000.
 	Dead int64
 }
 
@@ -51,7 +54,7 @@ func (db *DB) ViewPushes(ctx context.Context, most int) (PushView, error) {
 		return PushView{}, fmt.Errorf("count subscriptions: %w", err)
 	}
 
-	dead, err := db.queries.PushDeadTotal(ctx, db.exec)
+	dead, err := db.queries.PushDeadTotal(ctx, db.exec, countedDead)
 	if err != nil {
 		return PushView{}, fmt.Errorf("count dead letters: %w", err)
 	}

@@ -89,7 +89,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 			w := begin(t)
 			r := receive(t, func(n int, _ request, _ http.ResponseWriter) int {
 				if n == 1 {
-					w.exec("ALTER TABLE subscription_attempts RENAME TO away")
+					w.exec("CREATE TRIGGER is_full BEFORE INSERT ON subscription_attempts FOR EACH ROW EXECUTE FUNCTION refuse_change()")
 				}
 
 				return 0
@@ -99,7 +99,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 			w.tell(3)
 			w.eventually(func() bool { return len(r.requests()) >= 6 })
 			require.Zero(t, w.cursor(id))
-			w.exec("ALTER TABLE away RENAME TO subscription_attempts")
+			w.exec("DROP TRIGGER is_full ON subscription_attempts")
 			w.eventually(func() bool { return w.cursor(id) == 3 })
 
 			ids := map[string]string{}
@@ -163,7 +163,12 @@ func TestOneAtATime(t *testing.T) {
 
 	r := receive(t, func(int, request, http.ResponseWriter) int {
 		most.Store(max(most.Load(), underWay.Add(1)))
-		w.count("SELECT count(*) FROM event_log") // takes its time
+
+		others, err := w.db.ClaimPushes(t.Context(), "another instance", nil, w.clock.Now(), time.Minute, 10)
+		if err != nil || len(others) > 0 {
+			most.Store(100)
+		}
+
 		underWay.Add(-1)
 
 		return 0
@@ -203,6 +208,19 @@ func TestASlowReceiverDelaysNobody(t *testing.T) {
 	w.eventually(func() bool { return w.cursor(id) == 20 && len(slow.requests()) == 1 })
 	close(release)
 	w.eventually(func() bool { return len(slow.subjects()) == 20 })
+}
+
+// TestRequestsAreSpread: after as many as a second may have, the next one waits.
+func TestRequestsAreSpread(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	r := receive(t, nil)
+	id := w.subscribe(r.URL, "per_second = 1")
+	w.tell(2)
+	w.start()
+	w.eventually(func() bool { return w.cursor(id) == 2 })
+	require.Equal(t, 1, w.count("SELECT count(*) FROM (SELECT max(at) - min(at) AS apart FROM subscription_attempts) AS a WHERE apart > interval '900 ms'"))
 }
 
 // TestFewHandsServeMany: those that wait for events make room for those that have some.
@@ -255,6 +273,43 @@ func TestAnEndIsWaitedFor(t *testing.T) {
 	require.Equal(t, 1, w.cursor(id))
 	require.Len(t, r.requests(), 1)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM subscriptions WHERE lease_until <= clock_timestamp()"), "another one may go on at once")
+}
+
+// TestAnEndInTheMiddleOfMany: what was answered by then does not come again, but for what was under way.
+func TestAnEndInTheMiddleOfMany(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	came, release := make(chan struct{}), make(chan struct{})
+	r := receive(t, func(n int, _ request, _ http.ResponseWriter) int {
+		if n > 16 && n <= 24 {
+			came <- struct{}{}
+			<-release
+		}
+
+		return 0
+	})
+	id := w.subscribe(r.URL, "ordered = false")
+	stop := w.start()
+	w.tell(60)
+
+	for range 8 {
+		<-came
+	}
+
+	stopped := make(chan struct{})
+
+	go func() {
+		stop()
+		close(stopped)
+	}()
+
+	close(release)
+	<-stopped
+	w.start()
+	w.eventually(func() bool { return w.cursor(id) == 60 })
+	require.Subset(t, r.subjects(), numbers(1, 60))
+	require.LessOrEqual(t, len(r.requests()), 60+7)
 }
 
 // TestAChangeIsNoticed: whoever pauses a subscription is obeyed while its worker waits, and while it works.

@@ -90,6 +90,23 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 	require.NoError(t, event.Verify(body, w.keys.Signer().Keys()))
 }
 
+// TestATestIsForOneAlone: it is told to the subscription that it names, whatever that one chooses, and to no other.
+func TestATestIsForOneAlone(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	r, other := receive(t, nil), receive(t, nil)
+	id := w.subscribe(r.URL, "types = '{deposit.*}'")
+	others := w.subscribe(other.URL, "")
+	w.exec(`INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+		VALUES ($1, gen_random_uuid(), 'subscription.test', $2, 0, '{}', now())`, int32(w.treasury), id)
+	w.number()
+	w.start()
+	w.eventually(func() bool { return w.cursor(id) == 1 && w.cursor(others) == 1 })
+	require.Equal(t, []string{id}, r.subjects())
+	require.Empty(t, other.requests())
+}
+
 // TestBatches are lists in the order of events, with an id that is the same for the same content.
 func TestBatches(t *testing.T) {
 	t.Parallel()
@@ -237,6 +254,12 @@ func TestIndependent(t *testing.T) {
 	})
 	require.Equal(t, "active", w.state(id))
 	require.Len(t, r.subjects(), 29)
+
+	// Whoever has it replayed gives it all its time again.
+	w.exec("UPDATE subscription_failures SET state = 'waiting', tries = 0, next_at = now()")
+	w.eventually(func() bool {
+		return w.count("SELECT count(*) FROM subscription_failures WHERE (seq, state, tries) = (7, 'waiting', 1)") == 1
+	})
 }
 
 // TestWhatAnswersMean: when it is tried again, or that it is not.

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,13 +46,13 @@ func (w *worker) sendAll(ctx context.Context, batches [][]store.LoggedEvent) []s
 
 // apart delivers events each by itself. What fails waits for another try, and the others go on.
 func (w *worker) apart(ctx context.Context, events []store.LoggedEvent) error {
-	counts, err := w.DB.CountPushFailures(ctx, &w.job)
+	waiting, first, err := w.DB.CountWaitingPushes(ctx, &w.job, maxWaiting)
 	if err != nil {
 		return err
 	}
 
-	if counts.Waiting >= maxWaiting { // a receiver that takes nothing is not told more and more
-		return w.putOff(laterOf(counts.NextAt, w.Clock.Now().Add(look)))
+	if waiting >= maxWaiting { // a receiver that takes nothing is not told more and more
+		return w.putOff(laterOf(first, w.Clock.Now().Add(look)))
 	}
 
 	var batches [][]store.LoggedEvent
@@ -63,15 +64,31 @@ func (w *worker) apart(ctx context.Context, events []store.LoggedEvent) error {
 		}
 	}
 
-	tally, err := w.settle(ctx, w.sendAll(ctx, batches), nil)
-	if err != nil {
-		return err
+	all := w.sendAll(ctx, batches)
+
+	// What comes after the first that was not sent comes again. There are few such: they were under way at that moment.
+	done := slices.IndexFunc(all, func(s sent) bool { return s.err != nil })
+	if done < 0 {
+		done = len(all)
 	}
 
-	w.moveTo(events[len(events)-1].Seq)
+	t, err := w.settle(ctx, all[:done], nil)
 
-	return w.breathe(tally)
+	switch {
+	case err != nil:
+		return err
+	case done == len(all):
+		w.moveTo(events[len(events)-1].Seq)
+
+		return w.breathe(t)
+	case done > 0:
+		w.moveTo(all[done-1].last())
+	}
+
+	return all[done].err
 }
+
+func (s *sent) last() int64 { return s.batch[len(s.batch)-1].Seq }
 
 // breathe leaves a receiver alone that took nothing, or that asks for it.
 func (w *worker) breathe(t tally) error {
@@ -98,7 +115,7 @@ type tally struct {
 }
 
 // settle notes what became of batches. before are the failures that their events had already; nil for events that are
-// told for the first time. Those are either all done with or, where there is an error, none of them: they come again.
+// told for the first time. Where a receiver is gone those are not done with.
 func (w *worker) settle(ctx context.Context, all []sent, before map[int64]store.WaitingPush) (tally, error) {
 	var (
 		t       tally
@@ -114,7 +131,7 @@ func (w *worker) settle(ctx context.Context, all []sent, before map[int64]store.
 		gone = gone || all[i].result.Outcome == Gone
 	}
 
-	if before != nil || (trouble == nil && !gone) {
+	if before != nil || !gone {
 		t = w.tally(ctx, all, before)
 	}
 
@@ -166,7 +183,7 @@ func (w *worker) failed(
 
 	for _, e := range batch {
 		f := store.PushFailure{Seq: e.Seq, Tries: 1, Since: now, NextAt: now, Reason: why(r)}
-		if was, failed := before[e.Seq]; failed {
+		if was, failed := before[e.Seq]; failed && was.Tries > 0 { // what is replayed has all its time again
 			f.Tries, f.Since = was.Tries+1, was.Since
 		}
 
@@ -244,7 +261,7 @@ func (w *worker) due(due []store.WaitingPush) ([][]store.LoggedEvent, map[int64]
 				Seq: d.Seq, Dead: true, Tries: d.Tries, Since: d.Since, NextAt: w.Clock.Now(), Reason: "event_gone",
 			})
 			w.Metrics.died(1)
-		case !w.job.Filter.Matches(d.About):
+		case !w.wants(d.About):
 			w.touch()
 			w.progress.Mended = append(w.progress.Mended, d.Seq)
 		default:

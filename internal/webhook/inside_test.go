@@ -288,32 +288,22 @@ func TestTimesOfTries(t *testing.T) {
 	require.Equal(t, begin.Add(time.Hour), next)
 }
 
-// TestTheRate by a clock that stands: so many at once, and then no more.
+// TestTheRate by a clock that stands: so many at once, and each further one waits for its time.
 func TestTheRate(t *testing.T) {
 	t.Parallel()
 
 	now := clock.NewManual(time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC))
-	turn := make(chan struct{})
-	w := &worker{
-		Dispatcher: &Dispatcher{Parts: Parts{Clock: now}, timeout: time.Second},
-		limiter:    rate.NewLimiter(3, 3), until: now.Now().Add(time.Hour), turn: turn,
+	w := &worker{Dispatcher: &Dispatcher{Parts: Parts{Clock: now}}, limiter: rate.NewLimiter(4, 4)}
+
+	for range 4 {
+		require.Zero(t, w.delay())
 	}
 
-	for range 3 {
-		require.NoError(t, w.admitted(t.Context()))
-	}
+	require.Equal(t, 250*time.Millisecond, w.delay())
+	require.Equal(t, 500*time.Millisecond, w.delay())
 
-	done := make(chan error)
-
-	go func() { done <- w.admitted(t.Context()) }() // it waits, and the turn ends
-
-	close(turn)
-	require.ErrorIs(t, <-done, errAtEnd)
-
-	w.turn = nil
-
-	now.Advance(2 * time.Second)
-	require.NoError(t, w.admitted(t.Context()))
+	now.Advance(time.Second)
+	require.Zero(t, w.delay())
 }
 
 // TestWhatIsStorable has a bounded number of bytes, and no others than the database takes.

@@ -213,11 +213,8 @@ func (w *worker) attempt(ctx context.Context, events []store.LoggedEvent) (Resul
 
 // admitted waits for the subscription's turn, and sees that the lease lasts until the answer.
 func (w *worker) admitted(ctx context.Context) error {
-	now := w.Clock.Now()
-
-	reserved := w.limiter.ReserveN(now, 1)
-	if wait := reserved.DelayFrom(now); wait > 0 {
-		w.wait(ctx, wait)
+	if delay := w.delay(); delay > 0 {
+		w.wait(ctx, delay)
 	}
 
 	if w.over() {
@@ -225,6 +222,13 @@ func (w *worker) admitted(ctx context.Context) error {
 	}
 
 	return w.renew(ctx, func(now time.Time) bool { return w.until.Sub(now) < w.timeout+leaseMargin })
+}
+
+// delay is how long the next request has to wait, so that there are no more in a second than the subscription wants.
+func (w *worker) delay() time.Duration {
+	now := w.Clock.Now()
+
+	return w.limiter.ReserveN(now, 1).DelayFrom(now)
 }
 
 func (w *worker) receiver() Receiver {

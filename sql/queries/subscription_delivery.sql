@@ -68,10 +68,11 @@ LEFT JOIN event_log l ON l.treasury_id = @treasury_id AND l.seq = f.seq
 WHERE f.subscription_id = @subscription_id AND f.state = 'waiting' AND f.next_at <= @now
 ORDER BY f.next_at, f.seq LIMIT @most;
 
--- name: PushFailureCounts :one
-SELECT count(*) FILTER (WHERE f.state = 'waiting')::bigint AS waiting, count(*) FILTER (WHERE f.state = 'dead')::bigint AS dead,
-    coalesce(min(f.next_at) FILTER (WHERE f.state = 'waiting'), 'epoch')::timestamptz AS next_at
-FROM subscription_failures f WHERE f.subscription_id = @subscription_id;
+-- name: PushWaitingCount :one
+-- PushWaitingCount counts what waits for another try, up to so many, and says when the first of it is due.
+SELECT count(*) AS waiting, coalesce(min(w.next_at), 'epoch')::timestamptz AS next_at FROM (
+    SELECT f.next_at FROM subscription_failures f WHERE f.subscription_id = @subscription_id AND f.state = 'waiting' ORDER BY f.next_at LIMIT @most
+) AS w;
 
 -- name: PushDisable :execrows
 -- PushDisable ends a subscription and tells so, whoever holds it: its lease is nobody's any more.
@@ -143,7 +144,7 @@ WHERE s.state IN ('active', 'paused') ORDER BY backlog DESC, s.subscription_id L
 SELECT state, count(*) AS subscriptions FROM subscriptions GROUP BY state;
 
 -- name: PushDeadTotal :one
-SELECT count(*) FROM subscription_failures WHERE state = 'dead';
+SELECT count(*) FROM (SELECT FROM subscription_failures f WHERE f.state = 'dead' LIMIT @most) AS dead;
 
 -- name: PushForgetOldAttempts :execrows
 DELETE FROM subscription_attempts WHERE attempt_no IN (SELECT a.attempt_no FROM subscription_attempts a WHERE a.at < @before ORDER BY a.at LIMIT @most);

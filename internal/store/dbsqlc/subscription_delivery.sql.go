@@ -225,14 +225,14 @@ func (q *Queries) PushClaim(ctx context.Context, db DBTX, arg PushClaimParams) (
 }
 
 const pushDeadTotal = `-- name: PushDeadTotal :one
-SELECT count(*) FROM subscription_failures WHERE state = 'dead'
+SELECT count(*) FROM (SELECT FROM subscription_failures f WHERE f.state = 'dead' LIMIT $1) AS dead
 `
 
 // PushDeadTotal
 //
-//	SELECT count(*) FROM subscription_failures WHERE state = 'dead'
-func (q *Queries) PushDeadTotal(ctx context.Context, db DBTX) (int64, error) {
-	row := db.QueryRow(ctx, pushDeadTotal)
+//	SELECT count(*) FROM (SELECT FROM subscription_failures f WHERE f.state = 'dead' LIMIT $1) AS dead
+func (q *Queries) PushDeadTotal(ctx context.Context, db DBTX, most int32) (int64, error) {
+	row := db.QueryRow(ctx, pushDeadTotal, most)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -287,30 +287,6 @@ func (q *Queries) PushDisable(ctx context.Context, db DBTX, arg PushDisableParam
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const pushFailureCounts = `-- name: PushFailureCounts :one
-SELECT count(*) FILTER (WHERE f.state = 'waiting')::bigint AS waiting, count(*) FILTER (WHERE f.state = 'dead')::bigint AS dead,
-    coalesce(min(f.next_at) FILTER (WHERE f.state = 'waiting'), 'epoch')::timestamptz AS next_at
-FROM subscription_failures f WHERE f.subscription_id = $1
-`
-
-type PushFailureCountsRow struct {
-	Waiting int64
-	Dead    int64
-	NextAt  time.Time
-}
-
-// PushFailureCounts
-//
-//	SELECT count(*) FILTER (WHERE f.state = 'waiting')::bigint AS waiting, count(*) FILTER (WHERE f.state = 'dead')::bigint AS dead,
-//	    coalesce(min(f.next_at) FILTER (WHERE f.state = 'waiting'), 'epoch')::timestamptz AS next_at
-//	FROM subscription_failures f WHERE f.subscription_id = $1
-func (q *Queries) PushFailureCounts(ctx context.Context, db DBTX, subscriptionID string) (PushFailureCountsRow, error) {
-	row := db.QueryRow(ctx, pushFailureCounts, subscriptionID)
-	var i PushFailureCountsRow
-	err := row.Scan(&i.Waiting, &i.Dead, &i.NextAt)
-	return i, err
 }
 
 const pushFailures = `-- name: PushFailures :exec
@@ -732,6 +708,34 @@ func (q *Queries) PushWaiting(ctx context.Context, db DBTX, arg PushWaitingParam
 		return nil, err
 	}
 	return items, nil
+}
+
+const pushWaitingCount = `-- name: PushWaitingCount :one
+SELECT count(*) AS waiting, coalesce(min(w.next_at), 'epoch')::timestamptz AS next_at FROM (
+    SELECT f.next_at FROM subscription_failures f WHERE f.subscription_id = $1 AND f.state = 'waiting' ORDER BY f.next_at LIMIT $2
+) AS w
+`
+
+type PushWaitingCountParams struct {
+	SubscriptionID string
+	Most           int32
+}
+
+type PushWaitingCountRow struct {
+	Waiting int64
+	NextAt  time.Time
+}
+
+// PushWaitingCount counts what waits for another try, up to so many, and says when the first of it is due.
+//
+//	SELECT count(*) AS waiting, coalesce(min(w.next_at), 'epoch')::timestamptz AS next_at FROM (
+//	    SELECT f.next_at FROM subscription_failures f WHERE f.subscription_id = $1 AND f.state = 'waiting' ORDER BY f.next_at LIMIT $2
+//	) AS w
+func (q *Queries) PushWaitingCount(ctx context.Context, db DBTX, arg PushWaitingCountParams) (PushWaitingCountRow, error) {
+	row := db.QueryRow(ctx, pushWaitingCount, arg.SubscriptionID, arg.Most)
+	var i PushWaitingCountRow
+	err := row.Scan(&i.Waiting, &i.NextAt)
+	return i, err
 }
 
 const pushWarn = `-- name: PushWarn :many
