@@ -100,7 +100,7 @@ type server struct {
 func (s *server) start() {
 	s.t.Helper()
 
-	s.command = exec.Command(os.Args[0]) //nolint:gosec // this very program
+	s.command = exec.CommandContext(context.WithoutCancel(s.t.Context()), os.Args[0]) //nolint:gosec // this very program
 	s.command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s", serve, s.dir, s.addr))
 	s.command.Stderr = s.t.Output()
 	require.NoError(s.t, s.command.Start())

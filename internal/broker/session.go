@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -27,25 +28,50 @@ func (l *line) hold(ctx context.Context, lease store.SinkLease) error {
 		return err
 	}
 
+	var reading sync.WaitGroup
+	defer reading.Wait()
+
+	ctx, cancel = context.WithCancel(ctx) // ends before reading is waited for
+	defer cancel()
+
 	// The first one goes alone: if the broker refuses it, the reason is its own and not that of one before it.
-	for most := 1; ; most = l.Timing.Page {
-		events, err := l.read(ctx, lease, at, most)
-		if err != nil {
-			return err
+	events, err := l.read(ctx, lease, at, 1)
+
+	for err == nil {
+		var next page
+
+		after := at + int64(len(events))
+		backlog := l.Tail.Head(l.treasury) > after
+
+		if backlog { // the next are read while these are published
+			reading.Go(func() { next.events, next.err = l.page(ctx, after, l.Timing.Page) })
 		}
 
 		if err := l.publish(ctx, sink, events); err != nil {
 			return err
 		}
 
-		at += int64(len(events))
+		at = after
 		if err := l.advance(ctx, lease, at); err != nil {
 			return err
 		}
 
 		l.Metrics.published.WithLabelValues(l.broker.Name()).Add(float64(len(events)))
 		l.pause.reset()
+		reading.Wait()
+
+		if events, err = next.events, next.err; !backlog {
+			events, err = l.read(ctx, lease, at, l.Timing.Page)
+		}
 	}
+
+	return err
+}
+
+// page is what was read.
+type page struct {
+	events []store.LoggedEvent
+	err    error
 }
 
 // advance notes how far the broker has been told, and renews the lease.
@@ -67,6 +93,11 @@ func (l *line) read(ctx context.Context, lease store.SinkLease, at int64, most i
 		}
 	}
 
+	return l.page(ctx, at, most)
+}
+
+// page reads events after a place, of which there are some.
+func (l *line) page(ctx context.Context, at int64, most int) ([]store.LoggedEvent, error) {
 	events, err := l.Tail.Read(ctx, l.treasury, at, most)
 	if err != nil {
 		return nil, err
