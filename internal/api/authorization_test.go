@@ -19,7 +19,7 @@ import (
 // place is where an operation is, with something for every name in its path.
 func place(path string) string {
 	return strings.NewReplacer("{treasury}", string(treasury), "{account}", "alice", "{depositId}", "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-		"{withdrawalId}", "w-1", "{keyId}", "k_aaaaaaaaaaaa").Replace(path)
+		"{withdrawalId}", "w-1", "{keyId}", "k_aaaaaaaaaaaa", "{eventId}", "6ba7b810-9dad-11d1-80b4-00c04fd430c8").Replace(path)
 }
 
 // TestWhoMayDoWhat asks for every operation of the document with every kind of credential: one scope opens what needs it and

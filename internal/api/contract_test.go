@@ -95,6 +95,13 @@ func calls(t *testing.T, w *world) map[string][]call {
 		"revokeKey":          {{path: "/v1/keys/" + revoked + "/revoke", body: `{}`}},
 		"listAudit":          {{path: "/v1/audit?limit=2"}},
 		"verifyAudit":        {{path: "/v1/audit/verify"}},
+		"listEvents": {
+			{path: of(treasury, "/events?limit=2&wait=1")}, {path: of(treasury, "/events?after=1&type=deposit.*,withdrawal.failed&account=c1&subject=x") + "&" + asked[1:]},
+			{path: of(treasury, "/events?type=nothing"), status: 400}, {path: of(treasury, "/events?type=deposit*"), status: 400},
+		},
+		"streamEvents": {{path: of(treasury, "/events/stream?after=0")}, {path: of(treasury, "/events/stream?type=nothing"), status: 400}},
+		"getEvent":     {{path: of(treasury, "/events/%s", w.anEvent())}, {path: of(treasury, "/events/%s", named("none")), status: 404}},
+		"getEventKeys": {{path: "/v1/event-keys"}},
 	}
 }
 
@@ -126,6 +133,11 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 				}
 
 				require.Equal(t, c.status, answer.status, "%s %s: %s", operation.OperationID, c.path, answer.body)
+
+				if answer.header.Get("Content-Type") == streamType {
+					continue
+				}
+
 				describes(t, routers.Route{Spec: document, Path: path, PathItem: item, Method: method, Operation: operation}, answer)
 			}
 		}

@@ -32,6 +32,7 @@ type Handler struct {
 	limits         *limits
 	room           chan struct{} // a place for each request that may be under way
 	answersKept    time.Duration
+	schemas        eventSchemas
 	generated      http.Handler
 	ending         chan struct{} // closed when the service ends
 	drain          sync.Once
@@ -45,7 +46,10 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	h := &Handler{
-		Service: &Service{Parts: parts, waiting: make(chan struct{}, maxWaiting)},
+		Service: &Service{
+			Parts: parts, waiting: make(chan struct{}, maxWaiting),
+			eventWaiting: newPlaces(maxEventWaiting, maxEventWaitingOfOne), streams: newStreams(settings),
+		},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,
 			known: newRecent[string, knownKey](maxKeys), used: newRecent[string, time.Time](maxKeys),
@@ -54,6 +58,10 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 		room:        make(chan struct{}, settings.AtOnce),
 		answersKept: settings.AnswersKept,
 		ending:      make(chan struct{}),
+	}
+
+	if h.schemas, err = newEventSchemas(); err != nil {
+		return nil, err
 	}
 
 	if settings.OIDC.Issuer != "" {
@@ -87,6 +95,7 @@ type request struct {
 	caller    *caller
 	inPath    map[string]string
 	body      []byte
+	leave     func() // its place among those that are under way, once
 }
 
 // ServeHTTP answers one request, whatever happens inside.
@@ -150,12 +159,17 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 
 	select {
 	case h.room <- struct{}{}:
-		defer func() { <-h.room }()
+		q.leave = sync.OnceFunc(func() { <-h.room })
+		defer q.leave()
 	default:
 		return &problemError{
 			status: http.StatusServiceUnavailable, code: "busy", retry: soon,
 			detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
 		}
+	}
+
+	if h.schemas.serve(out, r) {
+		return nil
 	}
 
 	if q.operation, q.inPath, err = h.operations.find(r); err != nil {
@@ -183,11 +197,15 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 	}
 
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, q.caller))
-	if q.operation.changes {
-		return h.change(q, out, r)
-	}
 
-	return h.read(q, out, r)
+	switch {
+	case q.operation.changes:
+		return h.change(q, out, r)
+	case q.operation.streams:
+		return h.stream(q, out, r)
+	default:
+		return h.read(q, out, r)
+	}
 }
 
 func panicked(thrown any) error {

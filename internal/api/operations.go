@@ -26,6 +26,8 @@ type operation struct {
 	route     routers.Route
 	// changes says that it runs in a transaction of its own, once for an Idempotency-Key.
 	changes bool
+	// streams says that its answer goes on until somebody ends it.
+	streams bool
 	// tagged says that its answer has an ETag.
 	tagged bool
 	// takesBody says that the document has a body for it.
@@ -107,6 +109,7 @@ func newOperation(route routers.Route) (*operation, error) {
 
 	if ok := described.Responses.Status(http.StatusOK); ok != nil {
 		_, o.tagged = ok.Value.Headers["ETag"]
+		o.streams = ok.Value.Content.Get(streamType) != nil
 	}
 
 	for _, parameter := range described.Parameters {

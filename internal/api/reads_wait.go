@@ -35,10 +35,7 @@ func awaited[T any](
 	case s.waiting <- struct{}{}:
 		defer func() { <-s.waiting }()
 	default:
-		return seen, &problemError{
-			status: http.StatusServiceUnavailable, code: "too_many_wait", retry: soon,
-			detail: "Too many requests wait already. Ask again a moment later, or without wait.",
-		}
+		return seen, tooManyWait()
 	}
 
 	ends := time.NewTimer(time.Duration(*seconds) * time.Second)
@@ -60,6 +57,13 @@ func awaited[T any](
 		case <-ctx.Done():
 			return seen, ctx.Err() //nolint:wrapcheck // nobody is there to read it
 		}
+	}
+}
+
+func tooManyWait() *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "too_many_wait", retry: soon,
+		detail: "Too many requests wait already. Ask again a moment later, or without wait.",
 	}
 }
 

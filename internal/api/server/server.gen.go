@@ -358,6 +358,9 @@ type Clock struct {
 	SynchronizerId string    `json:"synchronizerId"`
 }
 
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+type CloudEvent = json.RawMessage
+
 // Deposit defines model for Deposit.
 type Deposit struct {
 	// Account The exchange's own name of a customer account.
@@ -481,6 +484,31 @@ type DestinationRequest struct {
 	//
 	// Example: alice::1220…
 	Party Party `json:"party"`
+}
+
+// EventKey A public key (RFC 8037).
+type EventKey struct {
+	Alg string `json:"alg"`
+	Crv string `json:"crv"`
+	Kid string `json:"kid"`
+	Kty string `json:"kty"`
+	Use string `json:"use"`
+	X   string `json:"x"`
+}
+
+// EventKeys defines model for EventKeys.
+type EventKeys struct {
+	Keys []EventKey `json:"keys"`
+}
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	// Head The place of the treasury's last event.
+	Head  int64        `json:"head"`
+	Items []CloudEvent `json:"items"`
+
+	// Last Up to here was looked: `after` of the next request.
+	Last int64 `json:"last"`
 }
 
 // Freeze defines model for Freeze.
@@ -1010,6 +1038,9 @@ type AccountPathParam = Account
 // ActorParam defines model for ActorParam.
 type ActorParam = string
 
+// AfterParam defines model for AfterParam.
+type AfterParam = int64
+
 // CursorParam defines model for CursorParam.
 type CursorParam = string
 
@@ -1018,6 +1049,18 @@ type DepositIdParam = openapi_types.UUID
 
 // DepositStateParam defines model for DepositStateParam.
 type DepositStateParam = DepositState
+
+// EventIdParam defines model for EventIdParam.
+type EventIdParam = openapi_types.UUID
+
+// EventSubjectParam defines model for EventSubjectParam.
+type EventSubjectParam = string
+
+// EventTypesParam defines model for EventTypesParam.
+type EventTypesParam = string
+
+// EventWaitParam defines model for EventWaitParam.
+type EventWaitParam = int
 
 // IdempotencyKeyParam defines model for IdempotencyKeyParam.
 type IdempotencyKeyParam = string
@@ -1035,6 +1078,9 @@ type InstrumentIdParam = string
 
 // KeyIdParam defines model for KeyIdParam.
 type KeyIdParam = string
+
+// LastEventIdParam defines model for LastEventIdParam.
+type LastEventIdParam = string
 
 // LimitParam defines model for LimitParam.
 type LimitParam = int
@@ -1226,6 +1272,49 @@ type DeclineDepositParams struct {
 type ReturnDepositParams struct {
 	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// Wait Seconds to wait for an event that matches.
+	Wait *EventWaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// LastEventID `id` of the last event that is known. It counts more than `after`.
+	LastEventID *LastEventIdParam `json:"Last-Event-ID,omitempty"`
 }
 
 // ListHoldingsParams defines parameters for ListHoldings.
@@ -1467,6 +1556,9 @@ type ServerInterface interface {
 	// VerifyAudit Whether the chain of hashes over the audit log is whole.
 	// (GET /v1/audit/verify)
 	VerifyAudit(w http.ResponseWriter, r *http.Request)
+	// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	// (GET /v1/event-keys)
+	GetEventKeys(w http.ResponseWriter, r *http.Request)
 	// ListInstruments The tokens that were ever met, and how the exchange deals in each.
 	// (GET /v1/instruments)
 	ListInstruments(w http.ResponseWriter, r *http.Request, params ListInstrumentsParams)
@@ -1527,6 +1619,15 @@ type ServerInterface interface {
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/return)
 	ReturnDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params ReturnDepositParams)
+	// ListEvents Events of a treasury after a place, the oldest first.
+	// (GET /v1/treasuries/{treasury}/events)
+	ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams)
+	// StreamEvents Events of a treasury as they happen, as server-sent events.
+	// (GET /v1/treasuries/{treasury}/events/stream)
+	StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams)
+	// GetEvent One event, as it is signed.
+	// (GET /v1/treasuries/{treasury}/events/{eventId})
+	GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam)
 	// ListHoldings The treasury's active holdings (UTXOs).
 	// (GET /v1/treasuries/{treasury}/holdings)
 	ListHoldings(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListHoldingsParams)
@@ -1605,6 +1706,12 @@ func (_ Unimplemented) ListAudit(w http.ResponseWriter, r *http.Request, params 
 // VerifyAudit Whether the chain of hashes over the audit log is whole.
 // (GET /v1/audit/verify)
 func (_ Unimplemented) VerifyAudit(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+// (GET /v1/event-keys)
+func (_ Unimplemented) GetEventKeys(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1725,6 +1832,24 @@ func (_ Unimplemented) GetDepositProof(w http.ResponseWriter, r *http.Request, t
 // ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
 // (POST /v1/treasuries/{treasury}/deposits/{depositId}/return)
 func (_ Unimplemented) ReturnDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params ReturnDepositParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListEvents Events of a treasury after a place, the oldest first.
+// (GET /v1/treasuries/{treasury}/events)
+func (_ Unimplemented) ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// StreamEvents Events of a treasury as they happen, as server-sent events.
+// (GET /v1/treasuries/{treasury}/events/stream)
+func (_ Unimplemented) StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetEvent One event, as it is signed.
+// (GET /v1/treasuries/{treasury}/events/{eventId})
+func (_ Unimplemented) GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1940,6 +2065,20 @@ func (siw *ServerInterfaceWrapper) VerifyAudit(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.VerifyAudit(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetEventKeys operation middleware
+func (siw *ServerInterfaceWrapper) GetEventKeys(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetEventKeys(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3077,6 +3216,302 @@ func (siw *ServerInterfaceWrapper) ReturnDeposit(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReturnDeposit(w, r, treasury, depositId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", r.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "account"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "account", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentAdmin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentAdmin", r.URL.Query(), &params.InstrumentAdmin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentAdmin"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentAdmin", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentId", r.URL.Query(), &params.InstrumentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListEvents(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StreamEvents operation middleware
+func (siw *ServerInterfaceWrapper) StreamEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", r.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "account"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "account", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentAdmin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentAdmin", r.URL.Query(), &params.InstrumentAdmin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentAdmin"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentAdmin", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentId", r.URL.Query(), &params.InstrumentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventIdParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = &LastEventID
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StreamEvents(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetEvent operation middleware
+func (siw *ServerInterfaceWrapper) GetEvent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "eventId" -------------
+	var eventId EventIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "eventId", chi.URLParam(r, "eventId"), &eventId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "eventId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetEvent(w, r, treasury, eventId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4754,6 +5189,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/audit/verify", wrapper.VerifyAudit)
 	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events", wrapper.ListEvents)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events/stream", wrapper.StreamEvents)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events/{eventId}", wrapper.GetEvent)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/event-keys", wrapper.GetEventKeys)
+	})
 
 	return r
 }
@@ -4838,6 +5285,48 @@ type VerifyAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventKeysRequestObject struct {
+}
+
+type GetEventKeysResponseObject interface {
+	VisitGetEventKeysResponse(w http.ResponseWriter) error
+}
+
+type GetEventKeys200JSONResponse EventKeys
+
+func (response GetEventKeys200JSONResponse) VisitGetEventKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetEventKeysdefaultApplicationProblemPlusJSONResponse) VisitGetEventKeysResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5765,6 +6254,167 @@ type ReturnDepositdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReturnDepositdefaultApplicationProblemPlusJSONResponse) VisitReturnDepositResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200JSONResponse EventPage
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamEventsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   StreamEventsParams
+}
+
+type StreamEventsResponseObject interface {
+	VisitStreamEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamEvents200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamEvents200TexteventStreamResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	EventId  EventIdParam  `json:"eventId"`
+}
+
+type GetEventResponseObject interface {
+	VisitGetEventResponse(w http.ResponseWriter) error
+}
+
+type GetEvent200ApplicationCloudeventsPlusJSONResponse CloudEvent
+
+func (response GetEvent200ApplicationCloudeventsPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/cloudevents+json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetEventdefaultApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6774,6 +7424,9 @@ type StrictServerInterface interface {
 	// VerifyAudit Whether the chain of hashes over the audit log is whole.
 	// (GET /v1/audit/verify)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
+	// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	// (GET /v1/event-keys)
+	GetEventKeys(ctx context.Context, request GetEventKeysRequestObject) (GetEventKeysResponseObject, error)
 	// ListInstruments The tokens that were ever met, and how the exchange deals in each.
 	// (GET /v1/instruments)
 	ListInstruments(ctx context.Context, request ListInstrumentsRequestObject) (ListInstrumentsResponseObject, error)
@@ -6834,6 +7487,15 @@ type StrictServerInterface interface {
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/return)
 	ReturnDeposit(ctx context.Context, request ReturnDepositRequestObject) (ReturnDepositResponseObject, error)
+	// ListEvents Events of a treasury after a place, the oldest first.
+	// (GET /v1/treasuries/{treasury}/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// StreamEvents Events of a treasury as they happen, as server-sent events.
+	// (GET /v1/treasuries/{treasury}/events/stream)
+	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// GetEvent One event, as it is signed.
+	// (GET /v1/treasuries/{treasury}/events/{eventId})
+	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
 	// ListHoldings The treasury's active holdings (UTXOs).
 	// (GET /v1/treasuries/{treasury}/holdings)
 	ListHoldings(ctx context.Context, request ListHoldingsRequestObject) (ListHoldingsResponseObject, error)
@@ -6981,6 +7643,30 @@ func (sh *strictHandler) VerifyAudit(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(VerifyAuditResponseObject); ok {
 		if err := validResponse.VisitVerifyAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEventKeys operation middleware
+func (sh *strictHandler) GetEventKeys(w http.ResponseWriter, r *http.Request) {
+	var request GetEventKeysRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEventKeys(ctx, request.(GetEventKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEventKeys")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetEventKeysResponseObject); ok {
+		if err := validResponse.VisitGetEventKeysResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7570,6 +8256,87 @@ func (sh *strictHandler) ReturnDeposit(w http.ResponseWriter, r *http.Request, t
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReturnDepositResponseObject); ok {
 		if err := validResponse.VisitReturnDepositResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams) {
+	var request ListEventsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx, request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		if err := validResponse.VisitListEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamEvents operation middleware
+func (sh *strictHandler) StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams) {
+	var request StreamEventsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamEvents(ctx, request.(StreamEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
+		if err := validResponse.VisitStreamEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEvent operation middleware
+func (sh *strictHandler) GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam) {
+	var request GetEventRequestObject
+
+	request.Treasury = treasury
+	request.EventId = eventId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvent(ctx, request.(GetEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetEventResponseObject); ok {
+		if err := validResponse.VisitGetEventResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8204,137 +8971,162 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tkts2suir4OpulZNczmhm1t67UX5sTRxnMyeJ7fXY8TkV+1gQ2ZKwQwJaAByN4ppT+zT7YPskp/BF",
-	"ghRIkbI48dcve0QSaDS6G92N/ng7ilm2YhSoFKPJ29EScAJc//fRc7xQ/yYgYk5WkjA6moweLjFdgEBr",
-	"IpdILgFxECznMXyDBNAEEYmwQNOL+dFjRuHoZyzj5fR4FI1EvIQMqwHlZgWjyUhITuhidHt7G41WmOMM",
-	"pJ35PI5ZTuWPhCZP1QP1G1GT/yMHvhlFI4ozNcIVoUll5D9wmI8mo/87Lhc1Nk/F2Bt0pKa0f7dOgM07",
-	"feeoji+X1TlWWC5DU3D4R044JKOJ5DnsN6VkfMeCJOOV5WT45iegC7kcTc5OTqKtzYlGD3MuvGGr5DCl",
-	"cCOniM01LazwAtAM5oyD2vIQBLEerQmE+ydhGL6DFRNEXiRtqEzcS63InDOeYTmajPKcqDcbJ7uUWEIr",
-	"NoV6ozNx+MPqeS4SyFZMAo03P8KmAcGnSDJ09uABuiaCzFJA8RJzHCtWidCG5eqfK1hJNGccYYlSwEKi",
-	"s/toqZ4Vu2D4ugTdm/voR9hUFrHCUgJXX/33r//n6H9evz2Nzh48uP1DEFkXc8Xnms2ruNqa0ZcIPUnw",
-	"ggrJ8wyoPE8yQhtQ9ZwtQC6BG9lEim8ukgitlyReIpwyCkgBJBBlcknooolOSXXKzrv8FHO5qQF90S7G",
-	"fEgbEfPgQTTKCHV/n4bQ9CNs2jnkSr3Qyh3e3l+9+RUf/XZy9PXrt6dnDbv/E8mIbNiOZ2wtlGDAWiw0",
-	"4TlVI1RWncAc56kcTU4VMWT4hmR5Npo80H8Rav4q10+ohAVwC46QkDTA84SmGySXTACSSyy1wIKbWJ9n",
-	"KAGcCkRoM5hq5DCcBocWnBljKWCqwXnMakKkRq9LQFqEGHiIQFeUrSnCKQecbJpAoXbURp7FR7+9UUz7",
-	"4KRh156sgCpstCGKzefAhYFsia9B8QsCmkDSBBdbAe2JoEs1YPuJJfQre7DfJaFxE+YfM2mPKSSXRCAO",
-	"MeMJkiSDCDEeKbJVQiTheI1TEWlaUU/dQacYCIRsQoVQc4+Cp06CJRypoYI7c5nP/g5xu1IizDtNkuLB",
-	"6Vlo5Odw08SoL9Uer7FA6qvG7ZVw066leDCcNhzjzzlgkfNNC0NI+8o9gVZqLxFJIi2xJ5M5oQvgK05o",
-	"ifiqfHMf761NleTzgkqSNsD5rUc6hmbM8aL+VDyNs0Zxl6th96GMFyv1/CL5mxqvlT5y++Y7HSW/AE/I",
-	"DkK8Nu905k07ph7/JW48Ny4hZjQRSu9ZY2IVG3VaAy/FJUVTJwenTbhWX4cFkn+u/Mk/Vk6Cx4oCltBF",
-	"x3OlANqKFiwYbQNRoXxvUf6ykFLtJ//ae68rF2tJsotQSgAOrS/XRjaGIgexYlSAthOfcjZLITunYg1c",
-	"/RAzKoFK9V+8WqUkxmqPxivz3v/7u1Ab9rarLDBfmXlDEhOoRGvO6CJSJi9Gdhr0xbPvH6Kv7z/4/1+q",
-	"bfcs6mcg+ebofC4NtGGyx+qxFSiSIck3CC9wTQPdIlINpIXcM6HDMtZpPfcEUvqG2h2jqMW5kCwDjqxV",
-	"quD3xfrZn3cQROTb7mpyoIqtfh1RkGvGr0bRyM2hUZMqYswplpKTWW40LO/g1ZQas2vg+skcQGhGipmW",
-	"kikTQv+SU/XagpLf9HtKE1HgvA7Bl4Xxck4R3OBYogRikuEU0TybAVcYgBucrVI1zOnZ8YNR5HPo0V9+",
-	"NRpydPbn2y9evTp2f56e3H75l22ejUY3Rwt2ZH/EGphjC5P37IhkK8alFQfL0WS0IHKZz45jlo1jTCWj",
-	"R24XxyInEsaKFjjF6dgMahwCQpAFfWaUFc0VSULUgnH6lLMVcEkUJ81xKiAarbyf3haOia7+h0gpptBR",
-	"ESjlz6+eB0QPUG4aM3qOWkeeqONiAT3XQCRk1f+0LkXN8oyt1YxugzjHG702pf0EfFfVpZhpGlegxu67",
-	"CYY8324TsnHlBJ/IrnpFNMIKrses8gGh8k/3R9snYaSGwjMs4IWA8NQJSEzS5kVWLIESO0sslsHxnK67",
-	"E/NuHXr1UeHnqgAcOXRGng5tIW7cs1+Ak7k9SHpu3oyzK6DnsiNy1UGxLZd+wGLprI4UC4kE4BQSxNl6",
-	"gq4AVohIJFgG6yVwQJAKrXtuYZKztegISE7NHB1fXy9ZCt4O+Qaev0XmPQuJN0sI9d/iFCsTamiRhaun",
-	"VWf/cWRF966PnjOJU/V63Z3UzQ6Jqr6h3VzgwRgFXFg1T5NdQ8sG/ER6nxv9ZK7b6C2R21my2hEGPx0a",
-	"IX33w+FhyuKrnsAbl8VzJda3ZMaja+Ab7d1E+UopkVo0EIEI1XLESUUlKLodE2JD4yVnSsHiXQix9n7k",
-	"gxvCgPWND8/vnbjW6mO30ShmnEOqhX9w2er8iEkCyXmPM7e8p9h9HaG0T4hzCcbn0H2SgQROZC7dPM2e",
-	"UXgjJKyU3j2fAw9q3RlkLDia2lAmIDnvvZXll+5odhBhrfVqopM5p0GA3NffboJgGau94ZHPeN02g0MK",
-	"WEAfIjGw++Z9WEEy7tHgI20197qUikrn0U4W92/b3EWste+7HjxdxcJ5knAQYnDp0Eil6sGzYu3bmo7e",
-	"BwlWY9n6XCo9sPtJU131c/Vx6NQpnJ2dfZr+9nmu0tIA0wioLddbW7GS3XtloO69YbCS4om+eQijOeaQ",
-	"EAmJ9qFYj0nIHzKg/Ct8hV3PEPuBXlb3r0TMAWiY3OqKxS52cyDXYIlqGG9ArwdLy74Prn85FWEA/asi",
-	"BP2jTeFFs4BDTKPTyohr4+Ex/7c/qzkqbi2qPUory1tzTKo2UElo34GQhHYzPGu+LHt1ot3Rnlcvw5vi",
-	"WgtJNkFzzjKtEcaMpYQujth8Xrnn0vx+T6AVS0m8sb7JKU60xjNFxrH9zkpZ0lOBMu7kkDahubgrq3PI",
-	"2HWfmRsdV2beciVhIiu2c3Cryied/S0rb5RnClU47Ql0n+2oQWU+3QnVPo5NRz07wk6iYcD/ngP81ldS",
-	"lm61LSDnnP225WT6fSyDRqW5hhz7XuF78xYRwtgPLE3UMD2Vid6WHpUcx01rGwxpyvR/pI8D0WcT1WdN",
-	"uigHAfwaku8ZD9//lDcs5ohQ54JYmejN40OY/x4y+1gDdlFb87VQxeBqh6O+AdSOMkBsL0W5TU/GqxVn",
-	"1/A9Zz0UVaPkfAcp3rSq1vaG7K4VbxuCFVyvvc0vzeXe6rnngRpSrbdf7QNom0VQvTU9gMlQxLvV0BNV",
-	"iW/LogjQkAd5Fcx2nhhcSfLYb38d6UfY9GXeNGVrSBxr1gLTzDW5jbsjRjTPAOUCEq2tf4Mw3ZirHjJH",
-	"eKZscx1c4la87XyoSa2YA5b99G37SYOvDPqfXiYONcjkWMgX4lDmgDNiw5JqxWFObgJXbmyNiBRIQMxB",
-	"ohksCBXhSzW4Zlf9gBUxW0F3Ir1Ur7d4fwoFsXrGF8FIloQEwDcIp2kD0XQS0K0c4iKL9V4UqC2W6++F",
-	"T4I+bTWw1+ByQLHwOwmAPeMrqnKgANUPwApZJRm+uTDvPjCRa/av020a2YMzA8bRqQ28bov6qXBaEVp3",
-	"enKyK2h7f4bw8LADDVVW6Uf05SwODU3z1CjGMoJdXYhyfrbe5kFd2ntI+4QIPEv7fQNUfxJWTYgQOQRC",
-	"G37GCaDZxsTM5kRCZDI3MIqXEF+hhCwq9oiv71nc1fxeJv628HcRgSRLG6ya2n5Z13fp03FLKuD3kdm0",
-	"nyY7rueuusVsxU3tYLo9463sShuDrdQ6TJLO73bfwkHoON36BmcKLEgi5Gg0QjnVSRMRyojQ8esRgmwl",
-	"N4hxJBl7kzKT4xO6OWu6sdnyV2hovE+a0Da4NaplxgCm6M/2xucuwgRtLHdIHlwBwojCGjEKCKdyyfKF",
-	"yTK106AlFuphH6kQiHiVcNM/trXB+xtC52NY9zcMrmDTUVUximmDb2fJUu2+JzIyEeiMxrBb/qnZg0th",
-	"Evb0s+4nnhrlUmFpv1cRIoPHf7T4ft+30JBGee5IYeuBzhkLKg1qF3FThGtLeMahAyKk0xu3NVeX/9I1",
-	"7SUa6RD4XpEVNqmuTLWxUfQGLJ/8+jhaDSYamWzwY8yw8gDn2FN3ZRO+EG3MJStD/HFKYphMTs/OTv79",
-	"z39Vz4h65tT9AHM9ZULucVvx3kWulhJuQIcuhTBnZewanF98+ynjZEHC3G8edY5nXzHR0zhame3tcglS",
-	"vlqA7AHoLdJiIjpg+K6lwsEZ2VH7EKzMwdxi9L521tZjT/u1v6ekOE12RMLamLgSqPBiTa5Zz4WyJBD9",
-	"+z3jaMXZguMs7LUsNYpAVtsSr1ZAQZdMsP5DwFTYhEZAGaOwsQ8lQwk7blIxcFM4nE2evgi4BP6WMwlq",
-	"Usl0cQvk1IDwShRy84bTWRKZQotHfPuMePHswjhNTYEItdorQhOlTNvUvt1qtH7qJi8AjMxWtWabPOWM",
-	"zQe+5B5OlEOyAP5kPhfQNd2lOSQYc0lissI0SCLKyKEs8Yo4MD0tUqbO/Bg90tY/mbtkXIEwRYB5SoBr",
-	"u1JnD0uW4M29Jq9+DOQa+MHCf9t00l036y4kd1dO1TaSzHcIG0o2KDPeMJ2vnmo+I0JXj/HwUFJk91hg",
-	"L+Xcw0+0nQZQoZP6Vr/bkfeMKUm7n6nKroGneOXdehc+7LMHX59VvdjhHHEfHbXhQtAaN7YXa8gBJ6UK",
-	"ILbyYN1ZqP+vkROKGbyUmCaELh46udDrNLHfdGBeliYWy7Vc+ErdjAlaL8GknJgPNDta8Q/JN0qymjoj",
-	"9k1i3rBGjc530y9Zi0hM9L2cV62jewZLm8nY8yRvJEFtNJq7awp7i3Kcpk/mo8mv3YT66zrrP1WYItcw",
-	"qfjNFphQSI77pocOGCs2B+7cr9uyy274PYGs2lFS1T2BSBKU2y3yKhophWV7LjtP5I3v//+NC+VVYNh3",
-	"35j0Ekh2KwM6FVVP7C/43cRcQWOD6/ZVah5Aw78stLc+Uipl8VX3RZjUugDwTqT0QYcnWgMjznVkZ/cB",
-	"bSRoYCRCF9DXMN1DA2NFANlhELCluAWyrio2XXv1jfLV/skuThh09gTUwqcOgZDmhJu62lPTigrQK5QQ",
-	"OdIvKa2uIzAXlFUQd4jtTE5ywP4ReabLgGjhI1xRowxvTAGwjHEwd7LC6ND2HiZYDeP+SZdqGF5JqL5i",
-	"oP+99sHypdqvgd2CBo9bKTC3f/DKCz+JpW9Ieqd4SS9rRxl8XppnRzXHeTxfb9fgMUFOgNTAaM3yNEEz",
-	"MJbdsZvwUXNgQtjrvhNPg5+7lU0Z4Nh9scOeDC9hjyPJZQof4qzay+zebVtLjudzEj9koisgrUpmr0Mn",
-	"aENrqe+Z0zaztnZCtBvZ/qIqR0gzNQxP1IboBiDnX8pbuCIBXIcoj6LRkulcPbKgjEORjhe0nO0ww151",
-	"V+4M65aIsnlRCvgahPWA6kqTeQrCVADTF1Udl+huBgNrrWG2vFpsvHmvRqu/V9fvNtGhKTZZqSbZSjbl",
-	"MaTkGvjmg7hbr5dd8Mqoucpf7RUPGv2tLddppdOkfvZuFIma5NW78aEWXqN+RRTsRw3k0SkiYKsO4cGP",
-	"DVcFsgnPCTP1qlHGdCHedRDl6/ZaEfVqTNWCkPacKe4p9yrlYHa85Loqotoly+AnkCfEBjiFytHvLIzu",
-	"d7r76VVJtikm76W7u3FUgzjgRByj59u+PkTmKIW5RCyvB+11AcCXRJ0WXOejKuT/VSu5D9emSGTfArst",
-	"vFjGIO/Bfe3EuVXioJCQozJv1NTHy4g0P3tVEFi2SkG2Fy4w8Yk5J3JzqVBra+EB5qGYz3OKzp9eoCvY",
-	"oC+mMYg3//7nv6ZfRohxhE31AVeKgCRAJZEbpA58khis683TVp0Zv4BmKeXKVG4ldN5EgJjWA0PFRigW",
-	"R1hcIUwThLm5NJugtTY3nWMFYc7JdXlLLtAKk0RRqP1FiXRzaY7RCrhg9PgVfUW/+sowpPjqKz22QZot",
-	"k1+tPGpj4ZXQFxKd/dm5Xoq65YBWjFCp4Tw9sbUZiNQ8tNGjU0Wcr6gZT0/yH5dPHjvHjosRQJzlNLHg",
-	"/QgbcfzVV0iXEHNXNShWywWBpue5XDJOftPp9xP0rcY6Uns2Udi0W1nfPn2Tv71/6Bzp9IhXVOCNKOMN",
-	"8AYlbIKmSiRMIzR1d2Lq/57DSz9yt2L6D8UjU7uQZ7ACrE5VtZpz9PTJ5XM9slrKBk1r/S+mRvIInIGm",
-	"xaK7jf5lxpINWoA0N6lzwoXCulgDN4p59Ioq4BW2i/gJp7/HjFLQJaq+sTtqS1nrQc0NLIe5TvDTz++f",
-	"fH2MSo4VxvmGqZKEDpdsTV/RGQiSgPCKj1eE0qSEnySGFNBK4VmuSQwWS484Z9wRo6tfbIIUhF/HGE1j",
-	"lsBUTTL3wksiNDUvT1G5hTsiSF5RHUKiydaLIjHw/ESE5o2YKbCp7hxhy+9TWCtS1Ng/RrbvDHEZH1ww",
-	"7iSFeqS/jAwP63w3xGhZQ5NROEaPYY04W4tXNGFauxJLMpe2XUXRkmEGhC706WRBtMXAFVm91HmYU8Xr",
-	"UxN+oCWlgdcSiFqJKO5BTRk+wTIw5fkUkUCaGobRDCwYyjDdIGEuj+2kl5IrKcXFPR27rll0qo5WRfcm",
-	"vGCqF1vsR4wpUrahwTGmG01vFgm2GjNacybhGD0SMV5pkZIdv6JF+Mpk9FBXGkaPXJeMy5xIUFxuQlKF",
-	"bVHjInnxiowmoz8enxz/0fiFl1r2j69Px7o+q/pjYVw+Jq7HltXTfTt0tdVRtRVUg3OwfGVcaZhwG+18",
-	"32uR1OFtr71Jh7f9Rkm3r2u1ys9OTloqlPerTF6WQw7UJldyTJH1sTFxbcX78IAFhONqKXV9iOdZhpVx",
-	"PHq5ZCghhpICvKjoBS/Ubo3U6aFUgpsjYeIbbKiCGq+ggvE1cDLfNBKDrri7ceQwLBIr1X0bC71jJbzU",
-	"GXlAlJpORVp4LTHRx+QSiyUIxK7tA40tlLKFkhk6r6MPrktNUbTy3YX3Xl/u8/vtDErxtbIADWRvqtPZ",
-	"wC9dDVmhMgNpDoIlW4eb/iDA8fJwm3sAUMptfl5U3Cs3WscKuX2+UnTQtsGaUAbcG5ej3bApCr7D4dZq",
-	"mMJEabBcW5GE21x90YlBTBR3Qz8mk/NPjL9FKVRasbWHuVMKuFYuIUGzgCpZumu05maST6vb8lDfIJq+",
-	"a/04LtQzznCe1tS/ZcnmkBvrnBm3VZNV8hxut0jq9GAz2/y5ZoqyLd6KIg2HIzCThFiYMsfooqwEUVZQ",
-	"dto/TRBltcrrHeWzouLxW1034XZsCknommmWNKsE80w/34dgvJ5wHVSYZvIaTni0bPPhtvWRMgQ05WBZ",
-	"ZkTutVXM+VAatko//z236vCSoBpb+14JAwrrYQXCX4kyvw3pIJHHMQhla1Y9BJwsltK6L5XRxSggU8hH",
-	"N/wyIbAmKhiBMut6UF+1fEXjMf+8fG1Afq1EtzSpYfYdnXRHQLhIfe2h2Lh6NAfWtzrOWaLdRh82K1Yl",
-	"3sdv3fC3Y+eMGr+1/7sdz0xngObt+StI67j/1r3aVzZUO+d1MnRr7YcHFeN+u4gmM2q7vZR2UBzUUG2d",
-	"ptz7cxdlf4Ddty7hI1wWKW8iglo584+MBmqr60AGWS4kmgESS7amnmNbcfFGN2MdijJ2zzwUsRTFa9ul",
-	"+Xf+ix8doVQrIQcpRanUzaWrI5PgtVWg+gpgJRBGKRHyoN6aA0BTUtTLahHEOlFFDZrleZL4hZ1/B6p4",
-	"v7TSQCXoO1ZNK3W2w8qQx/EH9IIkib6n0EXeGVrvoE9lxCrjNddFk+xFQ6jseyciLVLU3kn6jU319TaT",
-	"Vz3/TPBNBG8Ksnci+JPfieARFjal74DKvikSZWhf0+0StICNQpb9AEQsXFpUm6ZX5E69n0Tr9Ubv8LbX",
-	"CvvDvTOr5s2pXZdwI8exuK6OUY9m2aJxr7maKZ7OriEJWB2Rn/dqb63PBXp4+YvxHUzPdQjvBDk4pgf0",
-	"dg0I4wEU450Gs1IL79xU/pHQpD/XdT0mqpFce3zXwzX4nrKg36mxyToEHXfkDHcb0DFj7EoYKz4qaFho",
-	"77uOpTm0C2FfIA7AGn5aaotxaF8anDX8amiD8caljl/pfhzZUOq/5dBjJXfKgJ/g+eq3AQswtyPZUPzI",
-	"oXi3bY6SNb/zcmP3Ys3x26JA320Hb9+dMWkP+nyJe5DQY9aT/y/mjxkFXUL47ggvRHRPaBGxezwyDbZt",
-	"wvuj53jRNLB9bazf0aP+8eT+drSAMaltdR31bllwSMcbCnzIuIfaUgYh5rFtnOqZ5LXKYpxlOhpCxzCX",
-	"BZhqbi+18qiIc9XXL7mQKGZ0Tnhm4lLtrAqFU7+V3tQqntXurtPyGo1uR1Oca7DfY3a7Sx+BQUYvf9id",
-	"8KJX1eXgd7OOmGQ48h5JpqnWqCW72acstbQHD1kqb/ZrPTQvfJDk+pGQzQ/4GpDEV4BgPodYuhjpUmA5",
-	"8TMwsSQQuyKoYWL5zrzwWbaZSBDWMwjlwyVR7eac4fjKpROJu6LJlatDuUOvNfUq75wih5RDZklNrgmd",
-	"aK4d2i6VRBdlOLDvoXGWoZQ+mzLecg+jnn+WQJ+aBLoEHTLpdCstiySzIXY0AR55MXD6B5tDmUHGDiej",
-	"lqb/ZrtD7Af30uDk+dmPW7REbUtAcvt3TyAcS6Wlu31EX7x4/p9PxJfDhP+1zVdS5E9apPYWn4qwjzLX",
-	"GSlIjNrp8bNpsDQwJT6HG3kHm112g2oO6NJ9l/wyXBpJB4/eaprmAG53NWi7iPlZv3F3t7kftogommEF",
-	"iEZjckg/cOME3QilKT3opU04Mnm3Zdc6lOEr0F2pIiSWjJuM/EAnO3ReOCGMq8I2szKp5faMjVBOUxAC",
-	"Ta09qjOLBTRmEd2NtLlLJctvRnbHAV2mv1r4TNN6TVkmQLcoW2BCbfhVoEuZrm+dc4Fwqkhrc3DH11ak",
-	"M97SvsKU3jH8RYvFsW221+KlMC98nJRoWzresba/kxAP6wwr6ppYsWUOWUxktYSJjSM0xSQW5Bqsb9U4",
-	"zgIO1gNQn+nD2Ux8psLnZ9r7EGnvoe4WH6a+ouThQWiprHXdqOEVLe0HJqInK6BPaNr9A1ua8kPXCcvW",
-	"cqGrWo18VzSnyOYqisTMwBRSYXOdIT+k+ngAUA7gqzME2zXWwDTUex+dc3caC2D7CoYjATRGP4Y4gGIh",
-	"AxDZmIM0FVEbvcF88/5S213fXDYS3PNlsU8HvRLKVwhTM7K1Pgpqk5zosmMMsbkEejgXbIBKvDLGYTq5",
-	"tDLpl6K68Cd9b1CrLn3HCt1dUukl3mwdk4piV2DJ1pSF0xaEUvmUrhe5iCJ1xpq7hMNRr23D2a77PXUv",
-	"fQ42/0guKfwOqKF4VJbPUjgCKvkGORIZNDi164QH8GaXbTHb8pPyd6b2ofN18mAW+Q9sjeaYI9PYgDCK",
-	"iPCrrpY1Weec/QYHTLvsP/M7l5vIax1aGiVYpWvI4FKsZ8j+5+D7YZllqz9N6NpFV111FcxMxrAyabfC",
-	"JQNJYYe7mnkXIA5g8Jgy/O26wAv7zvBM9AkSatltJkCi5l7eNq61JXxiRmPQLRh9b8yQJ/W7QfHOUQa1",
-	"TnSNZPqy0vptYFKtVZDvlWiitbCPQdP9BPm11p8jFAJSkuGQTLljmj1qqwRqf+IM/ArzFy4bpSjzZnGq",
-	"HX4aSle0vawLzyigL85OTr604XHmaqz4sFLv/Yv7J19/eYzOZ8xUeO+UV0MqKQ5lzPo9gZxJjL6Y2pYy",
-	"E4T1y2/co+mX23EE1ivhNUj5qC7Stluz3LH7xe88E/bBaOKq9Ma2Nam+MSXslK7E1mrrhcTUlkw7ZNzD",
-	"bhBLtjBNuE0Rf1P03o99OBzL291CuNKcuXOFD/8c7Xzijt/67N965XKX7PLSA+qTTPJsp88n1KfPj+GK",
-	"p7qajmfbnkQ+tj30mp355+aF957iP5FMgD7C+pBmUVUUb2VbOuVjBroZ0jF6zCSabTTTXDmrvzzgSDe1",
-	"raubv4W+Y0xjSFsyMvXzD5i63wM6qykFOlvEJjAdXDEw+1UlRkWBpg+S0ogJXRg92zQ0QxuQd6Yz7E6g",
-	"84yqu8mhC5Dbe5BGJ9AKbzK/NdOg+XSN0w1+vtqWvC0xFer559P1Uz5dn2mXQKcD1rSkMKJ2wUAUqXkV",
-	"YdvzaPW6NmqKc/0af32ttliLUUuLoUK9cZaM8YqYTAUlcdX8OU9tI0YxGY9dp5sjnTNxXPQsVsNbSN82",
-	"XPSVmRZERDYOz7RPIlL3OZsB4pASSFC+YtQ1yKVYd4Z0F4nR2x0dg4L9eLyBbCee7YEe1qLwxcQ2pclM",
-	"Ioord2fCG1wdQuENXdz0bg9ubkwY1RJsrYtTT4qA2ciEVBRYCTeeLOcp7k06zGO7rdovfSLa/rho51pE",
-	"S+o6aVVJa4BUf1dc6xlOQHs2mDed9Z2HZmK2QaRtR2YWXjYo8wbRjRVuX9/+bwAAAP//",
+	"7H3tktu2kuir4OpuleMsRzPjeE7iyY+tieOczDqxfTx2fG/FvhZEtiTskAAXAEdWXL61T7MPdp5kCw2A",
+	"XyIpUhYnjpNfHosk0AC6G/3d7yehSFLBgWs1OX8/WQGNQOKfj17Qpfk3AhVKlmom+OR88nBF+RIUWTO9",
+	"InoFRIISmQzhW6KAR4RpQhWZXS6OnggORz9THa5m00kwUeEKEmoG1JsUJucTpSXjy8mHDx+CSUolTUC7",
+	"mS/CUGRcP2Y8emYemN+Ymfw/M5CbSTDhNDEjXDMeVUb+FwmLyfnkfx8Xizq2T9VxadCJmdL9v3MCat8Z",
+	"Okd1fL2qzpFSvWqaQsJ/ZkxCNDnXMoP9ptRC7liQFrKynIS++wn4Uq8m5/dOToKtwwkmFwsNxahVbHjK",
+	"4w2BGwMRoeY9oldMkTSmIZhDb4TBvFeBYSFkQvXkfMK4/tv9SWCAYkmWTM4fnJx8ffrgwb2z+1/fP3nw",
+	"4DSYJIzbRwWsjGtYgkRgH2ZSiTZoZxze6RkRC0TclC6BzGEhZCuoIY7Wtl/3T5o37HtIhWL6Muo698i/",
+	"1Hny+c5kGTNvtk52pamGzqNX5o3emFweFud5ZA65e0lgX/nIBeFEV9n8PyDUfbBuLjJtsc5taYC8KZJ0",
+	"TWMiJBF6ZfGSLwMy3xCmFWFR25ErO3PbmZ+d3kMc9P8/bV3Ci00KqmUB+MzgoV1EQBQYDqghMgCGIkmo",
+	"+pbM3IKmX84IU4TGMdErqskclowTJdqWgAC10/hJzwW8oqztAK4gFDxSRAuypkyThZCEcrsaC2Ni+D6o",
+	"NhDNVxUQI1jQLNZI1jn1/+1kJ71fRpCkQgMPN49h0wLuqQH03tkZuWGKzWMg4YpKGprrJiAbkZl/riF1",
+	"69AkBqo0uXefrMyzfA32biwWUZr76DFsKutJqdYgzVf/79f/dfT/37w/De6dnX34l0aUv1yYuxKvyip9",
+	"bc1YvlUHsvFLrrTMEuD6IkoYb8NMsQSkF7zfWf7NZRSQ9YqFK0JjwYEYgBThAsmq7ZRZdcrezOcZlXpT",
+	"A/qyWxQoQ9q6MWdnu1H/MWy6udy1eaGTx5XO/vrtr/Tot5OjB2/en95rOf2fqNJ17lq7t1iU31qxQc0S",
+	"oTFFrrlY8ym51ARFAUUSIcE85WSGl+2sFYXN3Ec4+dHl960IbOEPTv/WtgKWtLKK52KNnI7ifduGKbEZ",
+	"oZkhnJ6UWcLZSZknnDbyhJ+Y0hB13R16JRTY/TN7Cu9ClGpJBDRWhPF2MM3IzXBaLHDgzIWIgXIE54mo",
+	"3c41ilsBwbu5ep6ExhJotGkDhbtRWw+NHv321pza2UnLqT1NgZvd6NoosViAVBayFb0BQ/EEeASt96dI",
+	"gQ/coCszYLfcqvCVPRjIFeNh284/EdrJf1Z+kBAKGRHNEgiIkIFB20KUUAHiinnqadGwAFC6VZQwczcL",
+	"uhHVcGSGajyZuvSzr5yyPfILeNdGqK/MGa+pIuar1uPV8K5bVynBcNoiH7+QQFUmNx0Eod0rdxRJzVkS",
+	"FgV455yfLxhfgkwl48XGVzm0/3hvnapAn5dcs7gFzu9KqGNxxl6Q5r+GpmnSyu4yM+w+mPEyNc8vo3+Y",
+	"8TrxI3NvftRl+AvIiO1AxBv7Tm/adGPi+INFTCvL5+ySk5nng7PRRU0DLOPLnvdKDrRjLVQJ3gWi2fK9",
+	"WfmrnEt1yy7r0nt9qbiXxlMAcGhFtDayNRdJUKngCtBa9EyKeQzJBVdrkOaHUHANXJs/aZrGLKTmjI5T",
+	"+96//ocyB/a+Ly+wX9l5mzimkcTWUhjlkioj5tgPyBfPf3hIHtw/+/quOfaSXe05aLk5QqtKO9pbY4pl",
+	"KFoQLTeELmlNht5CUgTSQV4ypDXzWC/13FHEyBvmdKygFmZKiwQkcbapqbXI5Ahw75sdCBGULXhmcuCG",
+	"rH6dcNBrIa8nwcTPgVsTG2TMONVasnlmJazSxYuYGoobkPhkAaCQkEKBXDIWSuEvGTevLTn7Dd8zkogB",
+	"500TfEnzvlxwAu9oqEkEIUtoTHiWzEGaHYB3NEljM8zpvenZJChT6NG/eRn53jcfvnj9epqLzCcf7v7b",
+	"Ns0Gk3dHS3HkfqQIzNTBVHp2xJJUSO3YwWpyPlkyvcrm01AkxyHlWvAjf4rHKmMajg0uSE7jYzuoNeAp",
+	"xZb8uRVWkCqiiJkF0/iZFClIzQwlLWisIJikpZ/e5+bJvlbIwAim0FMQKPjPryU7KA5QHJqwco5ZRxaZ",
+	"62IJA9fANCTVPzqXYmZ5LtZmRn9AUtINrs1IPw0W7OpS7DStKzBjDz0Ei57vtxHZGnQbn+i+ckUwoQau",
+	"J6LRFltnMoEZis6pgpcKmqeOQFMWty+yogkUu7OiatU4npd1d+68XweuPsit3RWAA7+dQUmGdhC3ntkv",
+	"INnCXSQDD28uxTXwC91zc81Fsc2XfqRqVbEAKKAxRESK9Tm5BkgJ00SJBNYrkEAgVih7bu2kFGvVE5CM",
+	"2zl6vr5eiRhKJ1RW8MpHZN9zkJRmadr672hMjQo1Nsui1duqtxcpcKx710cvhKaxeb1uEOunhwRV69Zu",
+	"KijBGDQY4Wq2MreGjgP4iQ2+N4bxXH/QWyy3N2d1I4x+O7RC+vGXw8NYhNcDgbcmixeGrW/xjEc3IDdo",
+	"nyVZaoRIZA1MEcaRj3iuaBhFv2tCbXi4ksIIWLIPItbeD8rgtuxAFqE1cuc21MQ2UnxKTqcnUzJTRtzh",
+	"IaDrhGnnk/RrL9kXhIxAet19RRXhgixp+i1Bq2tJmScrsYYbkEQsNHDDcM1DEUdmNrbkVGfSTkeJuU/C",
+	"FUTk319dkS8eRd9fXQSEkmvYGC4+O745PUYb7tE1bNTsLjHCrTVF4hKM8CsyTZgOPMQh5YKzkMZGqUzM",
+	"KEa/+Obrb86mBBWRmTnPGa7AgOB+sHiLynEVc8zDwTe0+chpV/ZZ0+Wfz9pgDIaYanYDqNKsgNAokqCU",
+	"v9kunl2ag0A01YQDRHga17BpvMxY1MOjGEw8JjRbtR80qdTBJD/QZoEEIx6aH6UQ3oBUTlDwms/p9KRR",
+	"EWkXbYKJdmTdjzhzq1ffS6X1BA32oVK2m8BLi8XzyLcmyL2QuYzlAK/jUAVjSqcVlO14xXHY17fZR1Wl",
+	"Mjr+9Dld/wxKmSuhcJSPL0z0EgmcsvchmIRCSiQLwRt5quF1IYsguhgg0BfRBX0oBN5BmGmwBs3+k4wk",
+	"zQQ2rqdEPILDW6UhNUr9YgGykZISSETjaOZAhYLoYvBRFl/qGjlTVKnxRtOZ5I0A+a+/2zSCZU2CLY/K",
+	"t3q/w5AQA1UwBEks7GXbYTNHs76XxkdokhsUShIUlumd7KUcI+NjvZzxsK9Uu1PmcNBd2JtodO7QiqXm",
+	"wfN87dtqFJ6D9vfYNvc3SmZ/Mba66hfm4yaRduCdUju+Ev8urDu4AbXlltaWr2T3WVmoBx8YpFo9Rbdm",
+	"8zaHEiKmIUIDrTPHNhlbR+R/uSOi7x3iPsBl9f9KhRKAN6NbXWvZRW4e5BosQW3HW7a3BEvHuY+u3HkR",
+	"YQTlrsIEy1eb2RckAb8xrRZxy66t+dj+7X42c1Rs5hzN1amjrQVlVQNLgWjfg9KM97Nq1TUu65dFX1fJ",
+	"ZZDQTe4zJ1qck4UUiVVghIgZXx6JxaLiREd6v6NIKmIWbpzjY0YjlHhmxHrNPlooiwYKUNZX1SRNIBX3",
+	"JXUJibgZMnOrVdzOW6ykGcny4xzdZFNGnf3NNqVRnputovFAoIccRw0q++lOqPbxmnjs2RGVF4wDPppB",
+	"HsNmOEln85iFaKVA7+U3J19Z72WN/OJlI2mE8qZFnG8R83WzZJypZtJ7t5sBXyONGEDstAECa4c0A3Rt",
+	"11Dh79p90otc8jPZRSs4aiuYe1yBzQ6FFytwFjHPhguLWBFiWDENttv+h3GOkpWv4aI1k2+D+7IwYK6p",
+	"IrEQ1xCd+/BGvwZzSZeDsnaC3sinHAzOFdN0FD9IgN+GnkPhFNtC7IUUv225iH4f1btVK61tlXsv95yV",
+	"FtG0Yz+KODLDDJTWB5tSuJY0bFvbaJsWi/D6Ecpbasghms/alD0JCuQNRD8I2Uy8pRwHF3C/ISq1GVjT",
+	"QxjvS5s5RN12i9qarwMrRpfrPfaNINcXAep7aaJdiihNUylu4AcpBmiCVov4HmK66dRdXXzLbWu2LoC6",
+	"cb0uFq+wRw3Wf0sm3jH1ZvfVPoB2qdzVmKcD6OR5tHpte4Iq8m2p7A04VIK8CmY3TYyuhZTIb38lpI+o",
+	"XJeAY7GGyJNmLazcBrm5qHlmWfMcSKYgQnX4W0L5xrm5FoTOlZO08hVvW/dqXCuUQPUwhdZ90mKMhuG3",
+	"l82DaSRyqvRLdSh921uJmjlVKmHB3jUEzIg1en0VhBJcypxqDomBGyNMDgFWhSKF/kh6ZV7vMK/mAmL1",
+	"js9DiR0KKYBvMQmwGWkG+PzaVQ/kG3gW+dbmyy2fRRkFy7jVQl6j84E+mlUnA9gzOrLKB3JQy+HTTWp/",
+	"Qt9d2nfPbNy5+9/pNo7sQZkN1ofTnVmfNUrLA+NPT052pVztTxClfdixDVVSGYb0xSx+G9rmqWGMIwS3",
+	"uibM+dm5c0b1Ge3B7SOm6Dwe9g1w/KRZNGFKZdBgR/iZRkDmGxskkzENNvuaUBKuILwmEVtW9JGyvOf2",
+	"rmaFsgE3uUHZxdg0azW183K+pcJo6peUw1/ezLbztBUuBp6qX8xW1PMOotszWtqttDVU2qzDJgn/bg5N",
+	"CQqzbOoHbDPDo4B4HA1IxjHlMSAJU5h9FhBIUr0hQhItxNtY2BzjJtd0m0t0y16B0JQ+adu20bVR5Bkj",
+	"qKI/O5fqbQT5u0ysJn5wDYQSDmsiOBAa65XIlrZSjJsGQ9QEhyFcoSFfRcO74ZkpLe6Vpu18AuvhisE1",
+	"bHqKKlYwbbHtrESMhlmmA5s/JngIu/mfmb1xKULDno6M/dhTK1/KNe1PKgRr9ACrDtvvpxZ71crPPSps",
+	"PcCM70ahwZwibctP6Yh/OnTEkfZy47bk6rNX+yatBhNMYBsUuuRS4otEWZcDZ8Eqo98QQ6vdiVYiG/0a",
+	"s6Q8wj32zPtEmyMOWjPBiwQ9GrMQzs9P7907+ed//Xf1jqjnPd9vIK5nQuk9vBWfXN5JweFGNOhyaKas",
+	"RNyAt4tvPxWSLVkz9dtHvbPRUqEGKkepPd4+TpDi1RzkEoClRbqdCA6YfOOwcHRC9tg+BilLsF6MwXEd",
+	"qD0O1F+HW0ry22RHmLsLOi2Aal6szRQfuFARNeTu/CAkSaVYSpo0Wy0LiaIhJ31F0xQ4YMkmZz8EypUr",
+	"RwAkERw27qEWJBLTNhGDtsWbOi/7ZYNJ4B+Z0JjAoQUW1yJeDGheidncrOV21kzH0GER374jXj6/tEZT",
+	"W6DKrPaa8cgI0y4xf7cY7dIS7OQ5gIE9qs5c0WdSiMXITu7xWDlES5BPFwsFfZNV22PuqdQsZCnljShi",
+	"lBwuolIJJoHTEqPqLKbkEWr/bOFLaSisLkdlzECiXom1P7SI6OZOm1U/BHYD8mDx9V0y6S7Puo9535Vv",
+	"tb1J9jtCLSbbLbPWMMxYi8GloV1DWraPFRjZP9i+VDCmtD/BdhJfBU/qR/1xV95zYTjtfqqquAEZ07Tk",
+	"9c5t2PfOHtyrWrFPdsYC1YZrgtaasUvBvBJoVIgAaquKhb8L8W/cnKag3CtNecT48qHnC4NuE/dND+IV",
+	"cQRNsVZPK1Wvzsl6BTYF0X6A5OjYP0TfGs5qq4S5N5l9wyk1GEyGLzmNSJ2jX65Ua6t//mmXyjjwJm9F",
+	"QVQare+aw96snMbx08Xk/Nd+TP1NnfSfmZ1iN3BesZstKeMQTYcWdxgxVmwB0ptft3mXO3BMscV1FFh1",
+	"x1dgbWGULRMagWV7roayr+W/3/pYeQOGe/etzd+CaLcwgIUkcOLygj+OzeU4NrpsX8XmEST8q1x6G8Kl",
+	"YhFeDwoYDa+bgPcsZch2lFhrw4gLjOzsP6CLBG0YifElDFVM95DARB5AdpgN2BLcGtIaKzpdd+2s4tV9",
+	"MpQtM+htCaiFTx1iQ9oz2upiT00qykGvYELgUb/AtLqMIHxQVo7cTWRnK4o06D8qw9oAlvkoX9YgoRtb",
+	"vhMrw6JPVlkZ2vlhGmtZ3T/pU8uqVNBxKBsY7tc+WEJitxvYL2j0uJV85/YPXnlZzhIbGpLeK16ylBZn",
+	"FL5SHnVPMcdbPN9sV9CzQU5AzMBkLbI4InOwmt3UT/ioPTCh2eq+c59Gv3crhzLCtftyhz7ZvIQ9riSf",
+	"in+Iu2ovtXu3bq0lXSxY+FCovoB0CpmDLp1GHRq5fkmddqnrtRuiW8kuL6pyhbRjw/hIbZFuBHT+pfDC",
+	"5RUWMER5EkxWApNh2ZILLP9h810bNWc3zLiu7orPsK6JGJ2XxEBvQDkLKNaJzmJQtn4nOqp6LtF7BhvW",
+	"WtvZwrXY6nmvRqt/Uu53l+jQFptsRJMk1W15DDG7Abn5Q/jW63VNSkVQfd3O7pIirfbWDndaYTSp370b",
+	"g6I2O/x2bKi51WhYlRL3UQt69IoI2KoifPBrw9dwbtvnSNh+GSQRWEZ/3bjl6+5iLPVaitVyzu6eyf2U",
+	"e9VKsSdeUF11o7o5y+g3UImJjXALFaPfWhjd7+T7GVQHvi0m75X33XisIRJopKbkxbatj7AFiWGhicjq",
+	"QXt9AChzol4LrtNRFfL/W2v5Aze2xPPQ8vgdtFjEIO9Bfd3IuVVDJOeQkyJv1FZeS5i2P5fKjIgkjUF3",
+	"Vwax8YmZZHpzZbbWVbIFKptiPi84uXh2acsGzEJQb//5X/89uxsQIQm15T18gjaLgGumN8Rc+Cyyu46H",
+	"h1qdHT+HZqV1auuuM75oQ0DK64GhaqMMiROqrgnlEaHSOs3OyRrVTW9YIVRKdlN4yRVJKYsMhrpfDEu3",
+	"TnNKUpBK8Olr/pp/+aUlSPXllzi23TTX5KZaN9zFwhumrzS59403veRdR4CkgnGNcJ6euOInTCMNbXB0",
+	"bpDzNbfj4ST/fvX0iTfs+BgBIkXGIwfeY9io6ZdfEiwA6l01JDTLBUVmF5leCcl+w/oW5+Q73HVizuzc",
+	"7KY7yvrxoSd/+/zIBcH0iNdc0Y0q4g3ohkTinMwMS5gFZOZ9YubvksELH3mvGP7H0MjMLeQ5pEDNrWpW",
+	"c0GePb16gSObpWzIrNZ/a2Y5D5bqNLiYd6jEX+Yi2pAlaOtJXTCpzK6rNUgrmAevuQEeC3z6+Akvv4eC",
+	"c8AacN+6E3WNKHBQ64GVsMAEP3x+/+TBlBQUq6zxjXLDCf1eijV/zeegWASq1DqkwpTOC/hZZFGBpGaf",
+	"9ZqF4HbpkZRCemT03QdskIIqdyEgs1BEtkDpohReEpCZfXlGiiPcEUHymmMICaJtKYrEwvMTU0gboUiw",
+	"3mpKl+Ca53BYG1TE3Z8S146R+YwPqYSslHIwXwaWhjHfjQheVMAWHKbkCayJFGv1mkcCpSu1Ygvtmk3l",
+	"DZXmwPgSbycHomvlYdDqFeZhzgytz2z4AXJKC69DELMSlftBbRFdJRKwxXUNkkAcW4JBAlaCJJRviLLO",
+	"YzfplZaGS0l1B2PXkURn5mo1eG/DC2a42Pw8QsqJ0Q3tHlO+QXxzm+B6KZC1FBqm5JEKaYosJZm+5nn4",
+	"yvnkIfYJII98j6urjGkstWpDUpVrkecjeWnKJueTr6Yn06+sXXiFvP/45vQYq6ub/yytycfG9bi6ldh1",
+	"C2ulT6rtXFuMg8Urx5V2Rx+Cne+X2pz2eLvUnKzH2+X+oR/e1DqN3Ds56egvMqyvSNHMoKGziOFjBq2n",
+	"VsV1/WqaB8whPK42QsFLPEsSapTjyauVIBGzmNRAiwZf6NKc1uSxK0Dz7kjZ+AYXqmDGy7Hg+AYkW2xa",
+	"kQHr5W88Ooy7iZXa/K1tWqhhXuaOPOCWgussig0lGV6TK6pWoIp6zrhbJBZLwzMwr2PIXhc1oks7vY0q",
+	"9jYzd55iS67yrqJ4eSAPwqCpNcxXQlyrKTk7+Yp8MbOvveVCv1Wg32bp7K6NuYIiZM/eXAo04WaILJ1O",
+	"gtpZ/x10UUJpxMMuJmmhGLNPhzterJCUF8Ry2fy+6ay599xuWhkQownw8ndtgIyURl7BnDyGDbkCbW/i",
+	"r89ObUUtjwG4qBoOYBiRR4FCWVCdrPey9N5QBlxumDgq06tVhmg5R1sB1MX+YTsLQ00JaCsLrMS6uWsj",
+	"ARquDosAHwlKcc4v8qqmLedcI/LtAx6bvHya/q0Ql1MyVJCXutcrYNKVa1C9eKQN5G9pqGnLPjBrcjMy",
+	"Neo2Tp7zcqFE/cI2Xd7SJgqLHbJAm39cPZaH6ES2rX+HUVxT22JLeaisfSeizSEP1tuzPlStFlpm8GEL",
+	"pU4PNrNLoWzHKNdlOK/TcTgEs3mouTY7JZdFMZCiBYZXAHlEuKi1zul5RRssPn6PpTM+HNtaIliX0qFm",
+	"FWGe4/N9EKbUlriHFNuOXuMxj45jPtyxPjK6IGIO1UVS7F5HJbwZreWo8PnveVSH5wTV8OpPihlwWI/L",
+	"EP7ObsCjDlFZGIJSQtaMRJItV9pZsI3ejVIz1nLCjq1WNLaB4QSMZj8A+6oVTFqv+RfFayPSayXAqU0M",
+	"c+9g3iUD5ZM10Ei18SWJDixv9Zyz2HYXgNouWBX7fvzeD//h2Nsjj9+7vz4cz21rp/bj+Tto57v5zr86",
+	"lDdUWx/3snXghM+oXt0CGy/3+2rTpLf7g6KN6qC2is5pirO/8IkWBzh95xU4okUjiDYkqLWM+MxwoLa6",
+	"HmiQZEqTORC1Emte8m0YKt5gN/2xMGP3zGMhS14gvJubf19+8bNDlGq1+UZMMSJ1e3uAwNubak0ArgFS",
+	"RSiJmdIHNdgdAJoCo15V62DWkSpokSwvoqhcPP93wIpPSyptqLZ/y6JppZdBszBUovgDWkGiCF1V2EhD",
+	"uM537fhplFijvGZYN8v5mppaa/RC0jxL8aO437HtcNGl8prnfyF8G8Lbphe9EP7kd0J4QpXL6jygsG/r",
+	"hFncR7xdATLYoEmzHwGJlc+M65L08vS5TxNprxi2vO359kujwv7R3abV1Elz6hre6eNQ3VTHqAc0beF4",
+	"qTuurZ8vbiBq0DqCcuqzC1y4UOTh1S/WdjC7wCjuc+LhmB3Q2jUijAcQjHcqzEYsvHVV+THj0XCq63tN",
+	"VIP59vhugGnwEyXBcqvtNu0QMPTMK+4upmeO7lLU4oMch60zFcOpDm1C2BeIA5BGOTO5Qzl0L41OGuWC",
+	"eKPRxhWGMPW/jlw0/T8yGLCSWyXAP+H9Wm612EDcHmWbQogORbtdcxSk+X0pPXov0jx+n9do/NDD2ndr",
+	"RDoAP1/RASj0RAyk/8vFE8EBq0jfHuI1Id1TngdtT11bLlfz4NELumwb2L12jO/gqF+d3N+OFrAqtSuw",
+	"ZN4tak5hyKmih4x7qC1lFGQ+ds2pSyp5rbicFAlGQ2AYe1GDq2b2MisP8lBndL9kSpNQ8AWTiQ1NdrOa",
+	"LZyV25XOnOBZ7aA9K9xofDua4gLB/oTJ7TZtBHYzBtnDboUWS4V9Du6b9cikm5MviBaItVYs2U0+RbWt",
+	"PWjIYXm7XeuhfeEPia6fCdr8SG+AaHoNBBYLCLUPky8Ylmc/IyNLBKGvg9uMLN/bF/7ibTYSRAwMQvnj",
+	"oiiaOec0vPYZZeq2cDL1pUh3yLW2ZOmtY+SYfMguqc00gbUG0KDts4mwLseBbQ+ts4wl9LmqAR1+GPP8",
+	"Lw70Z+NAV4Ahk162Ql6khQux4xHIoBQDhz+4NNoEEnE4HmUTJ1qzWC7UtU3DdHqD6+tMFZnFVOmZ4ZwB",
+	"WRcZNxJsPD7lG5+UISThwgXmY7IKUyRhyrBazMUUmc4HZr4lYLF4Zz7HwfIIcayrSy4XeeKH87kaCsfu",
+	"2Zii60LMEZhESKgkDzJF7p+eFOk2S8Fhdvc8Tzp2ocgR1XRObTUsjiqpzn1iqlw/1SafFA6xKbnIA9tX",
+	"VJEYlKvtNotZwvTMw27dy9onFsdULgGTFu0DzFh0WZTYo2lbQ/uJKe0SVsa35pudHsmahmt4sUlBjWYM",
+	"xSmGJjbeqnETISxZkN6MnbrVlezoM9asHWZTyqk6J5SEIt1gej0nEKP3744i840GRTAPkYE6qNONa5fN",
+	"n4ejWrqnlugb3G1DMrq6GOSxMr8krXxyxqI8YRq/uKM8TJa/zJCz601qfjE8ZVa8a1iN4YtGFZmSVyuB",
+	"8miYaXTALwUoI6xYBvwTVfoIl3J0+f0MD2YuxVqBVIZJ2I5/iYL4BtS3eRIPc+x3XWW3QZ3flnLMFbbE",
+	"JVysieBTckFCkZgTdknX1odzepbnUpNLjaHXRVlqBfKGhYD5OsX0jBNKEsYzDcWrRifEj4W0Vagx3pvY",
+	"5C0zuUSjoWXwef7PNUBKstTsu98sM0tIOVkKA/UWo7zCU/xEWSV1THwor/i8GeZu9ofOc5uRW1DpgIiD",
+	"Mp+zdlAlEsCUfsTJQ0p9zUzMMVdLeEjTWCxGHqGl28J2OFb2HiyWdXpXcIrxSaSK8MOuujAWWWTX9K/D",
+	"rr2H5ku7wi58OKx7AYcMXMwWU6RU6PzjjnUl4ojxZbdP+0f/0uhH+lcohjp2u90lWfnzu6MIDTW7AeLP",
+	"kXzx8sX/earujpPB0zVfgYo/oVVkMCoa3fQo8f1tG5ER/ZY/2za5I2PiC3h3G0J00dO3PScDu+eWiyk7",
+	"Te7ACRht0xwgcsYM2s1ifsY3bi8g84/NIvKWxg1Igzs5ZihH6wT9EKUtwz+35mD1pKL3OEnoNSoxEBC1",
+	"ElLn2kCtHzmaTFxcmLa6CH5mC4Q5M5mR0tCYMnMuJdS8FLQWArgdbnObdtJyS+lbzsmwXbKb7zQ0TRbF",
+	"3rDRtDUeehNXvdc0dinKpCI0Nqi1ObjveitZkW4ZUJsxvWcEO7LFY9cyvcPRaF/4PDHRNea/ZYP9TkQ8",
+	"rD87N/M6tmUvWcp0tRClSwWyJQGX7AZceIT1fTfESBwA+4B3I5/t0/AX7v0Rce+hhIjpZuzLC9cfBJeK",
+	"jkWtEt5T3wNnZCR6mgJ/yuP+H7gGA390mbBoEN4UbYmb70ufFsYjX+pzDtYyKxZY5GpM8fEAoBzA3W4R",
+	"tm+4sG2L/in61281nNd1h28O5sUd/RxCefOFjIBkxxK07WvRGtAhN58utt128GErwr1Y5ed00KiuLCWU",
+	"25Gd9pFjm5YMi0cLIhYa+OGiKBqwpNSMphlPrhxP+iXvEfOnDv2p9Qi6ZYHuNrH0im62rkmDsSk4tLXF",
+	"vVGDMCKfkfUCnxRg7lgbDnQ47DX4udOB8My/9Fe+6GfipHAn2ppSJrJ5DEfAtdwQjyKj5pf1nfAA1myV",
+	"t8ftKjGQfTS2j51ynzUWgvpRrMmCSmLb0zHBCVPl3hlFZ42FFL/BASunDJ/5oyvGZbU+m60crNL7cXQu",
+	"NjDr9q/82XGJZavLaJPbBXtn+BBTW/THqLRbGU9NgWYHc818DBAHUHhsM7VuWeCle2d8IvoTImrRM7QB",
+	"Ra1fnrhDsmgSCh4CNtIvW2PGvKk/DoqPjjKo9RNvRdNXlQbeI6NqrQ/YoFxxlMI+B0n3T0ivtS6LTSEg",
+	"BRqOSZQ7ptmjPGJD+X6aQLlP2KVPKM8rNbs9RYMfQulbbxXdvQQH8sW9k5O7LsPFusbyDytdu764f/Lg",
+	"7pRczIXt09UrNZ5VspSLtNM7iniVmHwxc41BzwnFl9/6R7O723EEzipRanP5WTnSthts3rL5pdw/tNkG",
+	"g8i1porkTRVdWdlvbRVqIyuJtTl6pSl3VY8PGfewG8SCLM6t3QYlOdu6rBz7cDiSd6dFaGnuoH+RvvI9",
+	"2vvGPX5fJv9Ol8ttksurElB/yjot3fj5lJfx83Nw8VRX0/Nu2xPJj10n9HZj/oV94ZPH+D9JMu8QZn1I",
+	"tajKircKpnjhYw7Y0nZKngjtUrYwBQrfLy441k9s62vm78DvkPIQ4o6iKvj8D4zdnwCe1YQCTPh2NQgO",
+	"LhjY86oi4wIzilm4IkYiZnxp5WzblppsQN+azLC7BkZJqbqdMhgN6PYJVMJQJKWbpNxgd9SSGK3TjX6/",
+	"SsB26h0xFeb5X7frn/l2fY4mgV4XrO0qZ1ktpk/76hoVZjvwai313keM8133f31jjtgmbFpcbOq1ESbR",
+	"MU2ZzVQwHNfMn8nYtdNX58fHvlnlEeZMTBnXILnZ4zc5pO9bHH1FpgXzqdauJAfTmA89ByIhZhCRLBWc",
+	"cLE283OK/f29IzF4v6PpZ2NLzdJArpnm9kAPa1H46tz1lUxsIoqvWG3DG3wpcVUaOvf0bg9uPSaCIwdb",
+	"Y3+Z8zxgNrAhFfmuNFawK82T+016zCMyXfqyjETbH7/KLVY+WhJLHVc5rQXS/L9iWk9oBGjZEKXpnO28",
+	"ZaaiT7yrLSBkBNIst2Sa94UcDO8OiM2dhogISbSIsfmm66VbmtblqDZNK7AvRiRcL2u730V369Igtlnw",
+	"mw//EwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
