@@ -141,12 +141,46 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for FailureState.
+const (
+	Dead    FailureState = "dead"
+	Waiting FailureState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailureState enum.
+func (e FailureState) Valid() bool {
+	switch e {
+	case Dead:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReplayRequestDead.
+const (
+	True ReplayRequestDead = true
+)
+
+// Valid indicates whether the value is a known member of the ReplayRequestDead enum.
+func (e ReplayRequestDead) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
 	ScopeAdmin       Scope = "admin"
 	ScopeApprovals   Scope = "approvals"
 	ScopeRead        Scope = "read"
+	ScopeWebhooks    Scope = "webhooks"
 	ScopeWithdrawals Scope = "withdrawals"
 )
 
@@ -161,7 +195,33 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeRead:
 		return true
+	case ScopeWebhooks:
+		return true
 	case ScopeWithdrawals:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionState.
+const (
+	Active   SubscriptionState = "active"
+	Disabled SubscriptionState = "disabled"
+	Paused   SubscriptionState = "paused"
+	Pending  SubscriptionState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionState enum.
+func (e SubscriptionState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Disabled:
+		return true
+	case Paused:
+		return true
+	case Pending:
 		return true
 	default:
 		return false
@@ -270,6 +330,24 @@ func (e WithdrawalState) Valid() bool {
 	}
 }
 
+// Defines values for Withheld.
+const (
+	WithheldCounterparty Withheld = "counterparty"
+	WithheldMemo         Withheld = "memo"
+)
+
+// Valid indicates whether the value is a known member of the Withheld enum.
+func (e Withheld) Valid() bool {
+	switch e {
+	case WithheldCounterparty:
+		return true
+	case WithheldMemo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account The exchange's own name of a customer account.
 type Account = string
 
@@ -286,6 +364,29 @@ type AssignRequest struct {
 	// Account The exchange's own name of a customer account.
 	Account Account `json:"account"`
 	Note    string  `json:"note"`
+}
+
+// Attempt defines model for Attempt.
+type Attempt struct {
+	At        time.Time `json:"at"`
+	AttemptNo int64     `json:"attemptNo"`
+
+	// Detail May hold what the receiver wrote: escape it.
+	Detail        *string `json:"detail,omitempty"`
+	Events        int     `json:"events"`
+	FirstSequence int64   `json:"firstSequence"`
+	LastSequence  int64   `json:"lastSequence"`
+	Outcome       string  `json:"outcome"`
+
+	// Status 0 where there was no answer.
+	Status int `json:"status"`
+	TookMs int `json:"tookMs"`
+}
+
+// AttemptPage defines model for AttemptPage.
+type AttemptPage struct {
+	Items []Attempt `json:"items"`
+	Next  *string   `json:"next,omitempty"`
 }
 
 // AuditPage defines model for AuditPage.
@@ -504,6 +605,29 @@ type EventPage struct {
 	Last int64 `json:"last"`
 }
 
+// Failure defines model for Failure.
+type Failure struct {
+	// EventId Absent where the event is not kept any more.
+	EventId       *openapi_types.UUID `json:"eventId,omitempty"`
+	FirstFailedAt time.Time           `json:"firstFailedAt"`
+	NextAt        time.Time           `json:"nextAt"`
+	Reason        string              `json:"reason"`
+	Sequence      int64               `json:"sequence"`
+	State         FailureState        `json:"state"`
+	Subject       *string             `json:"subject,omitempty"`
+	Tries         int                 `json:"tries"`
+	Type          *string             `json:"type,omitempty"`
+}
+
+// FailurePage defines model for FailurePage.
+type FailurePage struct {
+	Items []Failure `json:"items"`
+	Next  *string   `json:"next,omitempty"`
+}
+
+// FailureState defines model for FailureState.
+type FailureState string
+
 // Freeze defines model for Freeze.
 type Freeze struct {
 	Detail   string    `json:"detail"`
@@ -684,6 +808,13 @@ type NewKey struct {
 	Secret *string `json:"secret,omitempty"`
 }
 
+// NewSubscription defines model for NewSubscription.
+type NewSubscription struct {
+	// Secret The whole of it, this once.
+	Secret       *string      `json:"secret,omitempty"`
+	Subscription Subscription `json:"subscription"`
+}
+
 // NoteRequest defines model for NoteRequest.
 type NoteRequest struct {
 	Note string `json:"note"`
@@ -813,6 +944,26 @@ type Proof struct {
 	UpdateId string                  `json:"updateId"`
 }
 
+// Replay defines model for Replay.
+type Replay struct {
+	// Events How many wait to be told again.
+	Events int `json:"events"`
+
+	// Last Up to here was looked; absent for ids.
+	Last *int64 `json:"last,omitempty"`
+}
+
+// ReplayRequest defines model for ReplayRequest.
+type ReplayRequest struct {
+	Dead         *ReplayRequestDead    `json:"dead,omitempty"`
+	FromSequence *int64                `json:"fromSequence,omitempty"`
+	Ids          *[]openapi_types.UUID `json:"ids,omitempty"`
+	ToSequence   *int64                `json:"toSequence,omitempty"`
+}
+
+// ReplayRequestDead defines model for ReplayRequest.Dead.
+type ReplayRequestDead bool
+
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
 	OverlapSeconds int `json:"overlapSeconds"`
@@ -874,6 +1025,150 @@ type Status struct {
 	Treasury    Party           `json:"treasury"`
 	UpdateNo    int64           `json:"updateNo"`
 	Withdrawals []StandingCount `json:"withdrawals"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	Accounts []Account `json:"accounts"`
+
+	// Backlog How many events there are after that place.
+	Backlog int64 `json:"backlog"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch     int       `json:"batch"`
+	ChangedAt time.Time `json:"changedAt"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Cursor Up to this place it was told, but for what waits or is dead.
+	Cursor int64 `json:"cursor"`
+
+	// Dead Events that were given up, until somebody replays them.
+	Dead         int64      `json:"dead"`
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	Instruments  []Token    `json:"instruments"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog int64  `json:"maxBacklog"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered bool `json:"ordered"`
+
+	// Owner Who made it, as the audit log calls them.
+	Owner string `json:"owner"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond int `json:"perSecond"`
+
+	// PreviousSecretUntil Until when the secret before it signs too.
+	PreviousSecretUntil *time.Time `json:"previousSecretUntil,omitempty"`
+
+	// Reason Why it is in that state, or what went wrong last.
+	Reason *string `json:"reason,omitempty"`
+
+	// SecretNo Which of its secrets signs.
+	SecretNo       int               `json:"secretNo"`
+	State          SubscriptionState `json:"state"`
+	Subjects       []string          `json:"subjects"`
+	SubscriptionId string            `json:"subscriptionId"`
+	Tries          int               `json:"tries"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types []string `json:"types"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Waiting Events that were not taken and are tried again.
+	Waiting int64 `json:"waiting"`
+
+	// Withheld What its events do not say.
+	Withheld []Withheld `json:"withheld"`
+}
+
+// SubscriptionChange defines model for SubscriptionChange.
+type SubscriptionChange struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch       *int     `json:"batch,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64  `json:"maxBacklog,omitempty"`
+	Name       *string `json:"name,omitempty"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+	Paused  *bool `json:"paused,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url *string `json:"url,omitempty"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionPage defines model for SubscriptionPage.
+type SubscriptionPage struct {
+	Items []Subscription `json:"items"`
+	Next  *string        `json:"next,omitempty"`
+}
+
+// SubscriptionRequest defines model for SubscriptionRequest.
+type SubscriptionRequest struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it begins, such as the `sequence` of an event; `now` if not said.
+	From        *string  `json:"from,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64 `json:"maxBacklog,omitempty"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionState defines model for SubscriptionState.
+type SubscriptionState string
+
+// SubscriptionTest defines model for SubscriptionTest.
+type SubscriptionTest struct {
+	EventId openapi_types.UUID `json:"eventId"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	// InstrumentAdmin A party id, name::fingerprint.
+	//
+	// Example: alice::1220…
+	InstrumentAdmin Party  `json:"instrumentAdmin"`
+	InstrumentId    string `json:"instrumentId"`
 }
 
 // Total A sum of amounts, which may have more digits than one.
@@ -1019,6 +1314,9 @@ type WithdrawalRequest struct {
 // WithdrawalState defines model for WithdrawalState.
 type WithdrawalState string
 
+// Withheld defines model for Withheld.
+type Withheld string
+
 // AccountKindParam defines model for AccountKindParam.
 type AccountKindParam = AccountKind
 
@@ -1054,6 +1352,9 @@ type EventTypesParam = string
 
 // EventWaitParam defines model for EventWaitParam.
 type EventWaitParam = int
+
+// FailureStateParam defines model for FailureStateParam.
+type FailureStateParam = FailureState
 
 // IdempotencyKeyParam defines model for IdempotencyKeyParam.
 type IdempotencyKeyParam = string
@@ -1097,6 +1398,9 @@ type SinceParam = time.Time
 
 // SubjectParam defines model for SubjectParam.
 type SubjectParam = string
+
+// SubscriptionIdParam defines model for SubscriptionIdParam.
+type SubscriptionIdParam = string
 
 // TextParam defines model for TextParam.
 type TextParam = string
@@ -1404,6 +1708,71 @@ type ListPostingsParams struct {
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListSubscriptionsParams defines parameters for ListSubscriptions.
+type ListSubscriptionsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateSubscriptionParams defines parameters for CreateSubscription.
+type CreateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteSubscriptionParams defines parameters for DeleteSubscription.
+type DeleteSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSubscriptionAttemptsParams defines parameters for ListSubscriptionAttempts.
+type ListSubscriptionAttemptsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionFailuresParams defines parameters for ListSubscriptionFailures.
+type ListSubscriptionFailuresParams struct {
+	State *FailureStateParam `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ReplaySubscriptionParams defines parameters for ReplaySubscription.
+type ReplaySubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateSubscriptionSecretParams defines parameters for RotateSubscriptionSecret.
+type RotateSubscriptionSecretParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// TestSubscriptionParams defines parameters for TestSubscription.
+type TestSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListUnattributedParams defines parameters for ListUnattributed.
 type ListUnattributedParams struct {
 	Sender *SenderParam `form:"sender,omitempty" json:"sender,omitempty"`
@@ -1531,6 +1900,18 @@ type EnableMemoJSONRequestBody = MemoChange
 
 // SetOfferVerdictJSONRequestBody defines body for SetOfferVerdict for application/json ContentType.
 type SetOfferVerdictJSONRequestBody = VerdictRequest
+
+// CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
+type CreateSubscriptionJSONRequestBody = SubscriptionRequest
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionChange
+
+// ReplaySubscriptionJSONRequestBody defines body for ReplaySubscription for application/json ContentType.
+type ReplaySubscriptionJSONRequestBody = ReplayRequest
+
+// RotateSubscriptionSecretJSONRequestBody defines body for RotateSubscriptionSecret for application/json ContentType.
+type RotateSubscriptionSecretJSONRequestBody = RotateRequest
 
 // RequestWithdrawalJSONRequestBody defines body for RequestWithdrawal for application/json ContentType.
 type RequestWithdrawalJSONRequestBody = WithdrawalRequest
@@ -1921,6 +2302,108 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 	GetStatus(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	//
+	// A key with the scope `admin` besides sees those of others too, here and in what follows.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+	ListSubscriptions(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscription(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSubscription End a subscription, and forget what it was told.
+	//
+	// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+	DeleteSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+	GetSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscriptionWithBody Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscription Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+	ListSubscriptionAttempts(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+	ListSubscriptionFailures(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaySubscriptionWithBody Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSubscriptionSecretWithBody Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecret(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	//
+	// It takes its place in the order like any other, and is told whatever the filters choose.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+	TestSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	//
@@ -2786,6 +3269,248 @@ func (c *Client) ListPostings(ctx context.Context, treasury TreasuryParam, param
 // Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 func (c *Client) GetStatus(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatusRequest(c.Server, treasury)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptions Subscriptions of this key, the newest first.
+//
+// A key with the scope `admin` besides sees those of others too, here and in what follows.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+func (c *Client) ListSubscriptions(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionsRequest(c.Server, treasury, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *Client) CreateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubscriptionRequestWithBody(c.Server, treasury, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *Client) CreateSubscription(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubscriptionRequest(c.Server, treasury, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSubscription End a subscription, and forget what it was told.
+//
+// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+func (c *Client) DeleteSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSubscriptionRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSubscription One subscription: how far it is, and what it lacks.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+func (c *Client) GetSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSubscriptionRequest(c.Server, treasury, subscriptionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscriptionWithBody Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscription Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptionAttempts The log of deliveries, the newest first.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+func (c *Client) ListSubscriptionAttempts(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionAttemptsRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+func (c *Client) ListSubscriptionFailures(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionFailuresRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaySubscriptionWithBody Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *Client) ReplaySubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaySubscriptionRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaySubscription Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *Client) ReplaySubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaySubscriptionRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSubscriptionSecretWithBody Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *Client) RotateSubscriptionSecretWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSubscriptionSecretRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *Client) RotateSubscriptionSecret(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSubscriptionSecretRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestSubscription Have an event `subscription.test` told to this subscription alone.
+//
+// It takes its place in the order like any other, and is told whatever the filters choose.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+func (c *Client) TestSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestSubscriptionRequest(c.Server, treasury, subscriptionId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5644,6 +6369,673 @@ func NewGetStatusRequest(server string, treasury TreasuryParam) (*http.Request, 
 	return req, nil
 }
 
+// NewListSubscriptionsRequest constructs an http.Request for the ListSubscriptions method
+func NewListSubscriptionsRequest(server string, treasury TreasuryParam, params *ListSubscriptionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSubscriptionRequest calls the generic CreateSubscription builder with application/json body
+func NewCreateSubscriptionRequest(server string, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSubscriptionRequestWithBody(server, treasury, params, "application/json", bodyReader)
+}
+
+// NewCreateSubscriptionRequestWithBody constructs an http.Request for the CreateSubscription method, with any body, and a specified content type
+func NewCreateSubscriptionRequestWithBody(server string, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteSubscriptionRequest constructs an http.Request for the DeleteSubscription method
+func NewDeleteSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSubscriptionRequest constructs an http.Request for the GetSubscription method
+func NewGetSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateSubscriptionRequest calls the generic UpdateSubscription builder with application/json body
+func NewUpdateSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSubscriptionRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewUpdateSubscriptionRequestWithBody constructs an http.Request for the UpdateSubscription method, with any body, and a specified content type
+func NewUpdateSubscriptionRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListSubscriptionAttemptsRequest constructs an http.Request for the ListSubscriptionAttempts method
+func NewListSubscriptionAttemptsRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/attempts", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSubscriptionFailuresRequest constructs an http.Request for the ListSubscriptionFailures method
+func NewListSubscriptionFailuresRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/failures", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplaySubscriptionRequest calls the generic ReplaySubscription builder with application/json body
+func NewReplaySubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaySubscriptionRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewReplaySubscriptionRequestWithBody constructs an http.Request for the ReplaySubscription method, with any body, and a specified content type
+func NewReplaySubscriptionRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/replay", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRotateSubscriptionSecretRequest calls the generic RotateSubscriptionSecret builder with application/json body
+func NewRotateSubscriptionSecretRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateSubscriptionSecretRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewRotateSubscriptionSecretRequestWithBody constructs an http.Request for the RotateSubscriptionSecret method, with any body, and a specified content type
+func NewRotateSubscriptionSecretRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/rotate-secret", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTestSubscriptionRequest constructs an http.Request for the TestSubscription method
+func NewTestSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/test", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListUnattributedRequest constructs an http.Request for the ListUnattributed method
 func NewListUnattributedRequest(server string, treasury TreasuryParam, params *ListUnattributedParams) (*http.Request, error) {
 	var err error
@@ -6827,6 +8219,120 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 	GetStatusWithResponse(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*GetStatusResponse, error)
+
+	// ListSubscriptionsWithResponse Subscriptions of this key, the newest first.
+	//
+	// A key with the scope `admin` besides sees those of others too, here and in what follows.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+	ListSubscriptionsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionsResponse, error)
+
+	// CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error)
+
+	// CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error)
+
+	// DeleteSubscriptionWithResponse End a subscription, and forget what it was told.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+	DeleteSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*DeleteSubscriptionResponse, error)
+
+	// GetSubscriptionWithResponse One subscription: how far it is, and what it lacks.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+	GetSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithBodyWithResponse Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithResponse Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// ListSubscriptionAttemptsWithResponse The log of deliveries, the newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+	ListSubscriptionAttemptsWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionAttemptsResponse, error)
+
+	// ListSubscriptionFailuresWithResponse Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+	ListSubscriptionFailuresWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*ListSubscriptionFailuresResponse, error)
+
+	// ReplaySubscriptionWithBodyWithResponse Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error)
+
+	// ReplaySubscriptionWithResponse Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error)
+
+	// RotateSubscriptionSecretWithBodyWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error)
+
+	// RotateSubscriptionSecretWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error)
+
+	// TestSubscriptionWithResponse Have an event `subscription.test` told to this subscription alone.
+	//
+	// It takes its place in the order like any other, and is told whatever the filters choose.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+	TestSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*TestSubscriptionResponse, error)
 
 	// ListUnattributedWithResponse Money that is here and waits for a person, the oldest first.
 	//
@@ -9014,6 +10520,556 @@ func (r GetStatusResponse) ContentType() string {
 	return ""
 }
 
+// ListSubscriptionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptions
+type ListSubscriptionsResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ListSubscriptionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionsResponse) GetJSON200() *SubscriptionPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSubscription
+type CreateSubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type CreateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewSubscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateSubscriptionResponse) GetJSON201() *NewSubscription {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSubscription
+type DeleteSubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type DeleteSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *DeleteSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for GetSubscription
+type GetSubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type GetSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateSubscription
+type UpdateSubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type UpdateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *UpdateSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSubscriptionAttemptsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionAttempts
+type ListSubscriptionAttemptsResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ListSubscriptionAttemptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AttemptPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionAttemptsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionAttemptsResponse) GetJSON200() *AttemptPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionAttemptsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionAttemptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionAttemptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionAttemptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionAttemptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSubscriptionFailuresResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionFailures
+type ListSubscriptionFailuresResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ListSubscriptionFailuresResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FailurePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionFailuresResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionFailuresResponse) GetJSON200() *FailurePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionFailuresResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionFailuresResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionFailuresResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionFailuresResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionFailuresResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReplaySubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for ReplaySubscription
+type ReplaySubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ReplaySubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Replay
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ReplaySubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplaySubscriptionResponse) GetJSON200() *Replay {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReplaySubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplaySubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaySubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaySubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplaySubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RotateSubscriptionSecretResponseDefaultHeaders the declared response headers of an HTTP default response for RotateSubscriptionSecret
+type RotateSubscriptionSecretResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type RotateSubscriptionSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewSubscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *RotateSubscriptionSecretResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateSubscriptionSecretResponse) GetJSON201() *NewSubscription {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateSubscriptionSecretResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateSubscriptionSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateSubscriptionSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateSubscriptionSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateSubscriptionSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TestSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for TestSubscription
+type TestSubscriptionResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type TestSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionTest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *TestSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestSubscriptionResponse) GetJSON200() *SubscriptionTest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListUnattributedResponseDefaultHeaders the declared response headers of an HTTP default response for ListUnattributed
 type ListUnattributedResponseDefaultHeaders struct {
 	RetryAfter *int
@@ -10176,6 +12232,204 @@ func (c *ClientWithResponses) GetStatusWithResponse(ctx context.Context, treasur
 		return nil, err
 	}
 	return ParseGetStatusResponse(rsp)
+}
+
+// ListSubscriptionsWithResponse Subscriptions of this key, the newest first.
+//
+// A key with the scope `admin` besides sees those of others too, here and in what follows.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+func (c *ClientWithResponses) ListSubscriptionsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionsResponse, error) {
+	rsp, err := c.ListSubscriptions(ctx, treasury, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionsResponse(rsp)
+}
+
+// CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *ClientWithResponses) CreateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error) {
+	rsp, err := c.CreateSubscriptionWithBody(ctx, treasury, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubscriptionResponse(rsp)
+}
+
+// CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *ClientWithResponses) CreateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error) {
+	rsp, err := c.CreateSubscription(ctx, treasury, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubscriptionResponse(rsp)
+}
+
+// DeleteSubscriptionWithResponse End a subscription, and forget what it was told.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+func (c *ClientWithResponses) DeleteSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*DeleteSubscriptionResponse, error) {
+	rsp, err := c.DeleteSubscription(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSubscriptionResponse(rsp)
+}
+
+// GetSubscriptionWithResponse One subscription: how far it is, and what it lacks.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error) {
+	rsp, err := c.GetSubscription(ctx, treasury, subscriptionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithBodyWithResponse Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscriptionWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithResponse Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscription(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// ListSubscriptionAttemptsWithResponse The log of deliveries, the newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+func (c *ClientWithResponses) ListSubscriptionAttemptsWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionAttemptsResponse, error) {
+	rsp, err := c.ListSubscriptionAttempts(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionAttemptsResponse(rsp)
+}
+
+// ListSubscriptionFailuresWithResponse Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+func (c *ClientWithResponses) ListSubscriptionFailuresWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*ListSubscriptionFailuresResponse, error) {
+	rsp, err := c.ListSubscriptionFailures(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionFailuresResponse(rsp)
+}
+
+// ReplaySubscriptionWithBodyWithResponse Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *ClientWithResponses) ReplaySubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error) {
+	rsp, err := c.ReplaySubscriptionWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaySubscriptionResponse(rsp)
+}
+
+// ReplaySubscriptionWithResponse Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *ClientWithResponses) ReplaySubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error) {
+	rsp, err := c.ReplaySubscription(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaySubscriptionResponse(rsp)
+}
+
+// RotateSubscriptionSecretWithBodyWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *ClientWithResponses) RotateSubscriptionSecretWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error) {
+	rsp, err := c.RotateSubscriptionSecretWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSubscriptionSecretResponse(rsp)
+}
+
+// RotateSubscriptionSecretWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *ClientWithResponses) RotateSubscriptionSecretWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error) {
+	rsp, err := c.RotateSubscriptionSecret(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSubscriptionSecretResponse(rsp)
+}
+
+// TestSubscriptionWithResponse Have an event `subscription.test` told to this subscription alone.
+//
+// It takes its place in the order like any other, and is told whatever the filters choose.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+func (c *ClientWithResponses) TestSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*TestSubscriptionResponse, error) {
+	rsp, err := c.TestSubscription(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestSubscriptionResponse(rsp)
 }
 
 // ListUnattributedWithResponse Money that is here and waits for a person, the oldest first.
@@ -12095,6 +14349,466 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 	switch {
 	case true:
 		var headers GetStatusResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionsResponse parses an HTTP response from a ListSubscriptionsWithResponse call
+func ParseListSubscriptionsResponse(rsp *http.Response) (*ListSubscriptionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateSubscriptionResponse parses an HTTP response from a CreateSubscriptionWithResponse call
+func ParseCreateSubscriptionResponse(rsp *http.Response) (*CreateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewSubscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers CreateSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSubscriptionResponse parses an HTTP response from a DeleteSubscriptionWithResponse call
+func ParseDeleteSubscriptionResponse(rsp *http.Response) (*DeleteSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers DeleteSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSubscriptionResponse parses an HTTP response from a GetSubscriptionWithResponse call
+func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateSubscriptionResponse parses an HTTP response from a UpdateSubscriptionWithResponse call
+func ParseUpdateSubscriptionResponse(rsp *http.Response) (*UpdateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers UpdateSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionAttemptsResponse parses an HTTP response from a ListSubscriptionAttemptsWithResponse call
+func ParseListSubscriptionAttemptsResponse(rsp *http.Response) (*ListSubscriptionAttemptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionAttemptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AttemptPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionAttemptsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionFailuresResponse parses an HTTP response from a ListSubscriptionFailuresWithResponse call
+func ParseListSubscriptionFailuresResponse(rsp *http.Response) (*ListSubscriptionFailuresResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionFailuresResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FailurePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionFailuresResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReplaySubscriptionResponse parses an HTTP response from a ReplaySubscriptionWithResponse call
+func ParseReplaySubscriptionResponse(rsp *http.Response) (*ReplaySubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaySubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Replay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ReplaySubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRotateSubscriptionSecretResponse parses an HTTP response from a RotateSubscriptionSecretWithResponse call
+func ParseRotateSubscriptionSecretResponse(rsp *http.Response) (*RotateSubscriptionSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateSubscriptionSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewSubscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers RotateSubscriptionSecretResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTestSubscriptionResponse parses an HTTP response from a TestSubscriptionWithResponse call
+func ParseTestSubscriptionResponse(rsp *http.Response) (*TestSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers TestSubscriptionResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

@@ -49,6 +49,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 		Service: &Service{
 			Parts: parts, waiting: make(chan struct{}, maxWaiting),
 			eventWaiting: newPlaces(maxEventWaiting, maxEventWaitingOfOne), streams: newStreams(settings),
+			plainWebhooks: settings.PlainWebhooks,
 		},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,

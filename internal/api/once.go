@@ -125,7 +125,8 @@ func (e *problemError) recorded(r *http.Request, requestID string) *recorded {
 
 // withoutSecret is what is kept of an answer: a secret is in the first one alone.
 func (o *operation) withoutSecret(given *recorded) ([]byte, error) {
-	if !slices.Contains([]string{"createKey", "rotateKey"}, o.id) || given.status >= http.StatusBadRequest {
+	secrets := []string{"createKey", "rotateKey", "createSubscription", "rotateSubscriptionSecret"}
+	if !slices.Contains(secrets, o.id) || given.status >= http.StatusBadRequest {
 		return given.body, nil
 	}
 

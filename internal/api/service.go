@@ -31,4 +31,6 @@ type Service struct {
 	waiting      chan struct{} // a place for each request that waits for something
 	eventWaiting *places       // of requests that wait for events, for which the database is not asked
 	streams      *streams
+	// plainWebhooks lets subscriptions have URLs with http.
+	plainWebhooks bool
 }

@@ -31,6 +31,7 @@ type Settings struct {
 	AtOnce         int           `env:"CES_API_MAX_REQUESTS" default:"512" help:"How many requests may be under way at once, 1 to 10000; more are answered 503."`
 	Streams        int           `env:"CES_API_MAX_STREAMS" default:"2000" help:"How many streams of events may be open at once, 1 to 100000; more are answered 503. They take no place of CES_API_MAX_REQUESTS."`
 	StreamsOfOne   int           `env:"CES_API_MAX_STREAMS_PER_KEY" default:"50" help:"How many of them one key may have open."`
+	PlainWebhooks  bool          `env:"CES_API_WEBHOOKS_PLAIN_HTTP" default:"false" help:"Let subscriptions have URLs with http: for trials alone."`
 	AnswersKept    time.Duration `env:"CES_API_ANSWERS_KEPT" default:"72h" help:"How long the answer to an Idempotency-Key is kept, at least 24h."`
 
 	OIDC OIDCSettings

@@ -254,7 +254,7 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
-	require.NoError(t, connection.(*net.TCPConn).SetReadBuffer(4096))
+	require.NoError(t, connection.(*net.TCPConn).SetReadBuffer(64<<10))
 	t.Cleanup(func() { _ = connection.Close() })
 
 	_, err = io.WriteString(connection, "GET "+of(treasury, "/events/stream?after=0")+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+key+"\r\n\r\n")

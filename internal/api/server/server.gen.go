@@ -148,12 +148,46 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for FailureState.
+const (
+	Dead    FailureState = "dead"
+	Waiting FailureState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailureState enum.
+func (e FailureState) Valid() bool {
+	switch e {
+	case Dead:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReplayRequestDead.
+const (
+	True ReplayRequestDead = true
+)
+
+// Valid indicates whether the value is a known member of the ReplayRequestDead enum.
+func (e ReplayRequestDead) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
 	ScopeAdmin       Scope = "admin"
 	ScopeApprovals   Scope = "approvals"
 	ScopeRead        Scope = "read"
+	ScopeWebhooks    Scope = "webhooks"
 	ScopeWithdrawals Scope = "withdrawals"
 )
 
@@ -168,7 +202,33 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeRead:
 		return true
+	case ScopeWebhooks:
+		return true
 	case ScopeWithdrawals:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionState.
+const (
+	Active   SubscriptionState = "active"
+	Disabled SubscriptionState = "disabled"
+	Paused   SubscriptionState = "paused"
+	Pending  SubscriptionState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionState enum.
+func (e SubscriptionState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Disabled:
+		return true
+	case Paused:
+		return true
+	case Pending:
 		return true
 	default:
 		return false
@@ -277,6 +337,24 @@ func (e WithdrawalState) Valid() bool {
 	}
 }
 
+// Defines values for Withheld.
+const (
+	WithheldCounterparty Withheld = "counterparty"
+	WithheldMemo         Withheld = "memo"
+)
+
+// Valid indicates whether the value is a known member of the Withheld enum.
+func (e Withheld) Valid() bool {
+	switch e {
+	case WithheldCounterparty:
+		return true
+	case WithheldMemo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account The exchange's own name of a customer account.
 type Account = string
 
@@ -293,6 +371,29 @@ type AssignRequest struct {
 	// Account The exchange's own name of a customer account.
 	Account Account `json:"account"`
 	Note    string  `json:"note"`
+}
+
+// Attempt defines model for Attempt.
+type Attempt struct {
+	At        time.Time `json:"at"`
+	AttemptNo int64     `json:"attemptNo"`
+
+	// Detail May hold what the receiver wrote: escape it.
+	Detail        *string `json:"detail,omitempty"`
+	Events        int     `json:"events"`
+	FirstSequence int64   `json:"firstSequence"`
+	LastSequence  int64   `json:"lastSequence"`
+	Outcome       string  `json:"outcome"`
+
+	// Status 0 where there was no answer.
+	Status int `json:"status"`
+	TookMs int `json:"tookMs"`
+}
+
+// AttemptPage defines model for AttemptPage.
+type AttemptPage struct {
+	Items []Attempt `json:"items"`
+	Next  *string   `json:"next,omitempty"`
 }
 
 // AuditPage defines model for AuditPage.
@@ -511,6 +612,29 @@ type EventPage struct {
 	Last int64 `json:"last"`
 }
 
+// Failure defines model for Failure.
+type Failure struct {
+	// EventId Absent where the event is not kept any more.
+	EventId       *openapi_types.UUID `json:"eventId,omitempty"`
+	FirstFailedAt time.Time           `json:"firstFailedAt"`
+	NextAt        time.Time           `json:"nextAt"`
+	Reason        string              `json:"reason"`
+	Sequence      int64               `json:"sequence"`
+	State         FailureState        `json:"state"`
+	Subject       *string             `json:"subject,omitempty"`
+	Tries         int                 `json:"tries"`
+	Type          *string             `json:"type,omitempty"`
+}
+
+// FailurePage defines model for FailurePage.
+type FailurePage struct {
+	Items []Failure `json:"items"`
+	Next  *string   `json:"next,omitempty"`
+}
+
+// FailureState defines model for FailureState.
+type FailureState string
+
 // Freeze defines model for Freeze.
 type Freeze struct {
 	Detail   string    `json:"detail"`
@@ -691,6 +815,13 @@ type NewKey struct {
 	Secret *string `json:"secret,omitempty"`
 }
 
+// NewSubscription defines model for NewSubscription.
+type NewSubscription struct {
+	// Secret The whole of it, this once.
+	Secret       *string      `json:"secret,omitempty"`
+	Subscription Subscription `json:"subscription"`
+}
+
 // NoteRequest defines model for NoteRequest.
 type NoteRequest struct {
 	Note string `json:"note"`
@@ -820,6 +951,26 @@ type Proof struct {
 	UpdateId string                  `json:"updateId"`
 }
 
+// Replay defines model for Replay.
+type Replay struct {
+	// Events How many wait to be told again.
+	Events int `json:"events"`
+
+	// Last Up to here was looked; absent for ids.
+	Last *int64 `json:"last,omitempty"`
+}
+
+// ReplayRequest defines model for ReplayRequest.
+type ReplayRequest struct {
+	Dead         *ReplayRequestDead    `json:"dead,omitempty"`
+	FromSequence *int64                `json:"fromSequence,omitempty"`
+	Ids          *[]openapi_types.UUID `json:"ids,omitempty"`
+	ToSequence   *int64                `json:"toSequence,omitempty"`
+}
+
+// ReplayRequestDead defines model for ReplayRequest.Dead.
+type ReplayRequestDead bool
+
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
 	OverlapSeconds int `json:"overlapSeconds"`
@@ -881,6 +1032,150 @@ type Status struct {
 	Treasury    Party           `json:"treasury"`
 	UpdateNo    int64           `json:"updateNo"`
 	Withdrawals []StandingCount `json:"withdrawals"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	Accounts []Account `json:"accounts"`
+
+	// Backlog How many events there are after that place.
+	Backlog int64 `json:"backlog"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch     int       `json:"batch"`
+	ChangedAt time.Time `json:"changedAt"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Cursor Up to this place it was told, but for what waits or is dead.
+	Cursor int64 `json:"cursor"`
+
+	// Dead Events that were given up, until somebody replays them.
+	Dead         int64      `json:"dead"`
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	Instruments  []Token    `json:"instruments"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog int64  `json:"maxBacklog"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered bool `json:"ordered"`
+
+	// Owner Who made it, as the audit log calls them.
+	Owner string `json:"owner"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond int `json:"perSecond"`
+
+	// PreviousSecretUntil Until when the secret before it signs too.
+	PreviousSecretUntil *time.Time `json:"previousSecretUntil,omitempty"`
+
+	// Reason Why it is in that state, or what went wrong last.
+	Reason *string `json:"reason,omitempty"`
+
+	// SecretNo Which of its secrets signs.
+	SecretNo       int               `json:"secretNo"`
+	State          SubscriptionState `json:"state"`
+	Subjects       []string          `json:"subjects"`
+	SubscriptionId string            `json:"subscriptionId"`
+	Tries          int               `json:"tries"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types []string `json:"types"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Waiting Events that were not taken and are tried again.
+	Waiting int64 `json:"waiting"`
+
+	// Withheld What its events do not say.
+	Withheld []Withheld `json:"withheld"`
+}
+
+// SubscriptionChange defines model for SubscriptionChange.
+type SubscriptionChange struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch       *int     `json:"batch,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64  `json:"maxBacklog,omitempty"`
+	Name       *string `json:"name,omitempty"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+	Paused  *bool `json:"paused,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url *string `json:"url,omitempty"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionPage defines model for SubscriptionPage.
+type SubscriptionPage struct {
+	Items []Subscription `json:"items"`
+	Next  *string        `json:"next,omitempty"`
+}
+
+// SubscriptionRequest defines model for SubscriptionRequest.
+type SubscriptionRequest struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it begins, such as the `sequence` of an event; `now` if not said.
+	From        *string  `json:"from,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64 `json:"maxBacklog,omitempty"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionState defines model for SubscriptionState.
+type SubscriptionState string
+
+// SubscriptionTest defines model for SubscriptionTest.
+type SubscriptionTest struct {
+	EventId openapi_types.UUID `json:"eventId"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	// InstrumentAdmin A party id, name::fingerprint.
+	//
+	// Example: alice::1220…
+	InstrumentAdmin Party  `json:"instrumentAdmin"`
+	InstrumentId    string `json:"instrumentId"`
 }
 
 // Total A sum of amounts, which may have more digits than one.
@@ -1026,6 +1321,9 @@ type WithdrawalRequest struct {
 // WithdrawalState defines model for WithdrawalState.
 type WithdrawalState string
 
+// Withheld defines model for Withheld.
+type Withheld string
+
 // AccountKindParam defines model for AccountKindParam.
 type AccountKindParam = AccountKind
 
@@ -1061,6 +1359,9 @@ type EventTypesParam = string
 
 // EventWaitParam defines model for EventWaitParam.
 type EventWaitParam = int
+
+// FailureStateParam defines model for FailureStateParam.
+type FailureStateParam = FailureState
 
 // IdempotencyKeyParam defines model for IdempotencyKeyParam.
 type IdempotencyKeyParam = string
@@ -1104,6 +1405,9 @@ type SinceParam = time.Time
 
 // SubjectParam defines model for SubjectParam.
 type SubjectParam = string
+
+// SubscriptionIdParam defines model for SubscriptionIdParam.
+type SubscriptionIdParam = string
 
 // TextParam defines model for TextParam.
 type TextParam = string
@@ -1411,6 +1715,71 @@ type ListPostingsParams struct {
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListSubscriptionsParams defines parameters for ListSubscriptions.
+type ListSubscriptionsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateSubscriptionParams defines parameters for CreateSubscription.
+type CreateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteSubscriptionParams defines parameters for DeleteSubscription.
+type DeleteSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSubscriptionAttemptsParams defines parameters for ListSubscriptionAttempts.
+type ListSubscriptionAttemptsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionFailuresParams defines parameters for ListSubscriptionFailures.
+type ListSubscriptionFailuresParams struct {
+	State *FailureStateParam `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ReplaySubscriptionParams defines parameters for ReplaySubscription.
+type ReplaySubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateSubscriptionSecretParams defines parameters for RotateSubscriptionSecret.
+type RotateSubscriptionSecretParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// TestSubscriptionParams defines parameters for TestSubscription.
+type TestSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListUnattributedParams defines parameters for ListUnattributed.
 type ListUnattributedParams struct {
 	Sender *SenderParam `form:"sender,omitempty" json:"sender,omitempty"`
@@ -1539,6 +1908,18 @@ type EnableMemoJSONRequestBody = MemoChange
 // SetOfferVerdictJSONRequestBody defines body for SetOfferVerdict for application/json ContentType.
 type SetOfferVerdictJSONRequestBody = VerdictRequest
 
+// CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
+type CreateSubscriptionJSONRequestBody = SubscriptionRequest
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionChange
+
+// ReplaySubscriptionJSONRequestBody defines body for ReplaySubscription for application/json ContentType.
+type ReplaySubscriptionJSONRequestBody = ReplayRequest
+
+// RotateSubscriptionSecretJSONRequestBody defines body for RotateSubscriptionSecret for application/json ContentType.
+type RotateSubscriptionSecretJSONRequestBody = RotateRequest
+
 // RequestWithdrawalJSONRequestBody defines body for RequestWithdrawal for application/json ContentType.
 type RequestWithdrawalJSONRequestBody = WithdrawalRequest
 
@@ -1664,6 +2045,36 @@ type ServerInterface interface {
 	// GetStatus How far ingestion is, what waits, what is frozen.
 	// (GET /v1/treasuries/{treasury}/status)
 	GetStatus(w http.ResponseWriter, r *http.Request, treasury TreasuryParam)
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions)
+	ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams)
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	// (POST /v1/treasuries/{treasury}/subscriptions)
+	CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams)
+	// DeleteSubscription End a subscription, and forget what it was told.
+	// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams)
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam)
+	// UpdateSubscription Change a subscription. What is not named stays.
+	// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams)
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+	ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams)
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+	ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams)
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+	ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams)
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+	RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams)
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+	TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams)
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	// (GET /v1/treasuries/{treasury}/unattributed)
 	ListUnattributed(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListUnattributedParams)
@@ -1922,6 +2333,66 @@ func (_ Unimplemented) ListPostings(w http.ResponseWriter, r *http.Request, trea
 // GetStatus How far ingestion is, what waits, what is frozen.
 // (GET /v1/treasuries/{treasury}/status)
 func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request, treasury TreasuryParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptions Subscriptions of this key, the newest first.
+// (GET /v1/treasuries/{treasury}/subscriptions)
+func (_ Unimplemented) ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+// (POST /v1/treasuries/{treasury}/subscriptions)
+func (_ Unimplemented) CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteSubscription End a subscription, and forget what it was told.
+// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetSubscription One subscription: how far it is, and what it lacks.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateSubscription Change a subscription. What is not named stays.
+// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptionAttempts The log of deliveries, the newest first.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+func (_ Unimplemented) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+func (_ Unimplemented) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ReplaySubscription Have events told again, as far as the filters choose them.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+func (_ Unimplemented) ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+func (_ Unimplemented) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TestSubscription Have an event `subscription.test` told to this subscription alone.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+func (_ Unimplemented) TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4253,6 +4724,582 @@ func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// ListSubscriptions operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptions(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateSubscription operation middleware
+func (siw *ServerInterfaceWrapper) CreateSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateSubscription(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteSubscription operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteSubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSubscription operation middleware
+func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSubscription(w, r, treasury, subscriptionId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateSubscription operation middleware
+func (siw *ServerInterfaceWrapper) UpdateSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateSubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSubscriptionAttempts operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionAttemptsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptionAttempts(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSubscriptionFailures operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionFailuresParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptionFailures(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaySubscription operation middleware
+func (siw *ServerInterfaceWrapper) ReplaySubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaySubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaySubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateSubscriptionSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateSubscriptionSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateSubscriptionSecret(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestSubscription operation middleware
+func (siw *ServerInterfaceWrapper) TestSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestSubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListUnattributed operation middleware
 func (siw *ServerInterfaceWrapper) ListUnattributed(w http.ResponseWriter, r *http.Request) {
 
@@ -5200,6 +6247,36 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/event-keys", wrapper.GetEventKeys)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions", wrapper.ListSubscriptions)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions", wrapper.CreateSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.DeleteSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.GetSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.UpdateSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret", wrapper.RotateSubscriptionSecret)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test", wrapper.TestSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures", wrapper.ListSubscriptionFailures)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay", wrapper.ReplaySubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts", wrapper.ListSubscriptionAttempts)
 	})
 
 	return r
@@ -6981,6 +8058,457 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	return err
 }
 
+type ListSubscriptionsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   ListSubscriptionsParams
+}
+
+type ListSubscriptionsResponseObject interface {
+	VisitListSubscriptionsResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptions200JSONResponse SubscriptionPage
+
+func (response ListSubscriptions200JSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionsdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubscriptionRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   CreateSubscriptionParams
+	Body     *CreateSubscriptionJSONRequestBody
+}
+
+type CreateSubscriptionResponseObject interface {
+	VisitCreateSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type CreateSubscription201JSONResponse NewSubscription
+
+func (response CreateSubscription201JSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response CreateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         DeleteSubscriptionParams
+}
+
+type DeleteSubscriptionResponseObject interface {
+	VisitDeleteSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type DeleteSubscription200JSONResponse Subscription
+
+func (response DeleteSubscription200JSONResponse) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+}
+
+type GetSubscriptionResponseObject interface {
+	VisitGetSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type GetSubscription200JSONResponse Subscription
+
+func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         UpdateSubscriptionParams
+	Body           *UpdateSubscriptionJSONRequestBody
+}
+
+type UpdateSubscriptionResponseObject interface {
+	VisitUpdateSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type UpdateSubscription200JSONResponse Subscription
+
+func (response UpdateSubscription200JSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionAttemptsRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ListSubscriptionAttemptsParams
+}
+
+type ListSubscriptionAttemptsResponseObject interface {
+	VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptionAttempts200JSONResponse AttemptPage
+
+func (response ListSubscriptionAttempts200JSONResponse) VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionAttemptsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionAttemptsdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionFailuresRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ListSubscriptionFailuresParams
+}
+
+type ListSubscriptionFailuresResponseObject interface {
+	VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptionFailures200JSONResponse FailurePage
+
+func (response ListSubscriptionFailures200JSONResponse) VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionFailuresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionFailuresdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ReplaySubscriptionParams
+	Body           *ReplaySubscriptionJSONRequestBody
+}
+
+type ReplaySubscriptionResponseObject interface {
+	VisitReplaySubscriptionResponse(w http.ResponseWriter) error
+}
+
+type ReplaySubscription200JSONResponse Replay
+
+func (response ReplaySubscription200JSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSubscriptionSecretRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         RotateSubscriptionSecretParams
+	Body           *RotateSubscriptionSecretJSONRequestBody
+}
+
+type RotateSubscriptionSecretResponseObject interface {
+	VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateSubscriptionSecret201JSONResponse NewSubscription
+
+func (response RotateSubscriptionSecret201JSONResponse) VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSubscriptionSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response RotateSubscriptionSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         TestSubscriptionParams
+}
+
+type TestSubscriptionResponseObject interface {
+	VisitTestSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type TestSubscription200JSONResponse SubscriptionTest
+
+func (response TestSubscription200JSONResponse) VisitTestSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response TestSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitTestSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUnattributedRequestObject struct {
 	Treasury TreasuryParam `json:"treasury"`
 	Params   ListUnattributedParams
@@ -7532,6 +9060,36 @@ type StrictServerInterface interface {
 	// GetStatus How far ingestion is, what waits, what is frozen.
 	// (GET /v1/treasuries/{treasury}/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions)
+	ListSubscriptions(ctx context.Context, request ListSubscriptionsRequestObject) (ListSubscriptionsResponseObject, error)
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	// (POST /v1/treasuries/{treasury}/subscriptions)
+	CreateSubscription(ctx context.Context, request CreateSubscriptionRequestObject) (CreateSubscriptionResponseObject, error)
+	// DeleteSubscription End a subscription, and forget what it was told.
+	// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	DeleteSubscription(ctx context.Context, request DeleteSubscriptionRequestObject) (DeleteSubscriptionResponseObject, error)
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
+	// UpdateSubscription Change a subscription. What is not named stays.
+	// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	UpdateSubscription(ctx context.Context, request UpdateSubscriptionRequestObject) (UpdateSubscriptionResponseObject, error)
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+	ListSubscriptionAttempts(ctx context.Context, request ListSubscriptionAttemptsRequestObject) (ListSubscriptionAttemptsResponseObject, error)
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+	ListSubscriptionFailures(ctx context.Context, request ListSubscriptionFailuresRequestObject) (ListSubscriptionFailuresResponseObject, error)
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+	ReplaySubscription(ctx context.Context, request ReplaySubscriptionRequestObject) (ReplaySubscriptionResponseObject, error)
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+	RotateSubscriptionSecret(ctx context.Context, request RotateSubscriptionSecretRequestObject) (RotateSubscriptionSecretResponseObject, error)
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+	TestSubscription(ctx context.Context, request TestSubscriptionRequestObject) (TestSubscriptionResponseObject, error)
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	// (GET /v1/treasuries/{treasury}/unattributed)
 	ListUnattributed(ctx context.Context, request ListUnattributedRequestObject) (ListUnattributedResponseObject, error)
@@ -8698,6 +10256,311 @@ func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request, treas
 	}
 }
 
+// ListSubscriptions operation middleware
+func (sh *strictHandler) ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams) {
+	var request ListSubscriptionsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptions(ctx, request.(ListSubscriptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionsResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSubscription operation middleware
+func (sh *strictHandler) CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams) {
+	var request CreateSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	var body CreateSubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSubscription(ctx, request.(CreateSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateSubscriptionResponseObject); ok {
+		if err := validResponse.VisitCreateSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSubscription operation middleware
+func (sh *strictHandler) DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams) {
+	var request DeleteSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSubscription(ctx, request.(DeleteSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteSubscriptionResponseObject); ok {
+		if err := validResponse.VisitDeleteSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSubscription operation middleware
+func (sh *strictHandler) GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam) {
+	var request GetSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubscription(ctx, request.(GetSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSubscriptionResponseObject); ok {
+		if err := validResponse.VisitGetSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateSubscription operation middleware
+func (sh *strictHandler) UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams) {
+	var request UpdateSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body UpdateSubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSubscription(ctx, request.(UpdateSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateSubscriptionResponseObject); ok {
+		if err := validResponse.VisitUpdateSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSubscriptionAttempts operation middleware
+func (sh *strictHandler) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams) {
+	var request ListSubscriptionAttemptsRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptionAttempts(ctx, request.(ListSubscriptionAttemptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptionAttempts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionAttemptsResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionAttemptsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSubscriptionFailures operation middleware
+func (sh *strictHandler) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams) {
+	var request ListSubscriptionFailuresRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptionFailures(ctx, request.(ListSubscriptionFailuresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptionFailures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionFailuresResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionFailuresResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaySubscription operation middleware
+func (sh *strictHandler) ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams) {
+	var request ReplaySubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body ReplaySubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaySubscription(ctx, request.(ReplaySubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaySubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaySubscriptionResponseObject); ok {
+		if err := validResponse.VisitReplaySubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateSubscriptionSecret operation middleware
+func (sh *strictHandler) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams) {
+	var request RotateSubscriptionSecretRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body RotateSubscriptionSecretJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateSubscriptionSecret(ctx, request.(RotateSubscriptionSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateSubscriptionSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateSubscriptionSecretResponseObject); ok {
+		if err := validResponse.VisitRotateSubscriptionSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestSubscription operation middleware
+func (sh *strictHandler) TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams) {
+	var request TestSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestSubscription(ctx, request.(TestSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestSubscriptionResponseObject); ok {
+		if err := validResponse.VisitTestSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListUnattributed operation middleware
 func (sh *strictHandler) ListUnattributed(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListUnattributedParams) {
 	var request ListUnattributedRequestObject
@@ -8971,162 +10834,199 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tktu2kuir4OpuleMsRzPjeE7iyY+tieOczDqxfTx2fG/FvhZEtiTskAAXAEdWXL61T7MPdp5kCw2A",
-	"XyIpUhYnjpNfHosk0AC6G/3d7yehSFLBgWs1OX8/WQGNQOKfj17Qpfk3AhVKlmom+OR88nBF+RIUWTO9",
-	"InoFRIISmQzhW6KAR4RpQhWZXS6OnggORz9THa5m00kwUeEKEmoG1JsUJucTpSXjy8mHDx+CSUolTUC7",
-	"mS/CUGRcP2Y8emYemN+Ymfw/M5CbSTDhNDEjXDMeVUb+FwmLyfnkfx8Xizq2T9VxadCJmdL9v3MCat8Z",
-	"Okd1fL2qzpFSvWqaQsJ/ZkxCNDnXMoP9ptRC7liQFrKynIS++wn4Uq8m5/dOToKtwwkmFwsNxahVbHjK",
-	"4w2BGwMRoeY9oldMkTSmIZhDb4TBvFeBYSFkQvXkfMK4/tv9SWCAYkmWTM4fnJx8ffrgwb2z+1/fP3nw",
-	"4DSYJIzbRwWsjGtYgkRgH2ZSiTZoZxze6RkRC0TclC6BzGEhZCuoIY7Wtl/3T5o37HtIhWL6Muo698i/",
-	"1Hny+c5kGTNvtk52pamGzqNX5o3emFweFud5ZA65e0lgX/nIBeFEV9n8PyDUfbBuLjJtsc5taYC8KZJ0",
-	"TWMiJBF6ZfGSLwMy3xCmFWFR25ErO3PbmZ+d3kMc9P8/bV3Ci00KqmUB+MzgoV1EQBQYDqghMgCGIkmo",
-	"+pbM3IKmX84IU4TGMdErqskclowTJdqWgAC10/hJzwW8oqztAK4gFDxSRAuypkyThZCEcrsaC2Ni+D6o",
-	"NhDNVxUQI1jQLNZI1jn1/+1kJ71fRpCkQgMPN49h0wLuqQH03tkZuWGKzWMg4YpKGprrJiAbkZl/riF1",
-	"69AkBqo0uXefrMyzfA32biwWUZr76DFsKutJqdYgzVf/79f/dfT/37w/De6dnX34l0aUv1yYuxKvyip9",
-	"bc1YvlUHsvFLrrTMEuD6IkoYb8NMsQSkF7zfWf7NZRSQ9YqFK0JjwYEYgBThAsmq7ZRZdcrezOcZlXpT",
-	"A/qyWxQoQ9q6MWdnu1H/MWy6udy1eaGTx5XO/vrtr/Tot5OjB2/en95rOf2fqNJ17lq7t1iU31qxQc0S",
-	"oTFFrrlY8ym51ARFAUUSIcE85WSGl+2sFYXN3Ec4+dHl960IbOEPTv/WtgKWtLKK52KNnI7ifduGKbEZ",
-	"oZkhnJ6UWcLZSZknnDbyhJ+Y0hB13R16JRTY/TN7Cu9ClGpJBDRWhPF2MM3IzXBaLHDgzIWIgXIE54mo",
-	"3c41ilsBwbu5ep6ExhJotGkDhbtRWw+NHv321pza2UnLqT1NgZvd6NoosViAVBayFb0BQ/EEeASt96dI",
-	"gQ/coCszYLfcqvCVPRjIFeNh284/EdrJf1Z+kBAKGRHNEgiIkIFB20KUUAHiinnqadGwAFC6VZQwczcL",
-	"uhHVcGSGajyZuvSzr5yyPfILeNdGqK/MGa+pIuar1uPV8K5bVynBcNoiH7+QQFUmNx0Eod0rdxRJzVkS",
-	"FgV455yfLxhfgkwl48XGVzm0/3hvnapAn5dcs7gFzu9KqGNxxl6Q5r+GpmnSyu4yM+w+mPEyNc8vo3+Y",
-	"8TrxI3NvftRl+AvIiO1AxBv7Tm/adGPi+INFTCvL5+ySk5nng7PRRU0DLOPLnvdKDrRjLVQJ3gWi2fK9",
-	"WfmrnEt1yy7r0nt9qbiXxlMAcGhFtDayNRdJUKngCtBa9EyKeQzJBVdrkOaHUHANXJs/aZrGLKTmjI5T",
-	"+96//ocyB/a+Ly+wX9l5mzimkcTWUhjlkioj5tgPyBfPf3hIHtw/+/quOfaSXe05aLk5QqtKO9pbY4pl",
-	"KFoQLTeELmlNht5CUgTSQV4ypDXzWC/13FHEyBvmdKygFmZKiwQkcbapqbXI5Ahw75sdCBGULXhmcuCG",
-	"rH6dcNBrIa8nwcTPgVsTG2TMONVasnlmJazSxYuYGoobkPhkAaCQkEKBXDIWSuEvGTevLTn7Dd8zkogB",
-	"500TfEnzvlxwAu9oqEkEIUtoTHiWzEGaHYB3NEljM8zpvenZJChT6NG/eRn53jcfvnj9epqLzCcf7v7b",
-	"Ns0Gk3dHS3HkfqQIzNTBVHp2xJJUSO3YwWpyPlkyvcrm01AkxyHlWvAjf4rHKmMajg0uSE7jYzuoNeAp",
-	"xZb8uRVWkCqiiJkF0/iZFClIzQwlLWisIJikpZ/e5+bJvlbIwAim0FMQKPjPryU7KA5QHJqwco5ZRxaZ",
-	"62IJA9fANCTVPzqXYmZ5LtZmRn9AUtINrs1IPw0W7OpS7DStKzBjDz0Ei57vtxHZGnQbn+i+ckUwoQau",
-	"J6LRFltnMoEZis6pgpcKmqeOQFMWty+yogkUu7OiatU4npd1d+68XweuPsit3RWAA7+dQUmGdhC3ntkv",
-	"INnCXSQDD28uxTXwC91zc81Fsc2XfqRqVbEAKKAxRESK9Tm5BkgJ00SJBNYrkEAgVih7bu2kFGvVE5CM",
-	"2zl6vr5eiRhKJ1RW8MpHZN9zkJRmadr672hMjQo1Nsui1duqtxcpcKx710cvhKaxeb1uEOunhwRV69Zu",
-	"KijBGDQY4Wq2MreGjgP4iQ2+N4bxXH/QWyy3N2d1I4x+O7RC+vGXw8NYhNcDgbcmixeGrW/xjEc3IDdo",
-	"nyVZaoRIZA1MEcaRj3iuaBhFv2tCbXi4ksIIWLIPItbeD8rgtuxAFqE1cuc21MQ2UnxKTqcnUzJTRtzh",
-	"IaDrhGnnk/RrL9kXhIxAet19RRXhgixp+i1Bq2tJmScrsYYbkEQsNHDDcM1DEUdmNrbkVGfSTkeJuU/C",
-	"FUTk319dkS8eRd9fXQSEkmvYGC4+O745PUYb7tE1bNTsLjHCrTVF4hKM8CsyTZgOPMQh5YKzkMZGqUzM",
-	"KEa/+Obrb86mBBWRmTnPGa7AgOB+sHiLynEVc8zDwTe0+chpV/ZZ0+Wfz9pgDIaYanYDqNKsgNAokqCU",
-	"v9kunl2ag0A01YQDRHga17BpvMxY1MOjGEw8JjRbtR80qdTBJD/QZoEEIx6aH6UQ3oBUTlDwms/p9KRR",
-	"EWkXbYKJdmTdjzhzq1ffS6X1BA32oVK2m8BLi8XzyLcmyL2QuYzlAK/jUAVjSqcVlO14xXHY17fZR1Wl",
-	"Mjr+9Dld/wxKmSuhcJSPL0z0EgmcsvchmIRCSiQLwRt5quF1IYsguhgg0BfRBX0oBN5BmGmwBs3+k4wk",
-	"zQQ2rqdEPILDW6UhNUr9YgGykZISSETjaOZAhYLoYvBRFl/qGjlTVKnxRtOZ5I0A+a+/2zSCZU2CLY/K",
-	"t3q/w5AQA1UwBEks7GXbYTNHs76XxkdokhsUShIUlumd7KUcI+NjvZzxsK9Uu1PmcNBd2JtodO7QiqXm",
-	"wfN87dtqFJ6D9vfYNvc3SmZ/Mba66hfm4yaRduCdUju+Ev8urDu4AbXlltaWr2T3WVmoBx8YpFo9Rbdm",
-	"8zaHEiKmIUIDrTPHNhlbR+R/uSOi7x3iPsBl9f9KhRKAN6NbXWvZRW4e5BosQW3HW7a3BEvHuY+u3HkR",
-	"YQTlrsIEy1eb2RckAb8xrRZxy66t+dj+7X42c1Rs5hzN1amjrQVlVQNLgWjfg9KM97Nq1TUu65dFX1fJ",
-	"ZZDQTe4zJ1qck4UUiVVghIgZXx6JxaLiREd6v6NIKmIWbpzjY0YjlHhmxHrNPlooiwYKUNZX1SRNIBX3",
-	"JXUJibgZMnOrVdzOW6ykGcny4xzdZFNGnf3NNqVRnputovFAoIccRw0q++lOqPbxmnjs2RGVF4wDPppB",
-	"HsNmOEln85iFaKVA7+U3J19Z72WN/OJlI2mE8qZFnG8R83WzZJypZtJ7t5sBXyONGEDstAECa4c0A3Rt",
-	"11Dh79p90otc8jPZRSs4aiuYe1yBzQ6FFytwFjHPhguLWBFiWDENttv+h3GOkpWv4aI1k2+D+7IwYK6p",
-	"IrEQ1xCd+/BGvwZzSZeDsnaC3sinHAzOFdN0FD9IgN+GnkPhFNtC7IUUv225iH4f1btVK61tlXsv95yV",
-	"FtG0Yz+KODLDDJTWB5tSuJY0bFvbaJsWi/D6Ecpbasghms/alD0JCuQNRD8I2Uy8pRwHF3C/ISq1GVjT",
-	"QxjvS5s5RN12i9qarwMrRpfrPfaNINcXAep7aaJdiihNUylu4AcpBmiCVov4HmK66dRdXXzLbWu2LoC6",
-	"cb0uFq+wRw3Wf0sm3jH1ZvfVPoB2qdzVmKcD6OR5tHpte4Iq8m2p7A04VIK8CmY3TYyuhZTIb38lpI+o",
-	"XJeAY7GGyJNmLazcBrm5qHlmWfMcSKYgQnX4W0L5xrm5FoTOlZO08hVvW/dqXCuUQPUwhdZ90mKMhuG3",
-	"l82DaSRyqvRLdSh921uJmjlVKmHB3jUEzIg1en0VhBJcypxqDomBGyNMDgFWhSKF/kh6ZV7vMK/mAmL1",
-	"js9DiR0KKYBvMQmwGWkG+PzaVQ/kG3gW+dbmyy2fRRkFy7jVQl6j84E+mlUnA9gzOrLKB3JQy+HTTWp/",
-	"Qt9d2nfPbNy5+9/pNo7sQZkN1ofTnVmfNUrLA+NPT052pVztTxClfdixDVVSGYb0xSx+G9rmqWGMIwS3",
-	"uibM+dm5c0b1Ge3B7SOm6Dwe9g1w/KRZNGFKZdBgR/iZRkDmGxskkzENNvuaUBKuILwmEVtW9JGyvOf2",
-	"rmaFsgE3uUHZxdg0azW183K+pcJo6peUw1/ezLbztBUuBp6qX8xW1PMOotszWtqttDVU2qzDJgn/bg5N",
-	"CQqzbOoHbDPDo4B4HA1IxjHlMSAJU5h9FhBIUr0hQhItxNtY2BzjJtd0m0t0y16B0JQ+adu20bVR5Bkj",
-	"qKI/O5fqbQT5u0ysJn5wDYQSDmsiOBAa65XIlrZSjJsGQ9QEhyFcoSFfRcO74ZkpLe6Vpu18AuvhisE1",
-	"bHqKKlYwbbHtrESMhlmmA5s/JngIu/mfmb1xKULDno6M/dhTK1/KNe1PKgRr9ACrDtvvpxZ71crPPSps",
-	"PcCM70ahwZwibctP6Yh/OnTEkfZy47bk6rNX+yatBhNMYBsUuuRS4otEWZcDZ8Eqo98QQ6vdiVYiG/0a",
-	"s6Q8wj32zPtEmyMOWjPBiwQ9GrMQzs9P7907+ed//Xf1jqjnPd9vIK5nQuk9vBWfXN5JweFGNOhyaKas",
-	"RNyAt4tvPxWSLVkz9dtHvbPRUqEGKkepPd4+TpDi1RzkEoClRbqdCA6YfOOwcHRC9tg+BilLsF6MwXEd",
-	"qD0O1F+HW0ry22RHmLsLOi2Aal6szRQfuFARNeTu/CAkSaVYSpo0Wy0LiaIhJ31F0xQ4YMkmZz8EypUr",
-	"RwAkERw27qEWJBLTNhGDtsWbOi/7ZYNJ4B+Z0JjAoQUW1yJeDGheidncrOV21kzH0GER374jXj6/tEZT",
-	"W6DKrPaa8cgI0y4xf7cY7dIS7OQ5gIE9qs5c0WdSiMXITu7xWDlES5BPFwsFfZNV22PuqdQsZCnljShi",
-	"lBwuolIJJoHTEqPqLKbkEWr/bOFLaSisLkdlzECiXom1P7SI6OZOm1U/BHYD8mDx9V0y6S7Puo9535Vv",
-	"tb1J9jtCLSbbLbPWMMxYi8GloV1DWraPFRjZP9i+VDCmtD/BdhJfBU/qR/1xV95zYTjtfqqquAEZ07Tk",
-	"9c5t2PfOHtyrWrFPdsYC1YZrgtaasUvBvBJoVIgAaquKhb8L8W/cnKag3CtNecT48qHnC4NuE/dND+IV",
-	"cQRNsVZPK1Wvzsl6BTYF0X6A5OjYP0TfGs5qq4S5N5l9wyk1GEyGLzmNSJ2jX65Ua6t//mmXyjjwJm9F",
-	"QVQare+aw96snMbx08Xk/Nd+TP1NnfSfmZ1iN3BesZstKeMQTYcWdxgxVmwB0ptft3mXO3BMscV1FFh1",
-	"x1dgbWGULRMagWV7roayr+W/3/pYeQOGe/etzd+CaLcwgIUkcOLygj+OzeU4NrpsX8XmEST8q1x6G8Kl",
-	"YhFeDwoYDa+bgPcsZch2lFhrw4gLjOzsP6CLBG0YifElDFVM95DARB5AdpgN2BLcGtIaKzpdd+2s4tV9",
-	"MpQtM+htCaiFTx1iQ9oz2upiT00qykGvYELgUb/AtLqMIHxQVo7cTWRnK4o06D8qw9oAlvkoX9YgoRtb",
-	"vhMrw6JPVlkZ2vlhGmtZ3T/pU8uqVNBxKBsY7tc+WEJitxvYL2j0uJV85/YPXnlZzhIbGpLeK16ylBZn",
-	"FL5SHnVPMcdbPN9sV9CzQU5AzMBkLbI4InOwmt3UT/ioPTCh2eq+c59Gv3crhzLCtftyhz7ZvIQ9riSf",
-	"in+Iu2ovtXu3bq0lXSxY+FCovoB0CpmDLp1GHRq5fkmddqnrtRuiW8kuL6pyhbRjw/hIbZFuBHT+pfDC",
-	"5RUWMER5EkxWApNh2ZILLP9h810bNWc3zLiu7orPsK6JGJ2XxEBvQDkLKNaJzmJQtn4nOqp6LtF7BhvW",
-	"WtvZwrXY6nmvRqt/Uu53l+jQFptsRJMk1W15DDG7Abn5Q/jW63VNSkVQfd3O7pIirfbWDndaYTSp370b",
-	"g6I2O/x2bKi51WhYlRL3UQt69IoI2KoifPBrw9dwbtvnSNh+GSQRWEZ/3bjl6+5iLPVaitVyzu6eyf2U",
-	"e9VKsSdeUF11o7o5y+g3UImJjXALFaPfWhjd7+T7GVQHvi0m75X33XisIRJopKbkxbatj7AFiWGhicjq",
-	"QXt9AChzol4LrtNRFfL/W2v5Aze2xPPQ8vgdtFjEIO9Bfd3IuVVDJOeQkyJv1FZeS5i2P5fKjIgkjUF3",
-	"Vwax8YmZZHpzZbbWVbIFKptiPi84uXh2acsGzEJQb//5X/89uxsQIQm15T18gjaLgGumN8Rc+Cyyu46H",
-	"h1qdHT+HZqV1auuuM75oQ0DK64GhaqMMiROqrgnlEaHSOs3OyRrVTW9YIVRKdlN4yRVJKYsMhrpfDEu3",
-	"TnNKUpBK8Olr/pp/+aUlSPXllzi23TTX5KZaN9zFwhumrzS59403veRdR4CkgnGNcJ6euOInTCMNbXB0",
-	"bpDzNbfj4ST/fvX0iTfs+BgBIkXGIwfeY9io6ZdfEiwA6l01JDTLBUVmF5leCcl+w/oW5+Q73HVizuzc",
-	"7KY7yvrxoSd/+/zIBcH0iNdc0Y0q4g3ohkTinMwMS5gFZOZ9YubvksELH3mvGP7H0MjMLeQ5pEDNrWpW",
-	"c0GePb16gSObpWzIrNZ/a2Y5D5bqNLiYd6jEX+Yi2pAlaOtJXTCpzK6rNUgrmAevuQEeC3z6+Akvv4eC",
-	"c8AacN+6E3WNKHBQ64GVsMAEP3x+/+TBlBQUq6zxjXLDCf1eijV/zeegWASq1DqkwpTOC/hZZFGBpGaf",
-	"9ZqF4HbpkZRCemT03QdskIIqdyEgs1BEtkDpohReEpCZfXlGiiPcEUHymmMICaJtKYrEwvMTU0gboUiw",
-	"3mpKl+Ca53BYG1TE3Z8S146R+YwPqYSslHIwXwaWhjHfjQheVMAWHKbkCayJFGv1mkcCpSu1Ygvtmk3l",
-	"DZXmwPgSbycHomvlYdDqFeZhzgytz2z4AXJKC69DELMSlftBbRFdJRKwxXUNkkAcW4JBAlaCJJRviLLO",
-	"YzfplZaGS0l1B2PXkURn5mo1eG/DC2a42Pw8QsqJ0Q3tHlO+QXxzm+B6KZC1FBqm5JEKaYosJZm+5nn4",
-	"yvnkIfYJII98j6urjGkstWpDUpVrkecjeWnKJueTr6Yn06+sXXiFvP/45vQYq6ub/yytycfG9bi6ldh1",
-	"C2ulT6rtXFuMg8Urx5V2Rx+Cne+X2pz2eLvUnKzH2+X+oR/e1DqN3Ds56egvMqyvSNHMoKGziOFjBq2n",
-	"VsV1/WqaB8whPK42QsFLPEsSapTjyauVIBGzmNRAiwZf6NKc1uSxK0Dz7kjZ+AYXqmDGy7Hg+AYkW2xa",
-	"kQHr5W88Ooy7iZXa/K1tWqhhXuaOPOCWgussig0lGV6TK6pWoIp6zrhbJBZLwzMwr2PIXhc1oks7vY0q",
-	"9jYzd55iS67yrqJ4eSAPwqCpNcxXQlyrKTk7+Yp8MbOvveVCv1Wg32bp7K6NuYIiZM/eXAo04WaILJ1O",
-	"gtpZ/x10UUJpxMMuJmmhGLNPhzterJCUF8Ry2fy+6ay599xuWhkQownw8ndtgIyURl7BnDyGDbkCbW/i",
-	"r89ObUUtjwG4qBoOYBiRR4FCWVCdrPey9N5QBlxumDgq06tVhmg5R1sB1MX+YTsLQ00JaCsLrMS6uWsj",
-	"ARquDosAHwlKcc4v8qqmLedcI/LtAx6bvHya/q0Ql1MyVJCXutcrYNKVa1C9eKQN5G9pqGnLPjBrcjMy",
-	"Neo2Tp7zcqFE/cI2Xd7SJgqLHbJAm39cPZaH6ES2rX+HUVxT22JLeaisfSeizSEP1tuzPlStFlpm8GEL",
-	"pU4PNrNLoWzHKNdlOK/TcTgEs3mouTY7JZdFMZCiBYZXAHlEuKi1zul5RRssPn6PpTM+HNtaIliX0qFm",
-	"FWGe4/N9EKbUlriHFNuOXuMxj45jPtyxPjK6IGIO1UVS7F5HJbwZreWo8PnveVSH5wTV8OpPihlwWI/L",
-	"EP7ObsCjDlFZGIJSQtaMRJItV9pZsI3ejVIz1nLCjq1WNLaB4QSMZj8A+6oVTFqv+RfFayPSayXAqU0M",
-	"c+9g3iUD5ZM10Ei18SWJDixv9Zyz2HYXgNouWBX7fvzeD//h2Nsjj9+7vz4cz21rp/bj+Tto57v5zr86",
-	"lDdUWx/3snXghM+oXt0CGy/3+2rTpLf7g6KN6qC2is5pirO/8IkWBzh95xU4okUjiDYkqLWM+MxwoLa6",
-	"HmiQZEqTORC1Emte8m0YKt5gN/2xMGP3zGMhS14gvJubf19+8bNDlGq1+UZMMSJ1e3uAwNubak0ArgFS",
-	"RSiJmdIHNdgdAJoCo15V62DWkSpokSwvoqhcPP93wIpPSyptqLZ/y6JppZdBszBUovgDWkGiCF1V2EhD",
-	"uM537fhplFijvGZYN8v5mppaa/RC0jxL8aO437HtcNGl8prnfyF8G8Lbphe9EP7kd0J4QpXL6jygsG/r",
-	"hFncR7xdATLYoEmzHwGJlc+M65L08vS5TxNprxi2vO359kujwv7R3abV1Elz6hre6eNQ3VTHqAc0beF4",
-	"qTuurZ8vbiBq0DqCcuqzC1y4UOTh1S/WdjC7wCjuc+LhmB3Q2jUijAcQjHcqzEYsvHVV+THj0XCq63tN",
-	"VIP59vhugGnwEyXBcqvtNu0QMPTMK+4upmeO7lLU4oMch60zFcOpDm1C2BeIA5BGOTO5Qzl0L41OGuWC",
-	"eKPRxhWGMPW/jlw0/T8yGLCSWyXAP+H9Wm612EDcHmWbQogORbtdcxSk+X0pPXov0jx+n9do/NDD2ndr",
-	"RDoAP1/RASj0RAyk/8vFE8EBq0jfHuI1Id1TngdtT11bLlfz4NELumwb2L12jO/gqF+d3N+OFrAqtSuw",
-	"ZN4tak5hyKmih4x7qC1lFGQ+ds2pSyp5rbicFAlGQ2AYe1GDq2b2MisP8lBndL9kSpNQ8AWTiQ1NdrOa",
-	"LZyV25XOnOBZ7aA9K9xofDua4gLB/oTJ7TZtBHYzBtnDboUWS4V9Du6b9cikm5MviBaItVYs2U0+RbWt",
-	"PWjIYXm7XeuhfeEPia6fCdr8SG+AaHoNBBYLCLUPky8Ylmc/IyNLBKGvg9uMLN/bF/7ibTYSRAwMQvnj",
-	"oiiaOec0vPYZZeq2cDL1pUh3yLW2ZOmtY+SYfMguqc00gbUG0KDts4mwLseBbQ+ts4wl9LmqAR1+GPP8",
-	"Lw70Z+NAV4Ahk162Ql6khQux4xHIoBQDhz+4NNoEEnE4HmUTJ1qzWC7UtU3DdHqD6+tMFZnFVOmZ4ZwB",
-	"WRcZNxJsPD7lG5+UISThwgXmY7IKUyRhyrBazMUUmc4HZr4lYLF4Zz7HwfIIcayrSy4XeeKH87kaCsfu",
-	"2Zii60LMEZhESKgkDzJF7p+eFOk2S8Fhdvc8Tzp2ocgR1XRObTUsjiqpzn1iqlw/1SafFA6xKbnIA9tX",
-	"VJEYlKvtNotZwvTMw27dy9onFsdULgGTFu0DzFh0WZTYo2lbQ/uJKe0SVsa35pudHsmahmt4sUlBjWYM",
-	"xSmGJjbeqnETISxZkN6MnbrVlezoM9asHWZTyqk6J5SEIt1gej0nEKP3744i840GRTAPkYE6qNONa5fN",
-	"n4ejWrqnlugb3G1DMrq6GOSxMr8krXxyxqI8YRq/uKM8TJa/zJCz601qfjE8ZVa8a1iN4YtGFZmSVyuB",
-	"8miYaXTALwUoI6xYBvwTVfoIl3J0+f0MD2YuxVqBVIZJ2I5/iYL4BtS3eRIPc+x3XWW3QZ3flnLMFbbE",
-	"JVysieBTckFCkZgTdknX1odzepbnUpNLjaHXRVlqBfKGhYD5OsX0jBNKEsYzDcWrRifEj4W0Vagx3pvY",
-	"5C0zuUSjoWXwef7PNUBKstTsu98sM0tIOVkKA/UWo7zCU/xEWSV1THwor/i8GeZu9ofOc5uRW1DpgIiD",
-	"Mp+zdlAlEsCUfsTJQ0p9zUzMMVdLeEjTWCxGHqGl28J2OFb2HiyWdXpXcIrxSaSK8MOuujAWWWTX9K/D",
-	"rr2H5ku7wi58OKx7AYcMXMwWU6RU6PzjjnUl4ojxZbdP+0f/0uhH+lcohjp2u90lWfnzu6MIDTW7AeLP",
-	"kXzx8sX/earujpPB0zVfgYo/oVVkMCoa3fQo8f1tG5ER/ZY/2za5I2PiC3h3G0J00dO3PScDu+eWiyk7",
-	"Te7ACRht0xwgcsYM2s1ifsY3bi8g84/NIvKWxg1Igzs5ZihH6wT9EKUtwz+35mD1pKL3OEnoNSoxEBC1",
-	"ElLn2kCtHzmaTFxcmLa6CH5mC4Q5M5mR0tCYMnMuJdS8FLQWArgdbnObdtJyS+lbzsmwXbKb7zQ0TRbF",
-	"3rDRtDUeehNXvdc0dinKpCI0Nqi1ObjveitZkW4ZUJsxvWcEO7LFY9cyvcPRaF/4PDHRNea/ZYP9TkQ8",
-	"rD87N/M6tmUvWcp0tRClSwWyJQGX7AZceIT1fTfESBwA+4B3I5/t0/AX7v0Rce+hhIjpZuzLC9cfBJeK",
-	"jkWtEt5T3wNnZCR6mgJ/yuP+H7gGA390mbBoEN4UbYmb70ufFsYjX+pzDtYyKxZY5GpM8fEAoBzA3W4R",
-	"tm+4sG2L/in61281nNd1h28O5sUd/RxCefOFjIBkxxK07WvRGtAhN58utt128GErwr1Y5ed00KiuLCWU",
-	"25Gd9pFjm5YMi0cLIhYa+OGiKBqwpNSMphlPrhxP+iXvEfOnDv2p9Qi6ZYHuNrH0im62rkmDsSk4tLXF",
-	"vVGDMCKfkfUCnxRg7lgbDnQ47DX4udOB8My/9Fe+6GfipHAn2ppSJrJ5DEfAtdwQjyKj5pf1nfAA1myV",
-	"t8ftKjGQfTS2j51ynzUWgvpRrMmCSmLb0zHBCVPl3hlFZ42FFL/BASunDJ/5oyvGZbU+m60crNL7cXQu",
-	"NjDr9q/82XGJZavLaJPbBXtn+BBTW/THqLRbGU9NgWYHc818DBAHUHhsM7VuWeCle2d8IvoTImrRM7QB",
-	"Ra1fnrhDsmgSCh4CNtIvW2PGvKk/DoqPjjKo9RNvRdNXlQbeI6NqrQ/YoFxxlMI+B0n3T0ivtS6LTSEg",
-	"BRqOSZQ7ptmjPGJD+X6aQLlP2KVPKM8rNbs9RYMfQulbbxXdvQQH8sW9k5O7LsPFusbyDytdu764f/Lg",
-	"7pRczIXt09UrNZ5VspSLtNM7iniVmHwxc41BzwnFl9/6R7O723EEzipRanP5WTnSthts3rL5pdw/tNkG",
-	"g8i1porkTRVdWdlvbRVqIyuJtTl6pSl3VY8PGfewG8SCLM6t3QYlOdu6rBz7cDiSd6dFaGnuoH+RvvI9",
-	"2vvGPX5fJv9Ol8ttksurElB/yjot3fj5lJfx83Nw8VRX0/Nu2xPJj10n9HZj/oV94ZPH+D9JMu8QZn1I",
-	"tajKircKpnjhYw7Y0nZKngjtUrYwBQrfLy441k9s62vm78DvkPIQ4o6iKvj8D4zdnwCe1YQCTPh2NQgO",
-	"LhjY86oi4wIzilm4IkYiZnxp5WzblppsQN+azLC7BkZJqbqdMhgN6PYJVMJQJKWbpNxgd9SSGK3TjX6/",
-	"SsB26h0xFeb5X7frn/l2fY4mgV4XrO0qZ1ktpk/76hoVZjvwai313keM8133f31jjtgmbFpcbOq1ESbR",
-	"MU2ZzVQwHNfMn8nYtdNX58fHvlnlEeZMTBnXILnZ4zc5pO9bHH1FpgXzqdauJAfTmA89ByIhZhCRLBWc",
-	"cLE283OK/f29IzF4v6PpZ2NLzdJArpnm9kAPa1H46tz1lUxsIoqvWG3DG3wpcVUaOvf0bg9uPSaCIwdb",
-	"Y3+Z8zxgNrAhFfmuNFawK82T+016zCMyXfqyjETbH7/KLVY+WhJLHVc5rQXS/L9iWk9oBGjZEKXpnO28",
-	"ZaaiT7yrLSBkBNIst2Sa94UcDO8OiM2dhogISbSIsfmm66VbmtblqDZNK7AvRiRcL2u730V369Igtlnw",
-	"mw//EwAA//8=",
+	"7H1rl9s2luBfwWrnnMQZ1sttd+LyhzkVx+nU2IndLrtr98ReCyKvJHSRAAcAS1a83jO/Zn7Y/JI9uAD4",
+	"EkmRslguO/4w004JxOs+cN/3/SQUSSo4cK0mp+8nS6ARSPzn45d0Yf43AhVKlmom+OR08mhJ+QIUWTG9",
+	"JHoJRIISmQzhIVHAI8I0oYpMz+cHvwkOB79SHS6nh5NgosIlJNRMqNcpTE4nSkvGF5MPHz4Ek5RKmoB2",
+	"K5+Foci4fsJ49Nz8YP7GzOL/kYFcT4IJp4mZ4YrxqDLzv0iYT04n//OoONSR/VUdlSadmCXdf3cuQO2Y",
+	"oWtU59fL6hop1cumJST8R8YkRJNTLTPYbUkt5JYDaSErx0nou6fAF3o5Ob17fBxsACeYnM01FLNWseEZ",
+	"j9cErs2OCDXjiF4yRdKYhmCA3rgHM66yh7mQCdWT0wnj+q/3JoHZFEuyZHL64Pj4+5MHD+7ev/f9veMH",
+	"D06CScK4/anYK+MaFiBxs48yqUTbbqcc3ukpEXNE3JQugMxgLmTrVkOcre2+7h03X9hPkArF9HnUBffI",
+	"D+qEfH4zWcbMyNbFLjTV0Al6ZUb0xuTytLjOYwPk7iOBHfKRB8KFLrLZPyHUfbBuJjJtsc5daYC8KZJ0",
+	"RWMiJBF6afGSLwIyWxOmFWFRG8iVXbkN5vdP7iIO+v8+aT3Cy3UKquUA+JvBQ3uIgCgwHFBDZDYYiiSh",
+	"6iGZugMdfjclTBEax0QvqSYzWDBOlGg7Am6oncaPex7gkrI2AFxAKHikiBZkRZkmcyEJ5fY0do+J4fug",
+	"2rZovqpsMYI5zWKNZJ1T/1+Pt9L7z5TFmYR9o395WlznPIIkFRp4uH4C65ZrOTEXcvf+fXLNFJvFQMIl",
+	"lTQ0z1pA1iIz/3MFqbsvTWKgSpO798jS/JbflX2Di62X1j54AuvKIVKqNUjz1f/5/X8c/L8370+Cu/fv",
+	"f/iXRtI6n5s3GZ/k6l1trFh+vQc+F+dcaZklwPVZlDDeRgFiAUiXKEew/JvzKCCrJQuXhMaCAzEbUoQL",
+	"JN82bGLVJXtD+TmVel3b9Hm3yFHeaevF3L+/ncSewLqbm16ZAZ28tAT7q7e/04M/jg8evHl/crcF+k+p",
+	"0nUuXnsfWZS/jrFBzRJBM0WuuFjxQ3KuCYociiRCgvmVkyk+6tNWFDZrH+DiB+c/tSKw3X9w8te2E7Ck",
+	"lSW9ECvkqBTf9TZMic0MzYzn5LjMeu4fl3nPSSPvecqUhqjrjdJLocDen7lTeBei9EwioLEijLdv08zc",
+	"vE+LBW47MyFioBy385uoSQE1ilsCQSZYhSehsQQardu2wt2srUCjB3+8NVC7f9wCtWcpcHMbXRcl5nOQ",
+	"yu5sSa/BUDwBHkHrOy1S4AMv6MJM2C0fKxyyAwO5YDxsu/nfhHZyppVTJIRCRkSzBAIiZGDQthBZVIC4",
+	"Yn71tGhYACjdKrKYtZsF6ohqODBTNUKmLmXtKg81zpzfQDebU5WRffmdymY9ON5LeNfGLi4Npq2oIuar",
+	"ViTT8K5bMyvdxEmLNvBSAlWZXHeQpXZDvlEkNRhFWBTgy3d6Omd8ATKVjBfgr16g/3hnDbJA4ldcs7hl",
+	"nz+WENhirn2mzX8azkKTVqabmWl3wc9Xqfn9PPq7ma8TSzM38qOe5H+AjNgWcri2Y3pzCDcnzj9YoLaa",
+	"S860OZl6bjwdXbA2m2V80fN1yzftGBxVgndt0Vz5zg/KZc4ru1nLqjSuLxX30u+KDexb76jNbI1jElQq",
+	"uAK0jT2XYhZDcsbVCqT5Qyi4Bq7NP2maxiykBkZHqR33r/9UBmDv+/IC+5Vdt4ljGnlwJYVRpakywpb9",
+	"gHz74udH5MG9+9/fMWAvWRFfgJbrA7QhtaO9NR1ZhqIF0XJN6ILWJPkNJMVNup2XzIbNPNbLXt8oYqQe",
+	"Ax0rLoaZ0iIBSZwl7tDan3IEuPvDFoQIyvZKszhwQ1a/TzjolZBXk2Di18CriQ0yZpxqLdkss3Je6flH",
+	"TA3FNUj8ZQ6gkJBCgVwyFkrhXzJuhi04+wPHGXnIbOdN0/6S5ns54wTe0VCTCEKW0JjwLJmBNDcA72iS",
+	"xmaak7uH9ydBmUIP/s1L6nd/+PDt69eHueB+/OHOv23SbDB5d7AQB+6PFDdz6PZU+u2AJamQ2rGD5eR0",
+	"smB6mc0OQ5EchZRrwQ88FI9UxjQcGVyQnMZHdlJrrlSKLfgLKzIhVUQRMwem8XMpUpCaGUqa01hBMElL",
+	"f3qfG2P72lwDIx5DT0Gg4D+/l6y+OEEBNGGlLXMOrSFJB59A931fgwm1K/wmGm2wdXIz/EBTFm+i0a90",
+	"TZYijsjKKzoSQmDXhqSl0HBKQIU0BcKQuDb2YY1gTSQeTOZMKn1hgGlk3H77NKrrwE9EppG+Nr0TAXLw",
+	"TG0e+5isloAikfn/RpbkglDky4eNi2ghrn5tPGcdO3LAGCBN6rdQO2F+gfkK+Z6Lg3Vg2HO6gIFYxjQk",
+	"1X90kovD5A/5HqiUdI3kYwTsBpdQ9T7sKo1HyCJ2Awcwq7wQq9FOYOYeyqksFjbgq/XxNP4yhDmYffVn",
+	"DVTTGVXwSkHz0gXvaD5kRWkvbmdJ1bKZKJ1auvXm/TkcJXkHWGXDgb/OoKTuuh23wuwfINncSVsDgTeT",
+	"4gr4me55uUaa2mQ/v1C1rBjrFNAYIiLF6pRcAaSEaaJEApZLQaygkftKsVI9N5Jxu0bP4auliMsstWyL",
+	"KYPIjnM7Ka3SdPU/0pg6tj7qu06rIl1vx3Lg5JttH70UmsZmeN123U9ZD6qG6O1UUNpj0GAvr5m13Rk6",
+	"APCUDRauhvFcD+gNltubs7oZRn8dWnf68Y/Do1iEVwM3b62LL5mVZqo84/E1yDW6UkiWGk0LWQNThHHk",
+	"I54rGkbR75lQax4upTBaiOyDiLXxQXm7LTeQReg42HoNNd2GFJ+Sk8PjQzJVTmJCbyrTLkzBn71khBMy",
+	"AukNXEsr2C1o+pCgg6Rk8SJLsQIj54q5Bm4YrvlRxJFZjS041Zm0y1Fi3pNwCRH598sL8u3j6KeLs4BQ",
+	"cgVrw8WnR9cnRyjHHVzBWk3vEKMBWq8BHsFoiCLThOnA7zikXHAW0pgYWJlZjBL+w/c/3D8kqK1PDTyn",
+	"eAKzBfcHi7doQapijvlx8AttPnImCPtb0+Ofr9rgt4GYanYNqPcvgdAokqCUf9nOnp8HTs5mmnCACKFx",
+	"BevGx4xFPYIMgokqaQebDqgHTXanYJIDtFkgwSCo5p9SCK9BKicoePPAyeFxo7beLtoEE+3Iuh9x5qbh",
+	"vo9KKwQN9qHlYjuBlw6L8MivJsgDE3IZy228jkMVjClBKygbuwtw2OGb7KNqd/inEvzwBV39CkqZJ6GI",
+	"nRlfmOglEjiLyIdgEgopkSzQJdIsTocsguhsgEBfBBz1oRB4B2GmwVr9+y8ykjQT2FC/EvEIDm+VhtSo",
+	"uPM5yEZKSiARjbMZgAoF0dlgUBZf6ho5U7Q74YumM8kbN+S//nHduC1rN2/5qfyq9wOGhBiogiFIYvde",
+	"NrA3czTrJm2zlsCw6LKgcN9sZS/lsDkf/uks7H2l2q0yh9vdmX2JRucOrVhqfniRn31TjUI4aP+ObXJ/",
+	"o2T2F2Orp35pPm4SaQe+KTXwlfh3YQLFC6gdt3S2/CTbYWV3PRhgkGr1DCMQmq85lBAxDRF6MZzPotlc",
+	"ORr/y711fd8Q9wEeq/9XKpQAvBnd6lrLNnLzW67tJajdeMv1lvbSAffRlTsvIoyg3FWYYPlpM/eCJOAv",
+	"ptVtZNm19bHYf7s/mzUqjiWOPp3U0dacsqqBpUC0n0BpxvtZteoalw1eQIdwya+W0HUe3kK0OCVzKRKr",
+	"wAgRM744EPN5Jd4F6f0bRVIRs3DtvINTGqHEMyXWtfzRQlk0UICyDt0maQKpuC+pS0jE9ZCVW11Hdt3i",
+	"JM1IloNzdJNNGXV2N9uUZnlhrorGAzc9BBy1XdlPt+5qF9eix54tAbTBONtHM8gTWA8n6WwWsxCtFOji",
+	"/+H4L9bFXyO/eNFIGqG8bhHnW8R83SwZZ6qZ9N5tZ8BXSCNmI3bZADdrpzQTdF3XUOHvyn3Si1xymGyj",
+	"FZy1dZs7PIHNDoWXS3AWMc+GC4tYEQ1cMQ222/6HcY6Sla/hoTWLb273VWHAXFFFYiGuIDr1kcj+DOaR",
+	"LsdPbt16I59ye3CumCZQuISBgYDwGTObkRkzhUY/72B2RkCGofA2h4DyNQZgV07Vps6jA/lnfPUHPXnw",
+	"Tg9TH1sVWDXMId9LjaxmaWyxnEl35w1++WarV92wVVihvMZp56zfbn5t+X10IMzoAqxHzBEE2Mr1lwTY",
+	"IsAvqpJLAY2fJcAfQw9e+JA38VuKPzY8qp/GUtVKA7V7deNyR3PpEE2X/YuIIzPNQOV2sOWRa0nDtrON",
+	"dmmxCK8eo3qihgDRfNZmG5GgQF5D9LOQzW9dKUvQpaytiUptDvPhPnxdpcscYp1yh9pYrwMrRuciHvtG",
+	"4CJF6tVOhpsuuw1NUymu4WcpBhhOrNL9E8R03WnqcTGTN20IcqlBjed18d2F+XawuajkERnTzOS+2mWj",
+	"XRaqahztHkxYeR5W7XqCKvJtWLgacKi08+o2u2lidKW9RH676+x9NMu6whiLFUSeNGsJUzZw2uWDMcua",
+	"Z0AyBRFajx4a6dd5heeEorCM6Qb+xJviX41rhRKoHiYMu09afDcw/PWyGZ6NRE6VfqX2ZZ7yRtVmTpVK",
+	"mLN3DfFlYoVBEgpCCS7pXDVHkMG10b2GbFaFIoX+SHphhnd4I3IBsfrG5+kpDoUUwENMo29GmgEu8nZN",
+	"HfkGwiK/2vy4ZViUUbCMWy3kNTof6GOI6GQAO0bcV/lAvtVySk6TlSyh787t2Ps2l8n918kmjuxAmQ3G",
+	"upOtdRNqlJYnW50cH29LJt6dIIp7+OuWa6iSyjCkL1bx19C2Tg1jHCG40zVhzq/O+zmqi3UHbh8xRWcD",
+	"zSXA8ZNm0YQplUHUlD0RAZmtbUxZxjTY+iWEknAJ4RWJ2KKij5TlPXd3NduRjU/L/S8uJK1Zq6nBy7li",
+	"Cx+DP1K+//JltsHT1ogaCFV/mI1Mmi1Et2MGjjtpa/qNOYctf/HJ/P8SFGZu1gFsa6tEAfE4GpCMYzJ/",
+	"QBKmMKM5IJCkek2EJFqIt7Gw1TOaIjnaIgg27BW4m9Inbdc2ujaKPGMEVfRXF4FwE4ljLru3iR9cAaGE",
+	"w4oIDoTGeimyha215pbBiE7BYQhXaMiB1PBueLZjizey6Tp/g9VwxeAK1j1FFSuYtth2liJGPwbTgc1J",
+	"FjyE7fzPrN5ylHJJg4Fn2stOg0qphK0CQnnshim7/GPjcYWGHd2cu3HjVjacGxZuVYDm6OGXHabu2xaZ",
+	"2fp8eVTY+AFLtzTKSAaKtC17rdO5tN94xA5nkS8A0bfuQzDBHPBBgY2utk1Ra8KlkXt/U4F+Q+zK9iZa",
+	"iWz0V9uS8gjP9nMfMdEcj9RaTKXIcacxC+H09OTu3eP//s//qj6J9dIh9xqI67lQegfnzK3LSis43Ij2",
+	"aw7NlJWIa/BugIYMbckWrJn67U+9c1VToQbqgqkFbx+fTzE033Jpg6VDupsI9pia57BwdEL22D4GKUuw",
+	"TpvBUV+oLA9U14cbhvLXZEusgAsQKDbVfFhbbGXgQUXUkNn3s5AklWIhadJspG0r3nBpS66lKXDA2ovO",
+	"XAqUK1fRB0giOKzdj1qQSBy2iRi0LRrdxeA0Bbv8PRMa07u0wCqZxIsBzScp6jE0hHIwHUOHA2DzjXj1",
+	"4tzaiG2lSXPaK8YjI5G72jbbtQaXtGQXLxVfQFB1ZpI/l0LMR/bpj8fKIVqAfDafK+ibyt6ekUOlZiFL",
+	"aXM8lNGUuIhKtRQFLkuMvjQ/JI/R2MHmvhqVwnK0VMYMJKrRWD5Li4iuv2lzYtiSJXvLvumSSbcFEviM",
+	"mG3ZmJuXZL8j1GKyvTJr/MN81hhckuoVpGVzYIGR/VNxSjXXSvcTbKb4VvCkDuqPe/JeQBrT9S5Rd6rZ",
+	"45VQvrbVzLQgM3d5WIvqsLXWTM/YxIfO54RclUVql3BEt/X2q9hNa49cQKiL4DLI9abJtDSXIumsrNOn",
+	"cHuj/4NFVfljq4ZccUlscwFpMcauPzRBQZinfzcoiGuQMU1LUSf5xu7ef3C36kU63oortemacMa6kUqh",
+	"e9IgQi6Tqo3KZF44w19gthTiCv+MhNsU6HehKY8YXzzyb9YgScd906eAUxxBEyU+q5RWPSWrJdjkefsB",
+	"kqcTTQyFirkrRetGMjvCKdwYBo2DnLauTtFFXiro2r9yQpc5Y6CU2coe0aBhw0g47Cxm0Dh+Np+c/t5P",
+	"4HhTf5aem5ti13BaMWEblgrR4dCyRCOGbc5Beg6x+a46gGNxCDxHgVXf+HYCLY94y4JGmN5cq6GHQfnf",
+	"b32Wl9mGG/vWZh5DtF1QxRJIuHD5wB/3BOc4NrreWcXmEbTPi1yzGMKlYhFeDUp1CK+aNu9ZypDrKLHW",
+	"hhnnGGQ9IFTcBmU3zMT4AoYaTXbQDkQey7mfC9hQKhoS8iv2hu7SqMXQXWprWGbQ20pVi2Tcx4W052LX",
+	"RfKaxJ5vvYIJgUf9AtPq4oLw8ZE5cjeS3e6etVxQ6V3Kr+R3rwa11JFnRsOrWCw61ATXgcbWf6Tm/1wH",
+	"JKqLDkg9QD3zYQbd6xg11okq6ACmmiTCyCMnRvHlQhNF7UPUv4tBMLEe4V0CIQd9YhsptShKRc8oL3AZ",
+	"tSsgs8wqSytfYhpfX+z0Q6Oelxs15ro99qDDmsYSyIJdAydZGhCsVo6F82YiWhOJahVCOem55JyymPEF",
+	"tgTYRbLpj815lYYtuJzQdz+2ofPPUiRkWcO1GSzRCMZJCiKNLXqvqJE8HhIMaDuuI127VmXH94mC2zHu",
+	"Dut1NcVWXWjJQm3reZ1aNDLAUViuVpEstX8LRQK+CHVbrJVY8aZojculIAmNAA0szuqCJSdJLBYkpHFc",
+	"oE53vGAL8TuKV4QShWPRUEqvQD0k949bKf+kx22nEq6ZyNQFhidg8f8GCkVyyNWmPBoYuwEwTYzoaehV",
+	"7KL51O9y7axTWOCMalv6PiA5C8irj6Mm1hLQZDb4m2ianoVLG2nho5qV3f7h7imI5bernoeoWiNatxaZ",
+	"30rRtbYZO2Q8qh5tyYS0cd+c8YUiKguX2Nyx6EtWiZ+uU+3QM2WyyT/B9JIstU5VkNfAo2isD7DXj1Ir",
+	"o3sLSSiZS7owDPSQPM804cJjKzOK/GkZt0pEWouAutsn5tBnOG5/VwxxGmrlhPIIuagBS8mk2FMU9MXX",
+	"Gpw3Bp0d246E4wbr3oHtl37yCnzubpEdN7q2uEBfA0KPXhUzUk4S1YeudLiCjXuJqBouX3rDPDcuMnFz",
+	"qg+Kno2zfHQtIbUIpKiE4OeC0DYZdafw1lEl1U8oP34VW2612JLSTLVFpH9i8eMGXsmv79xHvnO34+Xp",
+	"5Mbjmx0robQjWB1L839U9PkX97bMG7NDizo15bZBzKcoBjn9GvQvFX0W87xH7UMy5WI1re+tVAr4Wy5W",
+	"/zfva/Pgw51/+aqzf36P39cH7usD9zk8cA0pk+YOt70WG5V3UkD7v2toco05yFYALBIam930pVlfDn+A",
+	"SnWstjd434hnaaltsksx1325h4e2jhxQVaL5qJrGTdGJKsO6/tb9qnxLgoSubZdcbMCMCaLKRri5pLDG",
+	"Zm33jvs0ayt1LB3qCB3uFthbMeHunFR/oNGT6POb2z2T/lW5wuvQKK5exVtKJW0TSESpBnrPQA8vPL7Z",
+	"bBFpKy4AMROTlcjiyAbRRYZtugUft2dJN+fEbL2n0VWAClBGUAFebYn2bOF1w53yvoz+Prz1OwXFbo98",
+	"1ZLO5yx8JFTfjXSG2QxyuzdGuKJVsRTs6srO13zk3SGw5UNVnOjt2DA+UlukGwGd/1HkyOXdEbBe0iSY",
+	"GCneXMGCC2zdYWtVNwolbppxE1ErGX31WKyQRUBioNegXH4CdrfMYqN6eAt+3yP6vL2Gs9Zutkj8a82L",
+	"rZbOulXJsa7qWluhJFr0NW3y1sfsGuT6s8h8rfckKXX59Y1pu9uBtGZDdCS7bXGe2sruN5PhkMfNDisR",
+	"6z5qQY9eXteNNtl7fzZaPXzuniMBthZvIq6BcLFqvPJVdyOVeh/Ear9y987kWYQ79TmxEC+ornpR3Zxl",
+	"9BeoxMRGeIWK2W+spscnyswapK22FQi53GjeLIFG6pC83Ix2JmxOYphrIrJ6BZE+Gyhzol4HrtNRdef/",
+	"W2RSBbYq9lxIAte2A/PHKPE1WiwKIu1Afd3IuWHEyTnkpChiaz3oCdP2z6UWISJJY9Dbunpcluxcfh1X",
+	"AQkPBrLeO6B0LwrCTDK9vjBgcR1sgcqmcKgzTs6en9t2AdMQ1Nv//s//mt4JrFUP23r4wuwsAq6ZXhMj",
+	"LLDIQgwBjxqhnT/fzVLrdIL9/hmftyEv5fUKN2qtDHsgVF0V8Rcijk7JClVVH5ZKqJTsush/VSSlLDLY",
+	"HZSDD+d4jBSkEvzwNX/Nv/vOErP67juc214aWl5pram+K+pl/SLk7g/ebOMiqcyVpIJxjfs8OS4s24b+",
+	"1jg7N4j9mtv5cJF/v3j2mzcK+exfIkXGI7e9J7BWh999R7DxZ+6hCc1xQZHpWaaXQrI/sK/FKfkRb50Y",
+	"mJ2a23SgrIMPc3Q34UfOCNZ5e80VXasik5iuSSROydSwk2lApt5bZf5dChfGn3x6Ef7m8ovwB0NrU3eo",
+	"F5ACNa+zOdkZef7s4mVAnp+9fPSL2ehPj58+fvkYlzXnXJPpeQRJKjTwcH3wBNZTy9Kwf6dBVARM3tET",
+	"gz4XYON6CVZ2d03drcQfvObmZNj106dNe8UgFJwDNoZ76MBtizzZSa3VWsIcy5ji7/eOHxySghUoa9Wj",
+	"3LBYf9FixV/zGSgWQW4AdAmcObc7LfbPIosnJMWo1RULwV3bYymF9JjqcpuJzU1WtrnHg3v3v79zSKah",
+	"iGzX0nkpqzwgUzt4Sgr4bkkcf80xcxxxupQ8bvfzlCkknFAk2IQ1pQtzQtu1YWXwFG//kEyNJJD3XbXx",
+	"PZX+DubLwBK4zbAUvGiLLTgckt9gRaRYqdfc2/GXbK7R77DwNUINLTK+wGfPbfHSSoEGzy4xyntqGMHU",
+	"Zh0jC7b7dQhifVI+VtJ21lUiAdtx1yAJxLGlJqRuJawPyjqelFv0QkvDwqT6Bit0If1ODbM2hGCziqd4",
+	"2BweIeXoHbN3TPka8c1dArfFdMlKCg2H5LEKaQo2JvU1z7PWTyePKNeCk8eOg5KLjGnsv2or0djupZMT",
+	"X8CHpmxyOvnL4fHhX6zBeYkPw9H1yRF6ZMx/LKwtyabzu0DFiQE7NlC3eQc0AY1JHy1Wx2LI0YX1pz03",
+	"f5l8CLaOPwu1kL1HP2UJ6z/3I8RCN/wNPtSp4Mq+jnePj23+IrY0RVkyTWPXK/7on05/KzridkqL5qpQ",
+	"Esfnb9MVbtD60OrOc+rqBTZNmO/wyNWdOEOktS98liTUaN0Yzxwxi0kNtGjwhS4MtCZPXFeadwfKZpG6",
+	"LFAzX44FR9cg2XzdigzYRH/t0WHcS6w07G+4zEtfOmCOD+gerxTwEUDmtaQM39AlVUtQRZPnImacKVsT",
+	"bshdF42jSze9iSr2NTNvno3a9t5hF9gtMHoAiH94D8n947+Qb6d22Fsu9FsF+m2WTu/YUgtQVOqwL5cC",
+	"TbiZIksPJ0EN1n8DXfRVGhHYxSItFGPuaX/gxXCUvEuWi/11TmN899xtWgEREzXx8cd0AYoiHLmEGXkC",
+	"a3IB2r7E398/sW22PAY8zhP/CxzAZG2PArVQlFbWe16Jvh3GgJ9iOfwbYHq1+vctcLRtQUvB1ij3JKCt",
+	"LLAUK9s6yb9oERgRi3ECNFzuFwE+cisFnF/mrU5b4Fwj8k0Aj01evhj5jRCX00BKISN6CUz69I1ePNLW",
+	"72rmiD6upOirhYqPk+e8XChR4YCIzBq0icIUiCzQxiJVwfIIvdNPYD2Y4kqLPYF1mfJQk/tRROt9AtYb",
+	"yj5UzSFaZvBhA6VO9rayKxTbjlFWWyrydvaHYLbabq7qHpLzouVBKcbIKYA8IlzYvhMQq0FPtMHio/fY",
+	"IODDke2YgM0qHWpWEeYF/r4LwjwxC/SWYtvRazzm0QHm/YH1sdEFEXOoLgrq7gQq4e1zLaDC3z8lqPbP",
+	"CapFbG4VM+CwGpch/I1dg0cdorIwBKWErBmJJFsstTONG70bpWbsWGOzh1E0tuV3CPBIDcG+ap+G1mf+",
+	"ZTFsRHqtRE61iWFuDJZbZaB8jTY0Uq1945U9y1s91yyu3dX2aBesins/eu+n/3DkjZVH792/PhzNaEx5",
+	"2AGev4F2TqEf/dChvMHf+wBbBy74nOrlDbBxd642rLisdQDPy9aLONqrraJzmQL2Zz4/Yg/Qdy6DAxpF",
+	"ElQnErhAuzM38gvDgdrpeqBBkilNZkDUUqx4yfFhqHhNGB8PM7avPBay5F3Du7n5T+WBXxyiVFvQN2IK",
+	"llApAYyuc58z0SLw9ibUs79RJBUxC9fkCiBVhJKYKb1Xg90edlNg1GW1218dqYIWyfIsisod9T8BVtwu",
+	"qbShBf8Ni6ZlcLQIQyWK36MVJIrQVSX1mmjhuoK346dRYo3ymmHCR16VCEgoRMz44kDM53mxwq1ImicX",
+	"fhT3O5KQiOtOldf8/hXh2xA+sYXH+iD88SdCeEKVq9+0R2HfdkOyuI94uwRksEGTZj8CEitfdLBL0ssr",
+	"E95OpMVKVL1HY8Wfz91tWq1KiUnk8E4fheq6Okc92mkDxzFyxjnwsUu4uIaoQesIylVlXeDCmSKPLv5h",
+	"bQfTMwwPPyV+H9M9WrtG3OMeBOOtCrMRC29cVX7CeDSc6vo+E9UowR2+G2AavKUk6CDaFrtw6fykcp0r",
+	"7i6mZ4buUtTigxyHrTMVw6n2bULYdRN7II1y0dcO5dANGp00yn2wRqONCwxh6v8cuTD9v2cw4CQ3SoB/",
+	"wvfVYUobcXuUbQoh2hftdq1RkOZPpcqzO5Hm0fu8NduHHta+GyPSAfh5SQeg0G9iIP2fz38THLBX7s0h",
+	"XhPSPeN5RLfBgCXQyJWTfvySLtomdsOOcAzO+pfje5vRAlaldlVlzNii1QyGnCq6z7iH2lFGQeYjWze+",
+	"rJI3VJmh3FUfKFrv1Mxe5uRBHuqM7pdMaRIKPmcysaHJblVzhdOslEw9dYJnKkUqFERnGD09LdxofDOa",
+	"4gy3fYvJ7SZtBPYyBtnDboQWSz0T9u6b9cikmzMziBaItVYs2U4+RU+THWjIYXm7XeuRHfBZousXgja/",
+	"0GvAkk4E5nMItQ+TLxiWZz8jI0sEoW9/2YwsP9kBX3mbjQQRA4NQPl8URTPnjIZXPt1M3RROpr4D4Ra5",
+	"1nYqvHGMHJMP2SO1mSawiAEatH02ERb82LPtoXWVsYQ+V46gww9jfv/Kgf5sHOgCMGTSy1bIi7RwIXY8",
+	"AhmUYuDwDy7HNoFE7I9HFb0ZG7NYztSVTcN0egP6NqdYyzCmSk8N5wzIqsi4kWDj8cu1SiXhwgXmY7IK",
+	"UyRhyrBazMUUmc4nzquKFod35nOcLI8Qx3aa5HyeJ37UOsHY/F0XYo6bSYSESvIgU+TeyXGRbrMQHKZ3",
+	"TvOMZBeKHFFNZ9SW2eKokurcJ6bKrels8knhEDskZ3lg+5IqEoNyReOmMUuYnvq9W/ey9lnHMZUL34PB",
+	"/IAZiy6LMjFK/6aG9pQp7RJWxrfmm5seyZqGZ8BamqMZQ3GJoYmNN2rcxB2WLEhvxk7d6kp29Blr1g6z",
+	"LuVUnRJKQpGufZnfGL1/3ygyW2tQBPMQGai9Ot24dqn+eTiqpXtqib7B3TYko6uLQR4p85eklU9OWZQn",
+	"TOMX3yi/J8tfpsjZ9To1fzE8ZVqMNazG8EWjihySy6VAeTTMNDrgFwKUEVYsA35KlT7Aoxyc/zRFwMyk",
+	"WCmQWDJ1tsZMYwXxNaiHeRIPc+x3VWW3QZ3flnLMFZlLkRAuVkTwQ3JGQpEYCLuka+vDObmf51KTc42h",
+	"1+XWNfKahYD5OsXyjBNKEsYzDcVQoxPix0LaBp8Y701s8pZZXKLR0DL4PP/nCiAlWWru3V+WWSWknCyE",
+	"2fUGo7xAKN5SVkkdEx/KK75shrmd/aHz3GbkFlQ6IOKgzOdqzcgQJ/cp9TUzMcdcLeEhTWMVGnmAlm67",
+	"t/2xsveuCHCndwWXGJ9Eqgg/7KkLY5FF9kz/OuzZe2S+tCfswof9uhdwysDFbDFFSj1kPw6sSxFHjC+6",
+	"fdq/+EGjg/RrKIY6crfdJVl5+H2jiK0dTjwcybevXv6vZ+rOOBk8XesVqPgUrSKDUdHopgeJb2HRiIzo",
+	"t/zVlsIaGRNfwrubEKLNYfBUHTkZ5hGKylWanSa35wSMtmX2EDljJu1mMb/iiJsLyPy8WYS5rTb+gDc5",
+	"ZihH6wL9EKUtwz+35mD1JKsEYFWjhF6hEgMBUUshda4NGCVyCeGVrc5mTSYuLkxbXcT2usECYc5MZqQ0",
+	"NKZMnUsJNS8FrYUAbobb3KSd1JzoE+Vk4GW2vGlomiyKvRnAOeOhN3EVOYMOsGJORCYVobFBrfXefdcb",
+	"yYp0w4DajOk9I9iRLR65Xh8djkY74MvERNef8YYN9lsRcb/+7NzM69iWfWQp09UqlS4VyJYEtE2uMTzC",
+	"+r4bYiT2gH3Au5HPNoD4inufI+49khAx3Yx9eUX8veASFljslvCe2SGjI9GzFPgzHvf/wHUu+NxlQrzf",
+	"NqHQXr4vfVoYj3ypzxlYy6yYY5GrMcXHPWxlD+52i7B9w4Vxz7fSv36j4bz2GlqCefFGv4RQ3vwgIyDZ",
+	"kQRtG2a0BnTI9e3FtpsOPmxFOKzlY+G016iuLCWU25md9pFjm20Fr4UgYq6B7y+KogFLSl1umvHkwvGk",
+	"f+TNZ/7UoT+15kM3LNDdJJZe0PXGM2kwNgWHtra4N2oQRuQzsl7gkwLMG2vDgfaHvQY/tzoQnvtBX/NF",
+	"vxAnhYNoa0qZyGYxHADXck08ioyaX9Z3wT1Ys5WtTralxED20dg+dsp91lgI6hexInMqie17xwQnTJUb",
+	"axRtN+ZS/AF7rJwyfOWPrhinSq10OwIZa60nzPy+zQVx3R6IAqxsJ5S1S2LasREXAmIrwPCIoDGTajIX",
+	"cYyF4Jti8S4qWxqdYd7WkhClW+jyhFYAuMdntjytzTK31Qq7WcqlKx9exUNfVHyS//GAxkps9YiY8716",
+	"8dTqP1cQuZLwPmAWq7dw2/skeeiiT5i1jivKIqKEqxZfOgwm9bnO01NvcNR5OwpMz2KxgTUJl0IowBLL",
+	"kKR67Sq5YEQuh8D9rgiNY2e3t5V4Xbl6Gi7zHjbfXmjKIyoj4m/oTjnCdcfSzeTMNeg5OT6uIgJSILeh",
+	"YYbwPMG3OXnK4P6yzJzlk326GrGV++1ByeNVjEVzvIudRrTXglBDZbsXk96N6Ps/S0fvy//pLFURxGAr",
+	"HdeT0szfbxafLyrbu73WhMFYOEKJLFvruryKjW6dC7kAnTdmQoODiKN9PC6tQuqnR5LbBO39GhHLM59i",
+	"SwmUbDWKtLmtm2kS0/BK7UWG8JFTteDylGYKoikxbB5lAy58i6s4KqQGI1XTWDmn+8NqNHcClK+WLIZc",
+	"WsBsf3JWpZfiHVdZAhHKChh84V2Yr148DSoSSF47gGoUdXLZpWR8y+WcIpa1isu26MxnzvPGffo/jafz",
+	"05GgPW+N0x6SS4egRorkNIGIKI3+g0/4mh+5br/dFrTyVZ75D24rlt/W7mz23rrUSQ+L/YbPxmJhk/2w",
+	"XzoDNYYW+TEoOKcsziT0R8Gf/Qe3FQXdBocVR7qleOvOsj3Vbu+pJkWLLMMxNb0CfupsXHk9FxvC5B54",
+	"LddWvCkPMt/baKYszdtw3BLMl5DGdN1eVukxw3NNWaSmKM9M51IkF+a55iH4ikha5H+xgyLbPjdvAEvj",
+	"uPEyvAXj/vHxsa+Re2oT0Fx6ok2VLp4upZmZS5CZ7Y7su7c645BmCQppecNvvG8WKV8q0ec8u5BKRRMI",
+	"iBJ2d7ToJ37FxcqaljYFrhd4aV8FrnonHryWT+SEtIu3GfSTUko9Em0JgVwk2GgWFtuJ2SjTRgWivldz",
+	"2ciY49knZATYRunAGoC2dZAqI+OF/eIrAXz6VlS7mxk5rMZqTlW1KLl30q1V6Ull7eZaiB59qW6ePjQo",
+	"3f5MnlvpQOFl2iIazoAqZASSxOzKlvXA41sRoex4AN9at8oXNp+el6D0V+vmNmX7Jaju7FQnjBhRwj0D",
+	"e34AKHcLTSsauMGiaW54R6dalT5iwcc2rpdLWnYqPK/KA8fHs2GVlr/WTB6XnMrAb021ExzWudUzd/Nv",
+	"VrlsKi6yt3S8j9nEHoJcM7S+dpsOXrkx4xPRnxBR8W7bUNTmYhMHJIsmodEyJYeoEoE/ZnTWx+3iozPL",
+	"S4W1OtG03JFmdFQtFhtmpLqkzEbefQnRjX9Cei3g3tpso0DDMYlyyzI7tMRr0LZoAmRa0N+5LyKed+d1",
+	"d4pGMtwlRMUIa9MyytG3d4+P77iqhlaFyj90Lsd5piAi3947fnDnkJzNhBVCe5VDZ5XK1EWp4W8U8WHQ",
+	"5NvpyhLeKaE4+K3/aXqnyUKGOnBxc19WVFFxrk9k7SpdbJueb5BrRZWPQYPItRJ9aNUOIyuJlQG90pS7",
+	"Trf7tEds32JBFqc2Vh8lOaby1ml5xu++SN5Bi9DS2kH/xmzld7T3i3v0vkz+nWl2N0kul6VN/Sl7c3Tj",
+	"5zNexs8vIa2vepqeb9uOSH5k34aOtPozO+DWY/yfpIDzEGa9T7Woyoo3mmR44WMGJKUsOiS/Ce3KdGJs",
+	"M44vHjjWT2zrm9rVgd8h5SHEHY008PfPGLtvAZ7VhAIs8u3qzu9dMLDwqiLjHKtIs3CZRwza0D6Q1xCR",
+	"Negbkxm29z0oKVU30/qgAd1uQfcDRVK6xkK7N9IGoXW50d9XCf+ErvzoF/j719f1z/y6vkCTQK8H1iZ/",
+	"WFaLJbN9R4UKsx34tJrNQJhJpteIcTOgEuTk9Pc3BsS2SK/FxTpJgwQSJtERTZmtTmc4rlk/k/HkdLLU",
+	"OlWnR0fwzta4PsA6eYeMa5Dc3PGbfKfvW5I7i+p6RTx6nlUWUm4kDgkxg4hkqeCEi5VZn9MEsBK2TR4N",
+	"mkw+aGFRhcXF75JEQGNFbNEhN9FLHNsw0aNa5TWFnemYxHx2FRDfpdimtPv20ao0dZ7duzm59ZgIjhxs",
+	"RdeE8dO8SFJg0+jLUfqbrpTSOrnfpMc6ItOlL8tItPnxZW6x8hVysL1tldP6WDuomtYTGgFaNkRpOWc7",
+	"b1nJRvpDFPh68tZvn2JMnzfN++L9hncTIYmtmG1R063iyhA3rSJyj78oWm9UqleXL8d7eJtnSii2tTDg",
+	"8YASJGIWYKVpnsBaTT68+fD/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
