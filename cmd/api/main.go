@@ -56,7 +56,8 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	tail := eventlog.NewTail(db, s.Logger)
 
 	handler, err := api.NewHandler(&cfg.API, api.Parts{
-		DB: db, Events: tail, Secret: keys, Clock: clock.System{}, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics), Random: rand.Reader,
+		DB: db, Events: tail, Secret: keys, Clock: clock.System{}, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics),
+		Random: rand.Reader,
 	})
 	if err != nil {
 		return err

@@ -117,8 +117,9 @@ func (s *Service) ReplaySubscription(
 
 	b := r.Body
 	ranged := b.FromSequence != nil && b.ToSequence != nil
+	ways := boolNumber(b.Ids != nil) + boolNumber(ranged) + boolNumber(b.Dead != nil)
 
-	if (b.FromSequence == nil) != (b.ToSequence == nil) || boolNumber(b.Ids != nil)+boolNumber(ranged)+boolNumber(b.Dead != nil) != 1 {
+	if (b.FromSequence == nil) != (b.ToSequence == nil) || ways != 1 {
 		return nil, invalid("body: want either ids, or fromSequence with toSequence, or dead. Nothing was done.")
 	}
 

@@ -18,7 +18,9 @@ import (
 const treasuryParam = "treasury"
 
 // Scopes are all that there are.
-func Scopes() []string { return []string{"read", "accounts", "withdrawals", "approvals", "webhooks", "admin"} }
+func Scopes() []string {
+	return []string{"read", "accounts", "withdrawals", "approvals", "webhooks", "admin"}
+}
 
 // operation is what the document says of one thing that can be asked for.
 type operation struct {

@@ -256,28 +256,37 @@ func (s *scan) awaited(ctx context.Context, most int, seconds *server.EventWaitP
 	ends := time.NewTimer(time.Duration(*seconds) * time.Second)
 	defer ends.Stop()
 
+	for atEnd && len(page.events) == 0 {
+		if more, err := s.news(ctx, ends.C); err != nil || !more {
+			return page, err
+		}
+
+		if page, atEnd, err = s.collect(ctx, most, &budget); err != nil {
+			return nil, err
+		}
+	}
+
+	return page, nil
+}
+
+// news waits until the treasury has more events. It reports false where it was ended before.
+func (s *scan) news(ctx context.Context, ends <-chan time.Time) (bool, error) {
 	for {
 		select {
 		case <-s.Events.News(s.treasury, s.last):
-		case <-ends.C:
-			return page, nil
+		case <-ends:
+			return false, nil
 		case <-draining(ctx):
-			return page, nil
+			return false, nil
 		case <-ctx.Done():
-			return page, ctx.Err() //nolint:wrapcheck // nobody is there to read it
+			return false, ctx.Err() //nolint:wrapcheck // nobody is there to read it
 		}
 
-		if s.Events.Ended() {
-			return page, nil
-		}
-
-		if s.Events.Head(s.treasury) <= s.last { // the news was another treasury's
-			continue
-		}
-
-		page, atEnd, err = s.collect(ctx, most, &budget)
-		if err != nil || !atEnd || len(page.events) > 0 {
-			return page, err
+		switch {
+		case s.Events.Ended():
+			return false, nil
+		case s.Events.Head(s.treasury) > s.last: // otherwise the news was another treasury's
+			return true, nil
 		}
 	}
 }
@@ -320,7 +329,9 @@ func raw(w http.ResponseWriter, kind string, body []byte) error {
 type oneEvent []byte
 
 // VisitGetEventResponse implements server.GetEventResponseObject.
-func (e oneEvent) VisitGetEventResponse(w http.ResponseWriter) error { return raw(w, event.MediaType, e) }
+func (e oneEvent) VisitGetEventResponse(w http.ResponseWriter) error {
+	return raw(w, event.MediaType, e)
+}
 
 // GetEvent implements server.StrictServerInterface.
 func (s *Service) GetEvent(

@@ -29,6 +29,7 @@ const (
 // streams are the readers to whom events are told as they happen.
 type streams struct {
 	places
+
 	beat, stall time.Duration
 }
 

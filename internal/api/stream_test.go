@@ -38,7 +38,7 @@ func (w *world) stream(address, key, query string, headers ...string) *stream {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request) //nolint:bodyclose // by close
 	require.NoError(w.t, err)
 
 	s := &stream{w: w, response: response, lines: bufio.NewReader(response.Body), hangUp: cancel}
@@ -263,7 +263,7 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 	require.Zero(t, w.handler.Streams())
 	require.NotContains(t, w.log.String(), `"level":"ERROR"`)
 
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil) //nolint:bodyclose // it is the connection, which is closed
 	require.NoError(t, err)
 
 	read := &stream{w: w, response: response, lines: bufio.NewReader(response.Body)}

@@ -225,7 +225,7 @@ func otherTypes() []Type {
 		},
 		{"subscription.disabled", "A subscription is told nothing any more.", "subscriptionId", subscriptionFields()},
 		{
-			TestType, "Its owner wants to see whether it arrives. Of webhooks, that subscription's alone is told, whatever it chooses.",
+			TestType, "Its owner wants to see it arrive. Of webhooks, that subscription's alone is told, whatever it chooses.",
 			"subscriptionId", []Field{required("subscriptionId", Text, "Which.")},
 		},
 	}

@@ -115,13 +115,11 @@ func (db *DB) BeginAfter(ctx context.Context, treasury TreasuryID, wanted *int64
 	}
 }
 
-var newestSubscriptions = []kind{aTime, aText}
-
 // SeeSubscriptions reads a page of subscriptions, the newest first.
 func (db *DB) SeeSubscriptions(ctx context.Context, whose Owned, w Window) (Page[SeenSubscription], error) {
 	list := fmt.Sprint("subscriptions ", whose)
 
-	key, err := decodeCursor(w.Cursor, list, newestSubscriptions)
+	key, err := decodeCursor(w.Cursor, list, []kind{aTime, aText})
 	if err != nil {
 		return Page[SeenSubscription]{}, err
 	}
