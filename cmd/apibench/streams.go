@@ -45,20 +45,27 @@ func measureStreams(ctx context.Context, s *server, d *door, key secret.String, 
 		return err
 	}
 
-	readers := make([]*bufio.Reader, n)
+	var (
+		readers     []*bufio.Reader
+		connections []net.Conn
+	)
 
-	for i := range readers {
-		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(d.url, "http://"))
+	defer func() {
+		for _, connection := range connections {
+			_ = connection.Close()
+		}
+	}()
+
+	for i := range n {
+		connection, err := openStream(ctx, d, party, key)
 		if err != nil {
 			return fmt.Errorf("open stream %d: %w", i, err)
 		}
-		defer func() { _ = connection.Close() }()
 
-		_, err = fmt.Fprintf(connection, "GET /v1/treasuries/%s/events/stream HTTP/1.1\r\nHost: bench\r\n"+
-			"Authorization: Bearer %s\r\n\r\n", url.PathEscape(party), key.Reveal())
-		readers[i] = bufio.NewReaderSize(connection, ample)
+		connections = append(connections, connection)
+		readers = append(readers, bufio.NewReaderSize(connection, ample))
 
-		if err := errors.Join(err, reads(readers[i], "retry:")); err != nil {
+		if err := reads(readers[i], "retry:"); err != nil {
 			return fmt.Errorf("open stream %d: %w", i, err)
 		}
 	}
@@ -89,12 +96,29 @@ func measureStreams(ctx context.Context, s *server, d *door, key secret.String, 
 	return nil
 }
 
+func openStream(ctx context.Context, d *door, party string, key secret.String) (net.Conn, error) {
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(d.url, "http://"))
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+
+	_, err = fmt.Fprintf(connection, "GET /v1/treasuries/%s/events/stream HTTP/1.1\r\nHost: bench\r\n"+
+		"Authorization: Bearer %s\r\n\r\n", url.PathEscape(party), key.Reveal())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ask: %w", err), connection.Close())
+	}
+
+	return connection, nil
+}
+
 // tellAll writes an event in its order and waits until every reader has it.
 func tellAll(ctx context.Context, db *pgx.Conn, readers []*bufio.Reader) (time.Duration, error) {
 	const tell = `WITH one AS (SELECT treasury_id FROM treasuries ORDER BY treasury_id LIMIT 1), logged AS (
-		INSERT INTO event_log SELECT treasury_id, coalesce((SELECT seq FROM event_heads h WHERE h.treasury_id = one.treasury_id), 0) + 1,
-			gen_random_uuid(), 'deposit.credited', 'bench', '', 0, now(), '{}' FROM one RETURNING treasury_id, seq)
-		INSERT INTO event_heads SELECT treasury_id, seq FROM logged ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq`
+		INSERT INTO event_log
+		SELECT treasury_id, coalesce(h.seq, 0) + 1, gen_random_uuid(), 'deposit.credited', 'bench', '', 0, now(), '{}'
+		FROM one LEFT JOIN event_heads h USING (treasury_id) RETURNING treasury_id, seq)
+		INSERT INTO event_heads SELECT treasury_id, seq FROM logged
+		ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq`
 
 	began := time.Now()
 
@@ -111,7 +135,7 @@ func tellAll(ctx context.Context, db *pgx.Conn, readers []*bufio.Reader) (time.D
 	return time.Since(began), nil
 }
 
-// reads reads until a line that begins so.
+// reads takes lines until one begins so.
 func reads(reader *bufio.Reader, beginning string) error {
 	for {
 		line, err := reader.ReadString('\n')

@@ -36,12 +36,13 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 
 	e.tail = eventlog.NewTail(e.db, e.serviceLog())
 	e.sequencer = &eventlog.Sequencer{
-		DB: e.db, Signer: keys.Signer(), Clock: clock.System{}, Logger: e.serviceLog(), Metrics: eventlog.NewMetrics(e.Metrics),
+		DB: e.db, Signer: keys.Signer(), Clock: clock.System{}, Logger: e.serviceLog(),
+		Metrics: eventlog.NewMetrics(e.Metrics),
 	}
 
 	e.handler, err = api.NewHandler(&cfg.API, api.Parts{
-		DB: e.db, Events: e.tail, Secret: &keys, Clock: clock.System{}, Logger: e.serviceLog(), Metrics: api.NewMetrics(e.Metrics),
-		Random: cryptorand.Reader,
+		DB: e.db, Events: e.tail, Secret: &keys, Clock: clock.System{}, Logger: e.serviceLog(),
+		Metrics: api.NewMetrics(e.Metrics), Random: cryptorand.Reader,
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func TestEventsAndSubscriptionsAreListed(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close(t.Context()) })
 
+	//nolint:dupword // columns of SQL
 	_, err = db.Exec(t.Context(), `
 		INSERT INTO event_log SELECT treasury_id, n, gen_random_uuid(), CASE WHEN n % 2 = 0 THEN 'deposit.credited' ELSE 'withdrawal.failed' END, E'w-\x1b' || n, 'alice', 0, now(),
 			'{"specversion":"1.0","id":"x","source":"x","type":"x","subject":"x","time":"2026-03-01T12:00:00.000000Z","datacontenttype":"x","dataschema":"x","sequence":"1","treasury":"x","data":{}}'

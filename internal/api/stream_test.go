@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,8 +30,14 @@ type stream struct {
 func (w *world) stream(address, key, query string, headers ...string) *stream {
 	w.t.Helper()
 
+	return w.streamBy(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+address, key, query, headers...)
+}
+
+func (w *world) streamBy(client *http.Client, server, key, query string, headers ...string) *stream {
+	w.t.Helper()
+
 	ctx, cancel := context.WithCancel(w.t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+of(treasury, "/events/stream?")+query, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+of(treasury, "/events/stream?")+query, http.NoBody)
 	require.NoError(w.t, err)
 	request.Header.Set("Authorization", "Bearer "+key)
 
@@ -38,7 +45,7 @@ func (w *world) stream(address, key, query string, headers ...string) *stream {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request) //nolint:bodyclose // by close
+	response, err := client.Do(request) //nolint:bodyclose // by close
 	require.NoError(w.t, err)
 
 	s := &stream{w: w, response: response, lines: bufio.NewReader(response.Body), hangUp: cancel}
@@ -296,31 +303,35 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 func TestNoTimeOfTheServerEndsAStream(t *testing.T) {
 	t.Parallel()
 
-	w := begin(t)
-	w.server.Close()
-	w.handler.Quicken(50*time.Millisecond, time.Minute)
-
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-
 	const bound = 200 * time.Millisecond
 
-	server := &http.Server{Handler: w.handler, ReadHeaderTimeout: bound, ReadTimeout: bound, WriteTimeout: bound}
-	t.Cleanup(func() { _ = server.Close() })
+	for _, protocol := range []int{1, 2} {
+		t.Run("HTTP/"+strconv.Itoa(protocol), func(t *testing.T) {
+			t.Parallel()
 
-	go func() { _ = server.Serve(listener) }()
+			w := begin(t)
+			w.handler.Quicken(50*time.Millisecond, time.Minute)
 
-	s := w.stream(listener.Addr().String(), w.key(api.Scopes()...), "")
+			server := httptest.NewUnstartedServer(w.handler)
+			server.EnableHTTP2 = protocol == 2
+			server.Config.ReadHeaderTimeout, server.Config.ReadTimeout, server.Config.WriteTimeout = bound, bound, bound
+			server.StartTLS()
+			t.Cleanup(server.Close)
 
-	for beats := 0; beats < 12; { // three times as long as the server gives an answer
-		line, err := s.lines.ReadString('\n')
-		require.NoError(t, err)
+			s := w.streamBy(server.Client(), server.URL, w.key(api.Scopes()...), "")
+			require.Equal(t, protocol, s.response.ProtoMajor)
 
-		if line == ":\n" {
-			beats++
-		}
+			for beats := 0; beats < 12; { // three times as long as the server gives an answer
+				line, err := s.lines.ReadString('\n')
+				require.NoError(t, err)
+
+				if line == ":\n" {
+					beats++
+				}
+			}
+
+			w.happen(treasury, "deposit.credited", "c1", "a")
+			require.Equal(t, "a", s.subjects(1))
+		})
 	}
-
-	w.happen(treasury, "deposit.credited", "c1", "a")
-	require.Equal(t, "a", s.subjects(1))
 }
