@@ -29,9 +29,10 @@ SELECT FROM subscriptions WHERE treasury_id = @treasury_id AND subscription_id =
 
 -- name: DoorSubscriptionChange :exec
 -- DoorSubscriptionChange sets what an owner may. A state or URL that is another one takes the work from whoever is at it,
--- so that what they find of the old one says nothing about the new one.
+-- so that what they find of the old one says nothing about the new one. changed_at tells all settings apart that there were.
 UPDATE subscriptions SET name = @name, url = @url, types = @types, accounts = @accounts, subjects = @subjects, instrument_nos = @instrument_nos,
-    withheld = @withheld, ordered = @ordered, batch = @batch, per_second = @per_second, max_backlog = @max_backlog, changed_at = @now,
+    withheld = @withheld, ordered = @ordered, batch = @batch, per_second = @per_second, max_backlog = @max_backlog,
+    changed_at = greatest(@now, changed_at + interval '1 microsecond'),
     lease_epoch = CASE WHEN @anew::boolean THEN lease_epoch + 1 ELSE lease_epoch END,
     lease_owner = CASE WHEN @anew::boolean THEN '' ELSE lease_owner END,
     lease_until = CASE WHEN @anew::boolean THEN '-infinity' ELSE lease_until END,
@@ -41,7 +42,8 @@ UPDATE subscriptions SET name = @name, url = @url, types = @types, accounts = @a
 WHERE subscription_id = @subscription_id;
 
 -- name: DoorSubscriptionRotate :exec
-UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = @previous_until, changed_at = @now WHERE subscription_id = @subscription_id;
+UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = @previous_until, changed_at = greatest(@now, changed_at + interval '1 microsecond')
+WHERE subscription_id = @subscription_id;
 
 -- name: DoorSubscriptionDelete :exec
 DELETE FROM subscriptions WHERE subscription_id = @subscription_id;

@@ -299,7 +299,8 @@ func (q *Queries) DoorReplayDead(ctx context.Context, db DBTX, arg DoorReplayDea
 
 const doorSubscriptionChange = `-- name: DoorSubscriptionChange :exec
 UPDATE subscriptions SET name = $1, url = $2, types = $3, accounts = $4, subjects = $5, instrument_nos = $6,
-    withheld = $7, ordered = $8, batch = $9, per_second = $10, max_backlog = $11, changed_at = $12,
+    withheld = $7, ordered = $8, batch = $9, per_second = $10, max_backlog = $11,
+    changed_at = greatest($12, changed_at + interval '1 microsecond'),
     lease_epoch = CASE WHEN $13::boolean THEN lease_epoch + 1 ELSE lease_epoch END,
     lease_owner = CASE WHEN $13::boolean THEN '' ELSE lease_owner END,
     lease_until = CASE WHEN $13::boolean THEN '-infinity' ELSE lease_until END,
@@ -328,10 +329,11 @@ type DoorSubscriptionChangeParams struct {
 }
 
 // DoorSubscriptionChange sets what an owner may. A state or URL that is another one takes the work from whoever is at it,
-// so that what they find of the old one says nothing about the new one.
+// so that what they find of the old one says nothing about the new one. changed_at tells all settings apart that there were.
 //
 //	UPDATE subscriptions SET name = $1, url = $2, types = $3, accounts = $4, subjects = $5, instrument_nos = $6,
-//	    withheld = $7, ordered = $8, batch = $9, per_second = $10, max_backlog = $11, changed_at = $12,
+//	    withheld = $7, ordered = $8, batch = $9, per_second = $10, max_backlog = $11,
+//	    changed_at = greatest($12, changed_at + interval '1 microsecond'),
 //	    lease_epoch = CASE WHEN $13::boolean THEN lease_epoch + 1 ELSE lease_epoch END,
 //	    lease_owner = CASE WHEN $13::boolean THEN '' ELSE lease_owner END,
 //	    lease_until = CASE WHEN $13::boolean THEN '-infinity' ELSE lease_until END,
@@ -576,7 +578,8 @@ func (q *Queries) DoorSubscriptionPage(ctx context.Context, db DBTX, arg DoorSub
 }
 
 const doorSubscriptionRotate = `-- name: DoorSubscriptionRotate :exec
-UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = $2 WHERE subscription_id = $3
+UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
+WHERE subscription_id = $3
 `
 
 type DoorSubscriptionRotateParams struct {
@@ -587,7 +590,8 @@ type DoorSubscriptionRotateParams struct {
 
 // DoorSubscriptionRotate
 //
-//	UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = $2 WHERE subscription_id = $3
+//	UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
+//	WHERE subscription_id = $3
 func (q *Queries) DoorSubscriptionRotate(ctx context.Context, db DBTX, arg DoorSubscriptionRotateParams) error {
 	_, err := db.Exec(ctx, doorSubscriptionRotate, arg.PreviousUntil, arg.Now, arg.SubscriptionID)
 	return err
