@@ -141,6 +141,24 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for FailureState.
+const (
+	Dead    FailureState = "dead"
+	Waiting FailureState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailureState enum.
+func (e FailureState) Valid() bool {
+	switch e {
+	case Dead:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProofStatus.
 const (
 	ProofStatusCompleted ProofStatus = "completed"
@@ -171,12 +189,28 @@ func (e ProofStatus) Valid() bool {
 	}
 }
 
+// Defines values for ReplayRequestDead.
+const (
+	True ReplayRequestDead = true
+)
+
+// Valid indicates whether the value is a known member of the ReplayRequestDead enum.
+func (e ReplayRequestDead) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
 	ScopeAdmin       Scope = "admin"
 	ScopeApprovals   Scope = "approvals"
 	ScopeRead        Scope = "read"
+	ScopeWebhooks    Scope = "webhooks"
 	ScopeWithdrawals Scope = "withdrawals"
 )
 
@@ -191,7 +225,33 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeRead:
 		return true
+	case ScopeWebhooks:
+		return true
 	case ScopeWithdrawals:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionState.
+const (
+	SubscriptionStateActive   SubscriptionState = "active"
+	SubscriptionStateDisabled SubscriptionState = "disabled"
+	SubscriptionStatePaused   SubscriptionState = "paused"
+	SubscriptionStatePending  SubscriptionState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionState enum.
+func (e SubscriptionState) Valid() bool {
+	switch e {
+	case SubscriptionStateActive:
+		return true
+	case SubscriptionStateDisabled:
+		return true
+	case SubscriptionStatePaused:
+		return true
+	case SubscriptionStatePending:
 		return true
 	default:
 		return false
@@ -300,6 +360,24 @@ func (e WithdrawalState) Valid() bool {
 	}
 }
 
+// Defines values for Withheld.
+const (
+	WithheldCounterparty Withheld = "counterparty"
+	WithheldMemo         Withheld = "memo"
+)
+
+// Valid indicates whether the value is a known member of the Withheld enum.
+func (e Withheld) Valid() bool {
+	switch e {
+	case WithheldCounterparty:
+		return true
+	case WithheldMemo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account The exchange's own name of a customer account.
 type Account = string
 
@@ -316,6 +394,29 @@ type AssignRequest struct {
 	// Account The exchange's own name of a customer account.
 	Account Account `json:"account"`
 	Note    string  `json:"note"`
+}
+
+// Attempt defines model for Attempt.
+type Attempt struct {
+	At        time.Time `json:"at"`
+	AttemptNo int64     `json:"attemptNo"`
+
+	// Detail May hold what the receiver wrote: escape it.
+	Detail        *string `json:"detail,omitempty"`
+	Events        int     `json:"events"`
+	FirstSequence int64   `json:"firstSequence"`
+	LastSequence  int64   `json:"lastSequence"`
+	Outcome       string  `json:"outcome"`
+
+	// Status 0 where there was no answer.
+	Status int `json:"status"`
+	TookMs int `json:"tookMs"`
+}
+
+// AttemptPage defines model for AttemptPage.
+type AttemptPage struct {
+	Items []Attempt `json:"items"`
+	Next  *string   `json:"next,omitempty"`
 }
 
 // AuditPage defines model for AuditPage.
@@ -392,6 +493,9 @@ type Clock struct {
 	RecordTime     time.Time `json:"recordTime"`
 	SynchronizerId string    `json:"synchronizerId"`
 }
+
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.
 type Deposit struct {
@@ -517,6 +621,54 @@ type DestinationRequest struct {
 	// Example: alice::1220…
 	Party Party `json:"party"`
 }
+
+// EventKey A public key (RFC 8037).
+type EventKey struct {
+	Alg string `json:"alg"`
+	Crv string `json:"crv"`
+	Kid string `json:"kid"`
+	Kty string `json:"kty"`
+	Use string `json:"use"`
+	X   string `json:"x"`
+}
+
+// EventKeys defines model for EventKeys.
+type EventKeys struct {
+	Keys []EventKey `json:"keys"`
+}
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	// Head The place of the treasury's last event.
+	Head  int64        `json:"head"`
+	Items []CloudEvent `json:"items"`
+
+	// Last Up to here was looked: `after` of the next request.
+	Last int64 `json:"last"`
+}
+
+// Failure defines model for Failure.
+type Failure struct {
+	// EventId Absent where the event is not kept any more.
+	EventId       *openapi_types.UUID `json:"eventId,omitempty"`
+	FirstFailedAt time.Time           `json:"firstFailedAt"`
+	NextAt        time.Time           `json:"nextAt"`
+	Reason        string              `json:"reason"`
+	Sequence      int64               `json:"sequence"`
+	State         FailureState        `json:"state"`
+	Subject       *string             `json:"subject,omitempty"`
+	Tries         int                 `json:"tries"`
+	Type          *string             `json:"type,omitempty"`
+}
+
+// FailurePage defines model for FailurePage.
+type FailurePage struct {
+	Items []Failure `json:"items"`
+	Next  *string   `json:"next,omitempty"`
+}
+
+// FailureState defines model for FailureState.
+type FailureState string
 
 // Freeze defines model for Freeze.
 type Freeze struct {
@@ -698,6 +850,13 @@ type NewKey struct {
 	Secret *string `json:"secret,omitempty"`
 }
 
+// NewSubscription defines model for NewSubscription.
+type NewSubscription struct {
+	// Secret The whole of it, this once.
+	Secret       *string      `json:"secret,omitempty"`
+	Subscription Subscription `json:"subscription"`
+}
+
 // NoteRequest defines model for NoteRequest.
 type NoteRequest struct {
 	Note string `json:"note"`
@@ -833,6 +992,26 @@ type Proof struct {
 // ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
 type ProofStatus string
 
+// Replay defines model for Replay.
+type Replay struct {
+	// Events How many wait to be told again.
+	Events int `json:"events"`
+
+	// Last Up to here was looked; absent for ids.
+	Last *int64 `json:"last,omitempty"`
+}
+
+// ReplayRequest defines model for ReplayRequest.
+type ReplayRequest struct {
+	Dead         *ReplayRequestDead    `json:"dead,omitempty"`
+	FromSequence *int64                `json:"fromSequence,omitempty"`
+	Ids          *[]openapi_types.UUID `json:"ids,omitempty"`
+	ToSequence   *int64                `json:"toSequence,omitempty"`
+}
+
+// ReplayRequestDead defines model for ReplayRequest.Dead.
+type ReplayRequestDead bool
+
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
 	OverlapSeconds int `json:"overlapSeconds"`
@@ -894,6 +1073,150 @@ type Status struct {
 	Treasury    Party           `json:"treasury"`
 	UpdateNo    int64           `json:"updateNo"`
 	Withdrawals []StandingCount `json:"withdrawals"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	Accounts []Account `json:"accounts"`
+
+	// Backlog How many events there are after that place.
+	Backlog int64 `json:"backlog"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch     int       `json:"batch"`
+	ChangedAt time.Time `json:"changedAt"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Cursor Up to this place it was told, but for what waits or is dead.
+	Cursor int64 `json:"cursor"`
+
+	// Dead Events that were given up, until somebody replays them.
+	Dead         int64      `json:"dead"`
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	Instruments  []Token    `json:"instruments"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog int64  `json:"maxBacklog"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered bool `json:"ordered"`
+
+	// Owner Who made it, as the audit log calls them.
+	Owner string `json:"owner"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond int `json:"perSecond"`
+
+	// PreviousSecretUntil Until when the secret before it signs too.
+	PreviousSecretUntil *time.Time `json:"previousSecretUntil,omitempty"`
+
+	// Reason Why it is in that state, or what went wrong last.
+	Reason *string `json:"reason,omitempty"`
+
+	// SecretNo Which of its secrets signs.
+	SecretNo       int               `json:"secretNo"`
+	State          SubscriptionState `json:"state"`
+	Subjects       []string          `json:"subjects"`
+	SubscriptionId string            `json:"subscriptionId"`
+	Tries          int               `json:"tries"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types []string `json:"types"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Waiting Events that were not taken and are tried again.
+	Waiting int64 `json:"waiting"`
+
+	// Withheld What its events do not say.
+	Withheld []Withheld `json:"withheld"`
+}
+
+// SubscriptionChange defines model for SubscriptionChange.
+type SubscriptionChange struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch       *int     `json:"batch,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64  `json:"maxBacklog,omitempty"`
+	Name       *string `json:"name,omitempty"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+	Paused  *bool `json:"paused,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url *string `json:"url,omitempty"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionPage defines model for SubscriptionPage.
+type SubscriptionPage struct {
+	Items []Subscription `json:"items"`
+	Next  *string        `json:"next,omitempty"`
+}
+
+// SubscriptionRequest defines model for SubscriptionRequest.
+type SubscriptionRequest struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it begins, such as the `sequence` of an event; `now` if not said.
+	From        *string  `json:"from,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64 `json:"maxBacklog,omitempty"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionState defines model for SubscriptionState.
+type SubscriptionState string
+
+// SubscriptionTest defines model for SubscriptionTest.
+type SubscriptionTest struct {
+	EventId openapi_types.UUID `json:"eventId"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	// InstrumentAdmin A party id, name::fingerprint.
+	//
+	// Example: alice::1220…
+	InstrumentAdmin Party  `json:"instrumentAdmin"`
+	InstrumentId    string `json:"instrumentId"`
 }
 
 // Total A sum of amounts, which may have more digits than one.
@@ -1039,6 +1362,9 @@ type WithdrawalRequest struct {
 // WithdrawalState defines model for WithdrawalState.
 type WithdrawalState string
 
+// Withheld defines model for Withheld.
+type Withheld string
+
 // AccountKindParam defines model for AccountKindParam.
 type AccountKindParam = AccountKind
 
@@ -1051,6 +1377,9 @@ type AccountPathParam = Account
 // ActorParam defines model for ActorParam.
 type ActorParam = string
 
+// AfterParam defines model for AfterParam.
+type AfterParam = int64
+
 // CursorParam defines model for CursorParam.
 type CursorParam = string
 
@@ -1059,6 +1388,21 @@ type DepositIdParam = openapi_types.UUID
 
 // DepositStateParam defines model for DepositStateParam.
 type DepositStateParam = DepositState
+
+// EventIdParam defines model for EventIdParam.
+type EventIdParam = openapi_types.UUID
+
+// EventSubjectParam defines model for EventSubjectParam.
+type EventSubjectParam = string
+
+// EventTypesParam defines model for EventTypesParam.
+type EventTypesParam = string
+
+// EventWaitParam defines model for EventWaitParam.
+type EventWaitParam = int
+
+// FailureStateParam defines model for FailureStateParam.
+type FailureStateParam = FailureState
 
 // IdempotencyKeyParam defines model for IdempotencyKeyParam.
 type IdempotencyKeyParam = string
@@ -1076,6 +1420,9 @@ type InstrumentIdParam = string
 
 // KeyIdParam defines model for KeyIdParam.
 type KeyIdParam = string
+
+// LastEventIdParam defines model for LastEventIdParam.
+type LastEventIdParam = string
 
 // LimitParam defines model for LimitParam.
 type LimitParam = int
@@ -1099,6 +1446,9 @@ type SinceParam = time.Time
 
 // SubjectParam defines model for SubjectParam.
 type SubjectParam = string
+
+// SubscriptionIdParam defines model for SubscriptionIdParam.
+type SubscriptionIdParam = string
 
 // TextParam defines model for TextParam.
 type TextParam = string
@@ -1269,6 +1619,49 @@ type ReturnDepositParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// Wait Seconds to wait for an event that matches.
+	Wait *EventWaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// LastEventID `id` of the last event that is known. It counts more than `after`.
+	LastEventID *LastEventIdParam `json:"Last-Event-ID,omitempty"`
+}
+
 // ListHoldingsParams defines parameters for ListHoldings.
 type ListHoldingsParams struct {
 	// InstrumentAdmin Together with instrumentId, which alone names nothing.
@@ -1361,6 +1754,71 @@ type ListPostingsParams struct {
 
 	// Cursor `next` of the page before.
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionsParams defines parameters for ListSubscriptions.
+type ListSubscriptionsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateSubscriptionParams defines parameters for CreateSubscription.
+type CreateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteSubscriptionParams defines parameters for DeleteSubscription.
+type DeleteSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSubscriptionAttemptsParams defines parameters for ListSubscriptionAttempts.
+type ListSubscriptionAttemptsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionFailuresParams defines parameters for ListSubscriptionFailures.
+type ListSubscriptionFailuresParams struct {
+	State *FailureStateParam `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ReplaySubscriptionParams defines parameters for ReplaySubscription.
+type ReplaySubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateSubscriptionSecretParams defines parameters for RotateSubscriptionSecret.
+type RotateSubscriptionSecretParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// TestSubscriptionParams defines parameters for TestSubscription.
+type TestSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
 // ListUnattributedParams defines parameters for ListUnattributed.
@@ -1491,6 +1949,18 @@ type EnableMemoJSONRequestBody = MemoChange
 // SetOfferVerdictJSONRequestBody defines body for SetOfferVerdict for application/json ContentType.
 type SetOfferVerdictJSONRequestBody = VerdictRequest
 
+// CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
+type CreateSubscriptionJSONRequestBody = SubscriptionRequest
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionChange
+
+// ReplaySubscriptionJSONRequestBody defines body for ReplaySubscription for application/json ContentType.
+type ReplaySubscriptionJSONRequestBody = ReplayRequest
+
+// RotateSubscriptionSecretJSONRequestBody defines body for RotateSubscriptionSecret for application/json ContentType.
+type RotateSubscriptionSecretJSONRequestBody = RotateRequest
+
 // RequestWithdrawalJSONRequestBody defines body for RequestWithdrawal for application/json ContentType.
 type RequestWithdrawalJSONRequestBody = WithdrawalRequest
 
@@ -1583,6 +2053,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/audit/verify (the `VerifyAudit` operationId).
 	VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	//
+	// The first key signs events, the second one webhooks. 503 (`events_not_set_up`) if the operators have set none up.
+	//
+	// Corresponds with GET /v1/event-keys (the `GetEventKeys` operationId).
+	GetEventKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListInstruments The tokens that were ever met, and how the exchange deals in each.
 	//
@@ -1759,6 +2236,25 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/return (the `ReturnDeposit` operationId).
 	ReturnDeposit(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *ReturnDepositParams, body ReturnDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEvents Events of a treasury after a place, the oldest first.
+	//
+	// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StreamEvents Events of a treasury as they happen, as server-sent events.
+	//
+	// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
+	StreamEvents(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEvent One event, as it is signed.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events/{eventId} (the `GetEvent` operationId).
+	GetEvent(ctx context.Context, treasury TreasuryParam, eventId EventIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListHoldings The treasury's active holdings (UTXOs).
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/holdings (the `ListHoldings` operationId).
@@ -1861,6 +2357,108 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 	GetStatus(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	//
+	// A key with the scope `admin` besides sees those of others too, here and in what follows.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+	ListSubscriptions(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscription(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSubscription End a subscription, and forget what it was told.
+	//
+	// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+	DeleteSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+	GetSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscriptionWithBody Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscription Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+	ListSubscriptionAttempts(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+	ListSubscriptionFailures(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaySubscriptionWithBody Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSubscriptionSecretWithBody Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecret(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	//
+	// It takes its place in the order like any other, and is told whatever the filters choose.
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+	TestSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/unattributed (the `ListUnattributed` operationId).
@@ -1960,6 +2558,23 @@ func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEdit
 // Corresponds with GET /v1/audit/verify (the `VerifyAudit` operationId).
 func (c *Client) VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewVerifyAuditRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+//
+// The first key signs events, the second one webhooks. 503 (`events_not_set_up`) if the operators have set none up.
+//
+// Corresponds with GET /v1/event-keys (the `GetEventKeys` operationId).
+func (c *Client) GetEventKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventKeysRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2415,6 +3030,55 @@ func (c *Client) ReturnDeposit(ctx context.Context, treasury TreasuryParam, depo
 	return c.Client.Do(req)
 }
 
+// ListEvents Events of a treasury after a place, the oldest first.
+//
+// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, treasury, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StreamEvents Events of a treasury as they happen, as server-sent events.
+//
+// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
+func (c *Client) StreamEvents(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStreamEventsRequest(c.Server, treasury, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEvent One event, as it is signed.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events/{eventId} (the `GetEvent` operationId).
+func (c *Client) GetEvent(ctx context.Context, treasury TreasuryParam, eventId EventIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventRequest(c.Server, treasury, eventId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListHoldings The treasury's active holdings (UTXOs).
 //
 // Corresponds with GET /v1/treasuries/{treasury}/holdings (the `ListHoldings` operationId).
@@ -2667,6 +3331,248 @@ func (c *Client) ListPostings(ctx context.Context, treasury TreasuryParam, param
 // Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 func (c *Client) GetStatus(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatusRequest(c.Server, treasury)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptions Subscriptions of this key, the newest first.
+//
+// A key with the scope `admin` besides sees those of others too, here and in what follows.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+func (c *Client) ListSubscriptions(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionsRequest(c.Server, treasury, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *Client) CreateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubscriptionRequestWithBody(c.Server, treasury, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *Client) CreateSubscription(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubscriptionRequest(c.Server, treasury, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSubscription End a subscription, and forget what it was told.
+//
+// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+func (c *Client) DeleteSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSubscriptionRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSubscription One subscription: how far it is, and what it lacks.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+func (c *Client) GetSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSubscriptionRequest(c.Server, treasury, subscriptionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscriptionWithBody Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscription Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptionAttempts The log of deliveries, the newest first.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+func (c *Client) ListSubscriptionAttempts(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionAttemptsRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+func (c *Client) ListSubscriptionFailures(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSubscriptionFailuresRequest(c.Server, treasury, subscriptionId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaySubscriptionWithBody Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *Client) ReplaySubscriptionWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaySubscriptionRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaySubscription Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *Client) ReplaySubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaySubscriptionRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSubscriptionSecretWithBody Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *Client) RotateSubscriptionSecretWithBody(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSubscriptionSecretRequestWithBody(c.Server, treasury, subscriptionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *Client) RotateSubscriptionSecret(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSubscriptionSecretRequest(c.Server, treasury, subscriptionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestSubscription Have an event `subscription.test` told to this subscription alone.
+//
+// It takes its place in the order like any other, and is told whatever the filters choose.
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+func (c *Client) TestSubscription(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestSubscriptionRequest(c.Server, treasury, subscriptionId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2975,6 +3881,33 @@ func NewVerifyAuditRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/audit/verify")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventKeysRequest constructs an http.Request for the GetEventKeys method
+func NewGetEventKeysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-keys")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4320,6 +5253,328 @@ func NewReturnDepositRequestWithBody(server string, treasury TreasuryParam, depo
 	return req, nil
 }
 
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, treasury TreasuryParam, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InstrumentAdmin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instrumentAdmin", *params.InstrumentAdmin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InstrumentId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instrumentId", *params.InstrumentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStreamEventsRequest constructs an http.Request for the StreamEvents method
+func NewStreamEventsRequest(server string, treasury TreasuryParam, params *StreamEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/events/stream", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InstrumentAdmin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instrumentAdmin", *params.InstrumentAdmin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InstrumentId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instrumentId", *params.InstrumentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetEventRequest constructs an http.Request for the GetEvent method
+func NewGetEventRequest(server string, treasury TreasuryParam, eventId EventIdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "eventId", eventId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/events/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListHoldingsRequest constructs an http.Request for the ListHoldings method
 func NewListHoldingsRequest(server string, treasury TreasuryParam, params *ListHoldingsParams) (*http.Request, error) {
 	var err error
@@ -5178,6 +6433,673 @@ func NewGetStatusRequest(server string, treasury TreasuryParam) (*http.Request, 
 	return req, nil
 }
 
+// NewListSubscriptionsRequest constructs an http.Request for the ListSubscriptions method
+func NewListSubscriptionsRequest(server string, treasury TreasuryParam, params *ListSubscriptionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSubscriptionRequest calls the generic CreateSubscription builder with application/json body
+func NewCreateSubscriptionRequest(server string, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSubscriptionRequestWithBody(server, treasury, params, "application/json", bodyReader)
+}
+
+// NewCreateSubscriptionRequestWithBody constructs an http.Request for the CreateSubscription method, with any body, and a specified content type
+func NewCreateSubscriptionRequestWithBody(server string, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteSubscriptionRequest constructs an http.Request for the DeleteSubscription method
+func NewDeleteSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSubscriptionRequest constructs an http.Request for the GetSubscription method
+func NewGetSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateSubscriptionRequest calls the generic UpdateSubscription builder with application/json body
+func NewUpdateSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSubscriptionRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewUpdateSubscriptionRequestWithBody constructs an http.Request for the UpdateSubscription method, with any body, and a specified content type
+func NewUpdateSubscriptionRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListSubscriptionAttemptsRequest constructs an http.Request for the ListSubscriptionAttempts method
+func NewListSubscriptionAttemptsRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/attempts", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSubscriptionFailuresRequest constructs an http.Request for the ListSubscriptionFailures method
+func NewListSubscriptionFailuresRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/failures", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplaySubscriptionRequest calls the generic ReplaySubscription builder with application/json body
+func NewReplaySubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaySubscriptionRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewReplaySubscriptionRequestWithBody constructs an http.Request for the ReplaySubscription method, with any body, and a specified content type
+func NewReplaySubscriptionRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/replay", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRotateSubscriptionSecretRequest calls the generic RotateSubscriptionSecret builder with application/json body
+func NewRotateSubscriptionSecretRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateSubscriptionSecretRequestWithBody(server, treasury, subscriptionId, params, "application/json", bodyReader)
+}
+
+// NewRotateSubscriptionSecretRequestWithBody constructs an http.Request for the RotateSubscriptionSecret method, with any body, and a specified content type
+func NewRotateSubscriptionSecretRequestWithBody(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/rotate-secret", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTestSubscriptionRequest constructs an http.Request for the TestSubscription method
+func NewTestSubscriptionRequest(server string, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "treasury", treasury, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "subscriptionId", subscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/treasuries/%s/subscriptions/%s/test", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListUnattributedRequest constructs an http.Request for the ListUnattributed method
 func NewListUnattributedRequest(server string, treasury TreasuryParam, params *ListUnattributedParams) (*http.Request, error) {
 	var err error
@@ -6015,6 +7937,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/audit/verify (the `VerifyAudit` operationId).
 	VerifyAuditWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*VerifyAuditResponse, error)
 
+	// GetEventKeysWithResponse The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	//
+	// The first key signs events, the second one webhooks. 503 (`events_not_set_up`) if the operators have set none up.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/event-keys (the `GetEventKeys` operationId).
+	GetEventKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetEventKeysResponse, error)
+
 	// ListInstrumentsWithResponse The tokens that were ever met, and how the exchange deals in each.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6216,6 +8147,31 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/return (the `ReturnDeposit` operationId).
 	ReturnDepositWithResponse(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *ReturnDepositParams, body ReturnDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*ReturnDepositResponse, error)
 
+	// ListEventsWithResponse Events of a treasury after a place, the oldest first.
+	//
+	// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
+
+	// StreamEventsWithResponse Events of a treasury as they happen, as server-sent events.
+	//
+	// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
+	StreamEventsWithResponse(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error)
+
+	// GetEventWithResponse One event, as it is signed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/events/{eventId} (the `GetEvent` operationId).
+	GetEventWithResponse(ctx context.Context, treasury TreasuryParam, eventId EventIdParam, reqEditors ...RequestEditorFn) (*GetEventResponse, error)
+
 	// ListHoldingsWithResponse The treasury's active holdings (UTXOs).
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6333,6 +8289,120 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/status (the `GetStatus` operationId).
 	GetStatusWithResponse(ctx context.Context, treasury TreasuryParam, reqEditors ...RequestEditorFn) (*GetStatusResponse, error)
+
+	// ListSubscriptionsWithResponse Subscriptions of this key, the newest first.
+	//
+	// A key with the scope `admin` besides sees those of others too, here and in what follows.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+	ListSubscriptionsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionsResponse, error)
+
+	// CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error)
+
+	// CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+	//
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+	CreateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error)
+
+	// DeleteSubscriptionWithResponse End a subscription, and forget what it was told.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+	DeleteSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*DeleteSubscriptionResponse, error)
+
+	// GetSubscriptionWithResponse One subscription: how far it is, and what it lacks.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+	GetSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithBodyWithResponse Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithResponse Change a subscription. What is not named stays.
+	//
+	// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// ListSubscriptionAttemptsWithResponse The log of deliveries, the newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+	ListSubscriptionAttemptsWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionAttemptsResponse, error)
+
+	// ListSubscriptionFailuresWithResponse Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+	ListSubscriptionFailuresWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*ListSubscriptionFailuresResponse, error)
+
+	// ReplaySubscriptionWithBodyWithResponse Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error)
+
+	// ReplaySubscriptionWithResponse Have events told again, as far as the filters choose them.
+	//
+	// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+	ReplaySubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error)
+
+	// RotateSubscriptionSecretWithBodyWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error)
+
+	// RotateSubscriptionSecretWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+	RotateSubscriptionSecretWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error)
+
+	// TestSubscriptionWithResponse Have an event `subscription.test` told to this subscription alone.
+	//
+	// It takes its place in the order like any other, and is told whatever the filters choose.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+	TestSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*TestSubscriptionResponse, error)
 
 	// ListUnattributedWithResponse Money that is here and waits for a person, the oldest first.
 	//
@@ -6531,6 +8601,62 @@ func (r VerifyAuditResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r VerifyAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetEventKeysResponseDefaultHeaders the declared response headers of an HTTP default response for GetEventKeys
+type GetEventKeysResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetEventKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventKeys
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetEventKeysResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEventKeysResponse) GetJSON200() *EventKeys {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEventKeysResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7664,6 +9790,167 @@ func (r ReturnDepositResponse) ContentType() string {
 	return ""
 }
 
+// ListEventsResponseDefaultHeaders the declared response headers of an HTTP default response for ListEvents
+type ListEventsResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListEventsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResponse) GetJSON200() *EventPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListEventsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StreamEventsResponseDefaultHeaders the declared response headers of an HTTP default response for StreamEvents
+type StreamEventsResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type StreamEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *StreamEventsResponseDefaultHeaders
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StreamEventsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StreamEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StreamEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StreamEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StreamEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetEventResponseDefaultHeaders the declared response headers of an HTTP default response for GetEvent
+type GetEventResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationcloudeventsJSON200 the response for an HTTP 200 `application/cloudevents+json` response
+	ApplicationcloudeventsJSON200 *CloudEvent
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetEventResponseDefaultHeaders
+}
+
+// GetApplicationcloudeventsJSON200 returns the response for an HTTP 200 `application/cloudevents+json` response
+func (r GetEventResponse) GetApplicationcloudeventsJSON200() *CloudEvent {
+	return r.ApplicationcloudeventsJSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEventResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListHoldingsResponseDefaultHeaders the declared response headers of an HTTP default response for ListHoldings
 type ListHoldingsResponseDefaultHeaders struct {
 	RetryAfter      *int
@@ -8343,6 +10630,566 @@ func (r GetStatusResponse) ContentType() string {
 	return ""
 }
 
+// ListSubscriptionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptions
+type ListSubscriptionsResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListSubscriptionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionsResponse) GetJSON200() *SubscriptionPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSubscription
+type CreateSubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type CreateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewSubscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateSubscriptionResponse) GetJSON201() *NewSubscription {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSubscription
+type DeleteSubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type DeleteSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *DeleteSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for GetSubscription
+type GetSubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateSubscription
+type UpdateSubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type UpdateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Subscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *UpdateSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateSubscriptionResponse) GetJSON200() *Subscription {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSubscriptionAttemptsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionAttempts
+type ListSubscriptionAttemptsResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListSubscriptionAttemptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AttemptPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionAttemptsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionAttemptsResponse) GetJSON200() *AttemptPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionAttemptsResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionAttemptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionAttemptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionAttemptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionAttemptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSubscriptionFailuresResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionFailures
+type ListSubscriptionFailuresResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListSubscriptionFailuresResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FailurePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListSubscriptionFailuresResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSubscriptionFailuresResponse) GetJSON200() *FailurePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSubscriptionFailuresResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSubscriptionFailuresResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSubscriptionFailuresResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSubscriptionFailuresResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSubscriptionFailuresResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReplaySubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for ReplaySubscription
+type ReplaySubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ReplaySubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Replay
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ReplaySubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplaySubscriptionResponse) GetJSON200() *Replay {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReplaySubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplaySubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaySubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaySubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplaySubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RotateSubscriptionSecretResponseDefaultHeaders the declared response headers of an HTTP default response for RotateSubscriptionSecret
+type RotateSubscriptionSecretResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type RotateSubscriptionSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewSubscription
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *RotateSubscriptionSecretResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateSubscriptionSecretResponse) GetJSON201() *NewSubscription {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateSubscriptionSecretResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateSubscriptionSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateSubscriptionSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateSubscriptionSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateSubscriptionSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TestSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for TestSubscription
+type TestSubscriptionResponseDefaultHeaders struct {
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type TestSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionTest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ProblemAnswer
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *TestSubscriptionResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestSubscriptionResponse) GetJSON200() *SubscriptionTest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestSubscriptionResponse) GetApplicationproblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListUnattributedResponseDefaultHeaders the declared response headers of an HTTP default response for ListUnattributed
 type ListUnattributedResponseDefaultHeaders struct {
 	RetryAfter      *int
@@ -8887,6 +11734,21 @@ func (c *ClientWithResponses) VerifyAuditWithResponse(ctx context.Context, reqEd
 	return ParseVerifyAuditResponse(rsp)
 }
 
+// GetEventKeysWithResponse The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+//
+// The first key signs events, the second one webhooks. 503 (`events_not_set_up`) if the operators have set none up.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/event-keys (the `GetEventKeys` operationId).
+func (c *ClientWithResponses) GetEventKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetEventKeysResponse, error) {
+	rsp, err := c.GetEventKeys(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventKeysResponse(rsp)
+}
+
 // ListInstrumentsWithResponse The tokens that were ever met, and how the exchange deals in each.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9250,6 +12112,49 @@ func (c *ClientWithResponses) ReturnDepositWithResponse(ctx context.Context, tre
 	return ParseReturnDepositResponse(rsp)
 }
 
+// ListEventsWithResponse Events of a treasury after a place, the oldest first.
+//
+// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error) {
+	rsp, err := c.ListEvents(ctx, treasury, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResponse(rsp)
+}
+
+// StreamEventsWithResponse Events of a treasury as they happen, as server-sent events.
+//
+// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
+func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error) {
+	rsp, err := c.StreamEvents(ctx, treasury, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStreamEventsResponse(rsp)
+}
+
+// GetEventWithResponse One event, as it is signed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/events/{eventId} (the `GetEvent` operationId).
+func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, treasury TreasuryParam, eventId EventIdParam, reqEditors ...RequestEditorFn) (*GetEventResponse, error) {
+	rsp, err := c.GetEvent(ctx, treasury, eventId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventResponse(rsp)
+}
+
 // ListHoldingsWithResponse The treasury's active holdings (UTXOs).
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9462,6 +12367,204 @@ func (c *ClientWithResponses) GetStatusWithResponse(ctx context.Context, treasur
 		return nil, err
 	}
 	return ParseGetStatusResponse(rsp)
+}
+
+// ListSubscriptionsWithResponse Subscriptions of this key, the newest first.
+//
+// A key with the scope `admin` besides sees those of others too, here and in what follows.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions (the `ListSubscriptions` operationId).
+func (c *ClientWithResponses) ListSubscriptionsWithResponse(ctx context.Context, treasury TreasuryParam, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionsResponse, error) {
+	rsp, err := c.ListSubscriptions(ctx, treasury, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionsResponse(rsp)
+}
+
+// CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *ClientWithResponses) CreateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error) {
+	rsp, err := c.CreateSubscriptionWithBody(ctx, treasury, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubscriptionResponse(rsp)
+}
+
+// CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
+//
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions (the `CreateSubscription` operationId).
+func (c *ClientWithResponses) CreateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, params *CreateSubscriptionParams, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error) {
+	rsp, err := c.CreateSubscription(ctx, treasury, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubscriptionResponse(rsp)
+}
+
+// DeleteSubscriptionWithResponse End a subscription, and forget what it was told.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `DeleteSubscription` operationId).
+func (c *ClientWithResponses) DeleteSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*DeleteSubscriptionResponse, error) {
+	rsp, err := c.DeleteSubscription(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSubscriptionResponse(rsp)
+}
+
+// GetSubscriptionWithResponse One subscription: how far it is, and what it lacks.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `GetSubscription` operationId).
+func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error) {
+	rsp, err := c.GetSubscription(ctx, treasury, subscriptionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithBodyWithResponse Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscriptionWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithResponse Change a subscription. What is not named stays.
+//
+// `paused` true has nothing told until it is false again; what happens meanwhile is told then. A subscription that is resumed, or gets another URL, is `pending` until that URL has said again that it wants events.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId} (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscription(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// ListSubscriptionAttemptsWithResponse The log of deliveries, the newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts (the `ListSubscriptionAttempts` operationId).
+func (c *ClientWithResponses) ListSubscriptionAttemptsWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionAttemptsParams, reqEditors ...RequestEditorFn) (*ListSubscriptionAttemptsResponse, error) {
+	rsp, err := c.ListSubscriptionAttempts(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionAttemptsResponse(rsp)
+}
+
+// ListSubscriptionFailuresWithResponse Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures (the `ListSubscriptionFailures` operationId).
+func (c *ClientWithResponses) ListSubscriptionFailuresWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ListSubscriptionFailuresParams, reqEditors ...RequestEditorFn) (*ListSubscriptionFailuresResponse, error) {
+	rsp, err := c.ListSubscriptionFailures(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSubscriptionFailuresResponse(rsp)
+}
+
+// ReplaySubscriptionWithBodyWithResponse Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *ClientWithResponses) ReplaySubscriptionWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error) {
+	rsp, err := c.ReplaySubscriptionWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaySubscriptionResponse(rsp)
+}
+
+// ReplaySubscriptionWithResponse Have events told again, as far as the filters choose them.
+//
+// Either `ids`, or `fromSequence` with `toSequence`, or `dead`, which is all that were given up. At most 5000 at once: go on after `last`. What is still to be told for the first time is left out. The ids of the events are the same, so that a receiver knows them.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay (the `ReplaySubscription` operationId).
+func (c *ClientWithResponses) ReplaySubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *ReplaySubscriptionParams, body ReplaySubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaySubscriptionResponse, error) {
+	rsp, err := c.ReplaySubscription(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaySubscriptionResponse(rsp)
+}
+
+// RotateSubscriptionSecretWithBodyWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *ClientWithResponses) RotateSubscriptionSecretWithBodyWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error) {
+	rsp, err := c.RotateSubscriptionSecretWithBody(ctx, treasury, subscriptionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSubscriptionSecretResponse(rsp)
+}
+
+// RotateSubscriptionSecretWithResponse Give a subscription another secret. The old one signs too until the overlap ends.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret (the `RotateSubscriptionSecret` operationId).
+func (c *ClientWithResponses) RotateSubscriptionSecretWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *RotateSubscriptionSecretParams, body RotateSubscriptionSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateSubscriptionSecretResponse, error) {
+	rsp, err := c.RotateSubscriptionSecret(ctx, treasury, subscriptionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSubscriptionSecretResponse(rsp)
+}
+
+// TestSubscriptionWithResponse Have an event `subscription.test` told to this subscription alone.
+//
+// It takes its place in the order like any other, and is told whatever the filters choose.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test (the `TestSubscription` operationId).
+func (c *ClientWithResponses) TestSubscriptionWithResponse(ctx context.Context, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params *TestSubscriptionParams, reqEditors ...RequestEditorFn) (*TestSubscriptionResponse, error) {
+	rsp, err := c.TestSubscription(ctx, treasury, subscriptionId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestSubscriptionResponse(rsp)
 }
 
 // ListUnattributedWithResponse Money that is here and waits for a person, the oldest first.
@@ -9712,6 +12815,59 @@ func ParseVerifyAuditResponse(rsp *http.Response) (*VerifyAuditResponse, error) 
 	switch {
 	case true:
 		var headers VerifyAuditResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEventKeysResponse parses an HTTP response from a GetEventKeysWithResponse call
+func ParseGetEventKeysResponse(rsp *http.Response) (*GetEventKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetEventKeysResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
@@ -10808,6 +13964,158 @@ func ParseReturnDepositResponse(rsp *http.Response) (*ReturnDepositResponse, err
 	return response, nil
 }
 
+// ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListEventsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStreamEventsResponse parses an HTTP response from a StreamEventsWithResponse call
+func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StreamEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers StreamEventsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEventResponse parses an HTTP response from a GetEventWithResponse call
+func ParseGetEventResponse(rsp *http.Response) (*GetEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CloudEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationcloudeventsJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetEventResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListHoldingsResponse parses an HTTP response from a ListHoldingsWithResponse call
 func ParseListHoldingsResponse(rsp *http.Response) (*ListHoldingsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11437,6 +14745,536 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 	switch {
 	case true:
 		var headers GetStatusResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionsResponse parses an HTTP response from a ListSubscriptionsWithResponse call
+func ParseListSubscriptionsResponse(rsp *http.Response) (*ListSubscriptionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateSubscriptionResponse parses an HTTP response from a CreateSubscriptionWithResponse call
+func ParseCreateSubscriptionResponse(rsp *http.Response) (*CreateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewSubscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers CreateSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSubscriptionResponse parses an HTTP response from a DeleteSubscriptionWithResponse call
+func ParseDeleteSubscriptionResponse(rsp *http.Response) (*DeleteSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers DeleteSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSubscriptionResponse parses an HTTP response from a GetSubscriptionWithResponse call
+func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateSubscriptionResponse parses an HTTP response from a UpdateSubscriptionWithResponse call
+func ParseUpdateSubscriptionResponse(rsp *http.Response) (*UpdateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers UpdateSubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionAttemptsResponse parses an HTTP response from a ListSubscriptionAttemptsWithResponse call
+func ParseListSubscriptionAttemptsResponse(rsp *http.Response) (*ListSubscriptionAttemptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionAttemptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AttemptPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionAttemptsResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSubscriptionFailuresResponse parses an HTTP response from a ListSubscriptionFailuresWithResponse call
+func ParseListSubscriptionFailuresResponse(rsp *http.Response) (*ListSubscriptionFailuresResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSubscriptionFailuresResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FailurePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListSubscriptionFailuresResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReplaySubscriptionResponse parses an HTTP response from a ReplaySubscriptionWithResponse call
+func ParseReplaySubscriptionResponse(rsp *http.Response) (*ReplaySubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaySubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Replay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ReplaySubscriptionResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRotateSubscriptionSecretResponse parses an HTTP response from a RotateSubscriptionSecretWithResponse call
+func ParseRotateSubscriptionSecretResponse(rsp *http.Response) (*RotateSubscriptionSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateSubscriptionSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewSubscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers RotateSubscriptionSecretResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTestSubscriptionResponse parses an HTTP response from a TestSubscriptionWithResponse call
+func ParseTestSubscriptionResponse(rsp *http.Response) (*TestSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers TestSubscriptionResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

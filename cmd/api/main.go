@@ -8,6 +8,7 @@ import (
 
 	"github.com/canton-exchange/suite/internal/api"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 )
@@ -17,7 +18,8 @@ type config struct {
 	service.AdminConfig
 	service.DatabaseConfig
 
-	API api.Settings
+	API    api.Settings
+	Events eventlog.SecretSettings
 }
 
 func main() {
@@ -46,8 +48,16 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer db.Close()
 
+	keys, err := cfg.Events.Open()
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	tail := eventlog.NewTail(db, s.Logger)
+
 	handler, err := api.NewHandler(&cfg.API, api.Parts{
-		DB: db, Clock: clock.System{}, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics), Random: rand.Reader,
+		DB: db, Events: tail, Secret: keys, Clock: clock.System{}, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics),
+		Random: rand.Reader,
 	})
 	if err != nil {
 		return err
@@ -56,6 +66,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	s.Health.Register("database", db.Ping)
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig, reference...), service.Runner{Name: "keeping", Run: handler.Run},
+		service.Runner{Name: "events", Run: tail.Run},
 		service.Runner{Name: "api", Run: func(ctx context.Context) error { return listen(ctx, s, &cfg, handler) }})
 }
 

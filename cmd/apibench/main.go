@@ -22,6 +22,7 @@ import (
 type options struct {
 	deposits, withdrawals int
 	rate, requests        int
+	streams               int
 	length                time.Duration
 	only, dir             string
 }
@@ -42,6 +43,7 @@ func main() {
 	flag.IntVar(&o.withdrawals, "withdrawals", defaultWithdrawals, "withdrawals in the database")
 	flag.IntVar(&o.rate, "rate", defaultRate, "reads per second")
 	flag.IntVar(&o.requests, "requests", defaultRequests, "withdrawal requests per second")
+	flag.IntVar(&o.streams, "streams", 0, "open so many idle streams of events first and say what memory they take")
 	flag.DurationVar(&o.length, "for", defaultLength, "how long each run takes")
 	flag.StringVar(&o.only, "only", "", "make only the runs with this in their title")
 	flag.StringVar(&o.dir, "dir", "",
@@ -83,6 +85,12 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, door.stop()) }()
+
+	if o.streams > 0 {
+		if err := measureStreams(ctx, s, door, key, o.streams, say); err != nil {
+			return err
+		}
+	}
 
 	c := &client{door: door.url, key: key, deposits: o.deposits, withdrawals: o.withdrawals}
 	defer c.close()

@@ -115,7 +115,7 @@ func startDoor(ctx context.Context, s *server) (*door, error) {
 	d := &door{dir: dir, url: "http://" + addresses[0], command: exec.CommandContext(context.WithoutCancel(ctx), path)}
 	d.command.Env = []string{
 		"CES_DATABASE_URL=" + s.DSN(database), "CES_API_ADDR=" + addresses[0], "CES_ADMIN_ADDR=" + addresses[1],
-		"CES_LOG_LEVEL=warn",
+		"CES_LOG_LEVEL=warn", "CES_API_MAX_STREAMS=100000", "CES_API_MAX_STREAMS_PER_KEY=100000",
 	}
 	d.command.Stderr = os.Stderr
 

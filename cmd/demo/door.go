@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/api"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/event"
+	"github.com/canton-exchange/suite/internal/eventlog"
+	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/service"
 
 	cryptorand "crypto/rand"
@@ -20,11 +24,25 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 		return err
 	}
 
-	var err error
+	drawn := make([]byte, event.MinSecret)
+	if _, err := io.ReadFull(cryptorand.Reader, drawn); err != nil {
+		return fmt.Errorf("draw the secret of events: %w", err)
+	}
+
+	keys, err := event.NewSecret(secret.New(string(drawn)))
+	if err != nil {
+		return err
+	}
+
+	e.tail = eventlog.NewTail(e.db, e.serviceLog())
+	e.sequencer = &eventlog.Sequencer{
+		DB: e.db, Signer: keys.Signer(), Clock: clock.System{}, Logger: e.serviceLog(),
+		Metrics: eventlog.NewMetrics(e.Metrics),
+	}
 
 	e.handler, err = api.NewHandler(&cfg.API, api.Parts{
-		DB: e.db, Clock: clock.System{}, Logger: e.serviceLog(), Metrics: api.NewMetrics(e.Metrics),
-		Random: cryptorand.Reader,
+		DB: e.db, Events: e.tail, Secret: &keys, Clock: clock.System{}, Logger: e.serviceLog(),
+		Metrics: api.NewMetrics(e.Metrics), Random: cryptorand.Reader,
 	})
 	if err != nil {
 		return err
@@ -40,7 +58,7 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 	}
 
 	key.Name, key.PerSecond = "demo", aThousand
-	key.Scopes = []string{"read", "accounts", "withdrawals", "approvals", "admin"}
+	key.Scopes = api.Scopes()
 
 	if _, err := e.db.CreateAPIKey(ctx, key, "demo", time.Now()); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/api"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/ingest"
 	"github.com/canton-exchange/suite/internal/intake"
@@ -55,8 +56,11 @@ type exhibit struct {
 	keeper   *preapproval.Keeper
 	handler  *api.Handler
 	door     *api.Listener
-	accounts []account
-	refusals refusals
+	// Events are numbered and followed here.
+	sequencer *eventlog.Sequencer
+	tail      *eventlog.Tail
+	accounts  []account
+	refusals  refusals
 }
 
 // tokens are those that the exchange deals in.
@@ -279,6 +283,8 @@ func (e *exhibit) perform(ctx context.Context) error {
 		service.Runner{Name: "deposits", Run: deposits.watch},
 		service.Runner{Name: "operators", Run: e.operate},
 		service.Runner{Name: "API", Run: e.door.Run},
+		service.Runner{Name: "order of events", Run: e.sequencer.Run},
+		service.Runner{Name: "news of events", Run: e.tail.Run},
 		service.Runner{Name: "keeping of the API", Run: e.handler.Run},
 		service.Runner{Name: "keeper of the preapproval", Run: e.keeper.Run},
 		service.Runner{Name: "provider of the preapproval", Run: e.renew},

@@ -29,7 +29,7 @@ const (
 func keyCommands() []command {
 	return []command{
 		{"api-key create", "NAME SCOPE[,SCOPE…] [NAME=VALUE…]", "make a key of the REST API and print its secret, this " +
-			"once; the scopes are read, accounts, withdrawals, approvals, admin; the settings " + keySettingNames(),
+			"once; the scopes are read, accounts, withdrawals, approvals, webhooks, admin; the settings " + keySettingNames(),
 			2, many, database, createKey},
 		{"api-key list", "", "list the keys of the REST API, without their secrets", 0, 0, database, listKeys},
 		{"api-key rotate", "ID OVERLAP [OPERATOR]", "make a key that takes the place of another, which works on for " +

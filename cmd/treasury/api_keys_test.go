@@ -94,6 +94,8 @@ func TestRolesAndTheAuditLog(t *testing.T) {
 		OR has_table_privilege('exchange of a test', 'api.audit_log', 'SELECT')`).Scan(&reads, &writes))
 	require.True(t, reads)
 	require.False(t, writes)
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT has_table_privilege('exchange of a test', 'api.events', 'SELECT')").Scan(&reads))
+	require.True(t, reads)
 
 	for _, wrong := range []string{"admin", "everything"} {
 		code, _, _ = call(t, environ, "grant-role", "exchange of a test", wrong)

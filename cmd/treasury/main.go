@@ -113,7 +113,7 @@ func commands() []command {
 		{"prune-raw", "AGE", "delete raw updates that were ingested longer ago than AGE, such as 2160h; " +
 			"they cannot be rebuilt from any more", 1, 1, treasury, pruneRaw},
 	}, memoCommands(), offerCommands(), preapprovalCommands(), screeningCommands(), caseCommands(), approvalCommands(),
-		withdrawalCommands(), keyCommands())
+		withdrawalCommands(), eventCommands(), keyCommands())
 }
 
 func withdrawalCommands() []command {

@@ -37,7 +37,7 @@ func TestTheDocumentIsOne(t *testing.T) {
 			require.NotEmpty(t, operation.Extensions["x-scope"], "%s %s", method, path)
 			require.NotNil(t, operation.Responses.Default(), "%s %s", method, path)
 			require.NotNil(t, operation.Responses.Default().Value.Content["application/problem+json"], "%s %s", method, path)
-			require.Equal(t, method == "POST", operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil, "%s %s", method, path)
+			require.Equal(t, method != "GET", operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil, "%s %s", method, path)
 		}
 	}
 }
@@ -51,6 +51,11 @@ func (r routes) find(t *testing.T, request *http.Request) (*routers.Route, map[s
 
 	sent := strings.Split(request.URL.EscapedPath(), "/")
 
+	var (
+		found *routers.Route
+		named map[string]string
+	)
+
 	for path, item := range r.document.Paths.Map() {
 		described, names := strings.Split(path, "/"), map[string]string{}
 
@@ -62,12 +67,13 @@ func (r routes) find(t *testing.T, request *http.Request) (*routers.Route, map[s
 			names[strings.TrimSuffix(name, "}")] = value
 		}
 
-		if matches {
-			return &routers.Route{Spec: r.document, Path: path, PathItem: item, Method: request.Method, Operation: item.GetOperation(request.Method)}, names
+		if matches && (found == nil || strings.Count(path, "{") < strings.Count(found.Path, "{")) {
+			found = &routers.Route{Spec: r.document, Path: path, PathItem: item, Method: request.Method, Operation: item.GetOperation(request.Method)}
+			named = names
 		}
 	}
 
-	return nil, nil
+	return found, named
 }
 
 // promised wants an answer to be one that the document has for the request: its status, its type and every member of it.
@@ -75,6 +81,10 @@ func promised(t *testing.T, all routes, request *http.Request, status int, heade
 	t.Helper()
 
 	route, path := all.find(t, request)
+	if route == nil && strings.HasPrefix(request.URL.Path, "/event-schemas/") && status == http.StatusOK {
+		return // they describe themselves
+	}
+
 	if route == nil {
 		require.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnauthorized, http.StatusBadRequest}, status, "%s %s", request.Method, request.URL)
 

@@ -34,6 +34,7 @@ type Handler struct {
 	changing       chan struct{} // and for each of them that changes something: half of those
 	turns          *turns
 	answersKept    time.Duration
+	schemas        eventSchemas
 	generated      http.Handler
 	ending         chan struct{} // closed when the service ends
 	drain          sync.Once
@@ -47,7 +48,11 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	h := &Handler{
-		Service: &Service{Parts: parts, waiting: newPlaces(maxWaiting, maxWaitingOfOne)},
+		Service: &Service{
+			Parts: parts, waiting: newPlaces(maxWaiting, maxWaitingOfOne),
+			eventWaiting: newPlaces(maxEventWaiting, maxEventWaitingOfOne), streams: newStreams(settings),
+			plainWebhooks: settings.PlainWebhooks,
+		},
 		authentication: &authentication{
 			db: parts.DB, clock: parts.Clock, logger: parts.Logger, proxies: proxies,
 			known: newRecent[string, knownKey](maxKeys), used: newRecent[string, time.Time](maxKeys),
@@ -58,6 +63,10 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 		turns:       newTurns(),
 		answersKept: settings.AnswersKept,
 		ending:      make(chan struct{}),
+	}
+
+	if h.schemas, err = newEventSchemas(); err != nil {
+		return nil, err
 	}
 
 	if settings.OIDC.Issuer != "" {
@@ -91,6 +100,7 @@ type request struct {
 	caller    *caller
 	inPath    map[string]string
 	body      []byte
+	leave     func() // its place among those that are under way, once
 }
 
 // ServeHTTP answers one request, whatever happens inside.
@@ -154,9 +164,14 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 
 	select {
 	case h.room <- struct{}{}:
-		defer func() { <-h.room }()
+		q.leave = sync.OnceFunc(func() { <-h.room })
+		defer q.leave()
 	default:
 		return busy()
+	}
+
+	if h.schemas.serve(out, r) {
+		return nil
 	}
 
 	if q.operation, q.inPath, err = h.operations.find(r); err != nil {
@@ -184,11 +199,15 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 	}
 
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, q.caller))
-	if q.operation.changes {
-		return h.change(q, out, r)
-	}
 
-	return h.read(q, out, r)
+	switch {
+	case q.operation.changes:
+		return h.change(q, out, r)
+	case q.operation.streams:
+		return h.stream(q, out, r)
+	default:
+		return h.read(q, out, r)
+	}
 }
 
 func panicked(thrown any) error {

@@ -15,6 +15,7 @@ type Metrics struct {
 	unsealed prometheus.Gauge
 	pruned   prometheus.Counter
 	troubles *prometheus.CounterVec
+	streams  prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of the API.
@@ -40,8 +41,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		troubles: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ces_api_troubles_total", Help: "Interruptions of what is done between requests.",
 		}, []string{"what"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ces_api_streams", Help: "Streams of events that are open now.",
+		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.sealed, m.unsealed, m.pruned, m.troubles)
+	registry.MustRegister(m.requests, m.seconds, m.sealed, m.unsealed, m.pruned, m.troubles, m.streams)
 
 	return m
 }

@@ -154,7 +154,8 @@ func (e *problemError) recorded(r *http.Request, requestID string) *recorded {
 
 // withoutSecret is what is kept of an answer: a secret is in the first one alone.
 func (o *operation) withoutSecret(given *recorded) ([]byte, error) {
-	if !slices.Contains([]string{"createKey", "rotateKey"}, o.id) || given.status >= http.StatusBadRequest {
+	secrets := []string{"createKey", "rotateKey", "createSubscription", "rotateSubscriptionSecret"}
+	if !slices.Contains(secrets, o.id) || given.status >= http.StatusBadRequest {
 		return given.body, nil
 	}
 
@@ -193,7 +194,10 @@ func (h *Handler) perform(
 		return given, nil
 	}
 
-	treasury := ident.Party(q.inPath[treasuryParam])
+	treasury, detail := ident.Party(q.inPath[treasuryParam]), strictjson.Raw("{}")
+	if q.operation.takesBody && len(bytes.TrimSpace(q.body)) > 0 {
+		detail = q.body // it was checked, and no operation that is noted here takes a secret
+	}
 
-	return given, d.Note(ctx, treasury, q.operation.action, q.operation.subject(q.inPath), strictjson.Raw("{}"))
+	return given, d.Note(ctx, treasury, q.operation.action, q.operation.subject(q.inPath), detail)
 }

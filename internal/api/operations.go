@@ -18,14 +18,20 @@ import (
 const treasuryParam = "treasury"
 
 // Scopes are all that there are.
-func Scopes() []string { return []string{"read", "accounts", "withdrawals", "approvals", "admin"} }
+func Scopes() []string {
+	return []string{"read", "accounts", "withdrawals", "approvals", "webhooks", "admin"}
+}
 
 // operation is what the document says of one thing that can be asked for.
 type operation struct {
 	id, scope string
-	route     routers.Route
+	// also is a scope that it needs besides; empty for none.
+	also  string
+	route routers.Route
 	// changes says that it runs in a transaction of its own, once for an Idempotency-Key.
 	changes bool
+	// streams says that its answer goes on until somebody ends it.
+	streams bool
 	// tagged says that its answer has an ETag.
 	tagged bool
 	// takesBody says that the document has a body for it.
@@ -49,7 +55,9 @@ type operations struct {
 // actions are the names in the audit log of operations for which nothing below writes a row. Their paths say all of it.
 func actions() map[string]string {
 	return map[string]string{
-		"retryOffer": "offer.retry",
+		"retryOffer": "offer.retry", "updateSubscription": "subscription.update", "deleteSubscription": "subscription.delete",
+		"rotateSubscriptionSecret": "subscription.rotate", "testSubscription": "subscription.test",
+		"replaySubscription": "subscription.replay",
 	}
 }
 
@@ -59,7 +67,7 @@ func noteTheirOwn() []string {
 		"createMemo", "requestWithdrawal", "cancelWithdrawal",
 		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo",
 		"approveWithdrawal", "rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict",
-		"createKey", "rotateKey", "revokeKey",
+		"createKey", "rotateKey", "revokeKey", "createSubscription",
 	}
 }
 
@@ -92,25 +100,27 @@ func newOperations(router chi.Router) (*operations, error) {
 func newOperation(route routers.Route) (*operation, error) {
 	described := route.Operation
 	scope, _ := described.Extensions["x-scope"].(string)
+	also, _ := described.Extensions["x-scope-also"].(string)
 
 	o := &operation{
-		id: described.OperationID, scope: scope, route: route, changes: route.Method == http.MethodPost,
+		id: described.OperationID, scope: scope, also: also, route: route, changes: route.Method != http.MethodGet,
 		takesBody: described.RequestBody != nil, action: actions()[described.OperationID],
 	}
 
 	switch {
 	case !slices.Contains(Scopes(), scope):
 		return nil, fmt.Errorf("x-scope %q: want one of %v", scope, Scopes())
-	case route.Method != http.MethodGet && route.Method != http.MethodPost:
-		return nil, fmt.Errorf("only GET and POST are served")
-	case o.action != "" && o.takesBody:
-		return nil, fmt.Errorf("operation %s: its row in the audit log would not say what was asked for", o.id)
+	case also != "" && !slices.Contains(Scopes(), also):
+		return nil, fmt.Errorf("x-scope-also %q: want one of %v", also, Scopes())
+	case !slices.Contains(methods(), route.Method):
+		return nil, fmt.Errorf("only %v are served", methods())
 	case o.changes && (o.action != "") == slices.Contains(noteTheirOwn(), o.id):
 		return nil, fmt.Errorf("operation %s: either it writes the audit log itself, or it has a name there", o.id)
 	}
 
 	if ok := described.Responses.Status(http.StatusOK); ok != nil {
 		_, o.tagged = ok.Value.Headers["ETag"]
+		o.streams = ok.Value.Content.Get(streamType) != nil
 	}
 
 	for _, parameter := range described.Parameters {
@@ -165,8 +175,13 @@ func (all *operations) find(r *http.Request) (*operation, map[string]string, err
 	return o, inPath, nil
 }
 
+// methods are those that are served.
+func methods() []string {
+	return []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete}
+}
+
 func (all *operations) missing(r *http.Request) error {
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range methods() {
 		if all.router.Match(chi.NewRouteContext(), method, r.URL.RawPath) {
 			return problem(http.StatusMethodNotAllowed, "method_not_allowed",
 				"There is another method for this path: see the document. Nothing was done.")
@@ -178,9 +193,11 @@ func (all *operations) missing(r *http.Request) error {
 
 // authorize refuses what the caller may not.
 func (o *operation) authorize(c *caller, inPath map[string]string) error {
-	if !c.has(o.scope) {
-		return problem(http.StatusForbidden, codeScope,
-			"This needs the scope "+o.scope+", which the key does not have. Nothing was done.")
+	for _, scope := range []string{o.scope, o.also} {
+		if scope != "" && !c.has(scope) {
+			return problem(http.StatusForbidden, codeScope,
+				"This needs the scope "+scope+", which the key does not have. Nothing was done.")
+		}
 	}
 
 	if treasury, ok := inPath[treasuryParam]; ok && !c.sees(ident.Party(treasury)) {

@@ -143,7 +143,7 @@ func refusal(e *store.RefusedError, operation string) *problemError {
 
 	conflicts := []string{
 		"conflict", "too_late", "already_decided", "already_passed", "nothing_proposed", "nothing_to_approve", "same_person",
-		"own_request", "memo_taken", "memo_disabled", "key_revoked", "key_rotated", "key_expired",
+		"own_request", "memo_taken", "memo_disabled", "key_revoked", "key_rotated", "key_expired", "too_many_subscriptions",
 	}
 	missing := []string{"unknown_treasury", "unknown_withdrawal", "unknown_deposit", "unknown_memo", "never_screened"}
 

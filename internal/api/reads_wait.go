@@ -35,10 +35,7 @@ func awaited[T any](
 
 	who := asking(ctx).Actor
 	if !s.waiting.take(who) {
-		return seen, &problemError{
-			status: http.StatusServiceUnavailable, code: "too_many_wait", retry: soon,
-			detail: "Too many requests wait already. Ask again a moment later, or without wait.",
-		}
+		return seen, tooManyWait()
 	}
 	defer s.waiting.leave(who)
 
@@ -61,6 +58,13 @@ func awaited[T any](
 		case <-ctx.Done():
 			return seen, ctx.Err() //nolint:wrapcheck // nobody is there to read it
 		}
+	}
+}
+
+func tooManyWait() *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "too_many_wait", retry: soon,
+		detail: "Too many requests wait already. Ask again a moment later, or without wait.",
 	}
 }
 

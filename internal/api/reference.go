@@ -140,6 +140,10 @@ func operationsOf(document *openapi3.T, tag string) []shownOperation {
 
 func operationOf(path, method string, operation *openapi3.Operation) shownOperation {
 	scope, _ := operation.Extensions["x-scope"].(string)
+	if also, ok := operation.Extensions["x-scope-also"].(string); ok {
+		scope += " and " + also
+	}
+
 	shown := shownOperation{
 		ID: operation.OperationID, Method: method, Path: path, Scope: scope, Summary: operation.Summary,
 		Text: marked(operation.Description),
@@ -192,11 +196,11 @@ func answersOf(responses *openapi3.Responses) []shownAnswer {
 // exampleOf is a request as it would be typed.
 func exampleOf(path, method string, body *shownSchema) string {
 	line := `curl -H "Authorization: Bearer $CES_API_KEY" "$CES_API` + path + `"`
-	if method != http.MethodPost {
+	if method == http.MethodGet {
 		return line
 	}
 
-	line = `curl -X POST -H "Idempotency-Key: $(uuidgen)" ` + strings.TrimPrefix(line, "curl ")
+	line = `curl -X ` + method + ` -H "Idempotency-Key: $(uuidgen)" ` + strings.TrimPrefix(line, "curl ")
 	if body == nil {
 		return line
 	}

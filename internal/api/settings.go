@@ -16,6 +16,7 @@ import (
 const (
 	minAnswersKept = 24 * time.Hour // as the document promises
 	mostAtOnce     = 10000
+	mostStreams    = 100000
 )
 
 // Settings are what an operator says of the API.
@@ -28,6 +29,9 @@ type Settings struct {
 
 	TrustedProxies string        `env:"CES_API_TRUSTED_PROXIES" help:"Networks, separated by commas, of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; none if not set."`
 	AtOnce         int           `env:"CES_API_MAX_REQUESTS" default:"512" help:"How many requests may be under way at once, 1 to 10000; more are answered 503."`
+	Streams        int           `env:"CES_API_MAX_STREAMS" default:"2000" help:"How many streams of events may be open at once, 1 to 100000; more are answered 503. They take no place of CES_API_MAX_REQUESTS."`
+	StreamsOfOne   int           `env:"CES_API_MAX_STREAMS_PER_KEY" default:"50" help:"How many of them one key may have open."`
+	PlainWebhooks  bool          `env:"CES_API_WEBHOOKS_PLAIN_HTTP" default:"false" help:"Let subscriptions have URLs with http: for trials alone."`
 	AnswersKept    time.Duration `env:"CES_API_ANSWERS_KEPT" default:"72h" help:"How long the answer to an Idempotency-Key is kept, at least 24h."`
 
 	OIDC OIDCSettings
@@ -61,6 +65,10 @@ func (c *Settings) Validate() error {
 			"or a certificate in CES_API_TLS_CERT_FILE: keys would be sent in the clear")
 	case c.AtOnce < 1 || c.AtOnce > mostAtOnce:
 		return service.Invalid("CES_API_MAX_REQUESTS", strconv.Itoa(c.AtOnce), "a whole number from 1 to 10000")
+	case c.Streams < 1 || c.Streams > mostStreams:
+		return service.Invalid("CES_API_MAX_STREAMS", strconv.Itoa(c.Streams), "a whole number from 1 to 100000")
+	case c.StreamsOfOne < 1:
+		return service.Invalid("CES_API_MAX_STREAMS_PER_KEY", strconv.Itoa(c.StreamsOfOne), "a whole number above 0")
 	case c.AnswersKept < minAnswersKept:
 		return service.Invalid("CES_API_ANSWERS_KEPT", c.AnswersKept.String(), "at least 24h")
 	}

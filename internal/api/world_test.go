@@ -15,12 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/api"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/event"
+	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/pgtest"
 	"github.com/canton-exchange/suite/internal/secret"
@@ -33,7 +36,10 @@ const (
 	other    = ident.Party("treasury::1220bb")
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	openapi3filter.RegisterBodyDecoder(event.MediaType, openapi3filter.JSONBodyDecoder)
+	os.Exit(pgtest.Main(m))
+}
 
 func migrate(ctx context.Context, dsn string) error { return store.Migrate(ctx, secret.New(dsn)) }
 
@@ -51,6 +57,7 @@ type world struct {
 	registry *prometheus.Registry
 	server   *httptest.Server
 	routes   routes
+	secret   event.Secret
 }
 
 // logged is what the API logs, all of it.
@@ -113,8 +120,26 @@ func beginOn(t *testing.T, pool *pgxpool.Pool, dsn string, environ ...string) *w
 		require.NoError(t, err)
 	}
 
+	w.secret, err = event.NewSecret(secret.New(strings.Repeat("s", event.MinSecret)))
+	require.NoError(t, err)
+
+	tail := eventlog.NewTail(w.db, slog.New(slog.DiscardHandler))
+	following, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+
+	go func() {
+		defer close(ended)
+
+		_ = tail.Run(following)
+	}()
+
+	t.Cleanup(func() { // before the database closes, and after the server has
+		cancel()
+		<-ended
+	})
+
 	w.handler, err = api.NewHandler(&w.settings, api.Parts{
-		DB: w.db, Clock: w.clock, Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		DB: w.db, Events: tail, Secret: &w.secret, Clock: w.clock, Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Random: rand.Reader, Metrics: api.NewMetrics(w.registry),
 	})
 	require.NoError(t, err)
@@ -241,6 +266,10 @@ func (w *world) try(method, path, key, body string, headers ...string) (*reply, 
 		return nil, err
 	}
 	defer response.Body.Close()
+
+	if response.Header.Get("Content-Type") == streamType { // which has no end: that it began must do
+		return &reply{t: w.t, status: response.StatusCode, header: response.Header}, nil
+	}
 
 	raw, err := io.ReadAll(response.Body)
 	if err == nil {

@@ -227,6 +227,10 @@ func otherTypes() []Type {
 			"subscriptionId", subscriptionFields(),
 		},
 		{"subscription.disabled", "A subscription is told nothing any more.", "subscriptionId", subscriptionFields()},
+		{
+			TestType, "Its owner wants to see it arrive. Of webhooks, that subscription's alone is told, whatever it chooses.",
+			"subscriptionId", []Field{required("subscriptionId", Text, "Which.")},
+		},
 	}
 }
 

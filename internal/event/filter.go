@@ -35,6 +35,18 @@ func (f Filter) Matches(e About) bool {
 		(len(f.InstrumentNos) == 0 || slices.Contains(f.InstrumentNos, e.InstrumentNo))
 }
 
+// TestType is of events that are for one subscription alone, which is their subject.
+const TestType = "subscription.test"
+
+// Meant reports whether a subscription with this filter is told of an event.
+func (f Filter) Meant(e About, subscription string) bool {
+	if e.Type == TestType {
+		return e.Subject == subscription
+	}
+
+	return f.Matches(e)
+}
+
 func matchesType(pattern, kind string) bool {
 	if stem, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(kind, stem)

@@ -206,6 +206,32 @@ func (t *Tail) Wait(ctx context.Context, treasury store.TreasuryID, after int64)
 	}
 }
 
+// News gives what is closed when there may be events after a place, which is at once where there are, or when the tail
+// ends. It is for who waits for other things too.
+func (t *Tail) News(treasury store.TreasuryID, after int64) <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.reader(treasury)
+
+	if t.heads[treasury] <= after || t.ended {
+		return t.change
+	}
+
+	now := make(chan struct{})
+	close(now)
+
+	return now
+}
+
+// Ended reports whether nothing new is followed any more.
+func (t *Tail) Ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	return t.ended
+}
+
 // Read reads events after a place, at most so many: from what is held, or from the database.
 func (t *Tail) Read(
 	ctx context.Context, treasury store.TreasuryID, after int64, most int,
@@ -221,13 +247,7 @@ func (t *Tail) held(treasury store.TreasuryID, after int64, most int) ([]store.L
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	n := t.known[treasury]
-	if n == nil {
-		n = &newest{}
-		t.known[treasury] = n
-	}
-
-	n.used = true
+	n := t.reader(treasury)
 
 	if len(n.events) == 0 || after < n.events[0].Seq-1 {
 		return nil, false
@@ -236,4 +256,17 @@ func (t *Tail) held(treasury store.TreasuryID, after int64, most int) ([]store.L
 	from := min(int(after-n.events[0].Seq+1), len(n.events))
 
 	return n.events[from:min(from+most, len(n.events)):min(from+most, len(n.events))], true
+}
+
+// reader notes, under mu, that somebody reads a treasury's events: from now on they are held.
+func (t *Tail) reader(treasury store.TreasuryID) *newest {
+	n := t.known[treasury]
+	if n == nil {
+		n = &newest{}
+		t.known[treasury] = n
+	}
+
+	n.used = true
+
+	return n
 }

@@ -223,6 +223,11 @@ func logged(row dbsqlc.EventLogByIDRow) LoggedEvent {
 	}
 }
 
+// InstrumentNo is the number by which events know a token; ErrNotFound if it was never met.
+func (db *DB) InstrumentNo(ctx context.Context, token ident.Instrument) (int32, error) {
+	return db.instrumentNumber(ctx, token)
+}
+
 // EventHead is how far the events of a treasury go: Seq is the last one, and those up to Pruned are not kept any more.
 type EventHead struct{ Seq, Pruned int64 }
 

@@ -148,6 +148,24 @@ func (e DepositState) Valid() bool {
 	}
 }
 
+// Defines values for FailureState.
+const (
+	Dead    FailureState = "dead"
+	Waiting FailureState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailureState enum.
+func (e FailureState) Valid() bool {
+	switch e {
+	case Dead:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProofStatus.
 const (
 	ProofStatusCompleted ProofStatus = "completed"
@@ -178,12 +196,28 @@ func (e ProofStatus) Valid() bool {
 	}
 }
 
+// Defines values for ReplayRequestDead.
+const (
+	True ReplayRequestDead = true
+)
+
+// Valid indicates whether the value is a known member of the ReplayRequestDead enum.
+func (e ReplayRequestDead) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAccounts    Scope = "accounts"
 	ScopeAdmin       Scope = "admin"
 	ScopeApprovals   Scope = "approvals"
 	ScopeRead        Scope = "read"
+	ScopeWebhooks    Scope = "webhooks"
 	ScopeWithdrawals Scope = "withdrawals"
 )
 
@@ -198,7 +232,33 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeRead:
 		return true
+	case ScopeWebhooks:
+		return true
 	case ScopeWithdrawals:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionState.
+const (
+	SubscriptionStateActive   SubscriptionState = "active"
+	SubscriptionStateDisabled SubscriptionState = "disabled"
+	SubscriptionStatePaused   SubscriptionState = "paused"
+	SubscriptionStatePending  SubscriptionState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionState enum.
+func (e SubscriptionState) Valid() bool {
+	switch e {
+	case SubscriptionStateActive:
+		return true
+	case SubscriptionStateDisabled:
+		return true
+	case SubscriptionStatePaused:
+		return true
+	case SubscriptionStatePending:
 		return true
 	default:
 		return false
@@ -307,6 +367,24 @@ func (e WithdrawalState) Valid() bool {
 	}
 }
 
+// Defines values for Withheld.
+const (
+	WithheldCounterparty Withheld = "counterparty"
+	WithheldMemo         Withheld = "memo"
+)
+
+// Valid indicates whether the value is a known member of the Withheld enum.
+func (e Withheld) Valid() bool {
+	switch e {
+	case WithheldCounterparty:
+		return true
+	case WithheldMemo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account The exchange's own name of a customer account.
 type Account = string
 
@@ -323,6 +401,29 @@ type AssignRequest struct {
 	// Account The exchange's own name of a customer account.
 	Account Account `json:"account"`
 	Note    string  `json:"note"`
+}
+
+// Attempt defines model for Attempt.
+type Attempt struct {
+	At        time.Time `json:"at"`
+	AttemptNo int64     `json:"attemptNo"`
+
+	// Detail May hold what the receiver wrote: escape it.
+	Detail        *string `json:"detail,omitempty"`
+	Events        int     `json:"events"`
+	FirstSequence int64   `json:"firstSequence"`
+	LastSequence  int64   `json:"lastSequence"`
+	Outcome       string  `json:"outcome"`
+
+	// Status 0 where there was no answer.
+	Status int `json:"status"`
+	TookMs int `json:"tookMs"`
+}
+
+// AttemptPage defines model for AttemptPage.
+type AttemptPage struct {
+	Items []Attempt `json:"items"`
+	Next  *string   `json:"next,omitempty"`
 }
 
 // AuditPage defines model for AuditPage.
@@ -399,6 +500,9 @@ type Clock struct {
 	RecordTime     time.Time `json:"recordTime"`
 	SynchronizerId string    `json:"synchronizerId"`
 }
+
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.
 type Deposit struct {
@@ -524,6 +628,54 @@ type DestinationRequest struct {
 	// Example: alice::1220…
 	Party Party `json:"party"`
 }
+
+// EventKey A public key (RFC 8037).
+type EventKey struct {
+	Alg string `json:"alg"`
+	Crv string `json:"crv"`
+	Kid string `json:"kid"`
+	Kty string `json:"kty"`
+	Use string `json:"use"`
+	X   string `json:"x"`
+}
+
+// EventKeys defines model for EventKeys.
+type EventKeys struct {
+	Keys []EventKey `json:"keys"`
+}
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	// Head The place of the treasury's last event.
+	Head  int64        `json:"head"`
+	Items []CloudEvent `json:"items"`
+
+	// Last Up to here was looked: `after` of the next request.
+	Last int64 `json:"last"`
+}
+
+// Failure defines model for Failure.
+type Failure struct {
+	// EventId Absent where the event is not kept any more.
+	EventId       *openapi_types.UUID `json:"eventId,omitempty"`
+	FirstFailedAt time.Time           `json:"firstFailedAt"`
+	NextAt        time.Time           `json:"nextAt"`
+	Reason        string              `json:"reason"`
+	Sequence      int64               `json:"sequence"`
+	State         FailureState        `json:"state"`
+	Subject       *string             `json:"subject,omitempty"`
+	Tries         int                 `json:"tries"`
+	Type          *string             `json:"type,omitempty"`
+}
+
+// FailurePage defines model for FailurePage.
+type FailurePage struct {
+	Items []Failure `json:"items"`
+	Next  *string   `json:"next,omitempty"`
+}
+
+// FailureState defines model for FailureState.
+type FailureState string
 
 // Freeze defines model for Freeze.
 type Freeze struct {
@@ -705,6 +857,13 @@ type NewKey struct {
 	Secret *string `json:"secret,omitempty"`
 }
 
+// NewSubscription defines model for NewSubscription.
+type NewSubscription struct {
+	// Secret The whole of it, this once.
+	Secret       *string      `json:"secret,omitempty"`
+	Subscription Subscription `json:"subscription"`
+}
+
 // NoteRequest defines model for NoteRequest.
 type NoteRequest struct {
 	Note string `json:"note"`
@@ -840,6 +999,26 @@ type Proof struct {
 // ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
 type ProofStatus string
 
+// Replay defines model for Replay.
+type Replay struct {
+	// Events How many wait to be told again.
+	Events int `json:"events"`
+
+	// Last Up to here was looked; absent for ids.
+	Last *int64 `json:"last,omitempty"`
+}
+
+// ReplayRequest defines model for ReplayRequest.
+type ReplayRequest struct {
+	Dead         *ReplayRequestDead    `json:"dead,omitempty"`
+	FromSequence *int64                `json:"fromSequence,omitempty"`
+	Ids          *[]openapi_types.UUID `json:"ids,omitempty"`
+	ToSequence   *int64                `json:"toSequence,omitempty"`
+}
+
+// ReplayRequestDead defines model for ReplayRequest.Dead.
+type ReplayRequestDead bool
+
 // RotateRequest defines model for RotateRequest.
 type RotateRequest struct {
 	OverlapSeconds int `json:"overlapSeconds"`
@@ -901,6 +1080,150 @@ type Status struct {
 	Treasury    Party           `json:"treasury"`
 	UpdateNo    int64           `json:"updateNo"`
 	Withdrawals []StandingCount `json:"withdrawals"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	Accounts []Account `json:"accounts"`
+
+	// Backlog How many events there are after that place.
+	Backlog int64 `json:"backlog"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch     int       `json:"batch"`
+	ChangedAt time.Time `json:"changedAt"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Cursor Up to this place it was told, but for what waits or is dead.
+	Cursor int64 `json:"cursor"`
+
+	// Dead Events that were given up, until somebody replays them.
+	Dead         int64      `json:"dead"`
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	Instruments  []Token    `json:"instruments"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog int64  `json:"maxBacklog"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered bool `json:"ordered"`
+
+	// Owner Who made it, as the audit log calls them.
+	Owner string `json:"owner"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond int `json:"perSecond"`
+
+	// PreviousSecretUntil Until when the secret before it signs too.
+	PreviousSecretUntil *time.Time `json:"previousSecretUntil,omitempty"`
+
+	// Reason Why it is in that state, or what went wrong last.
+	Reason *string `json:"reason,omitempty"`
+
+	// SecretNo Which of its secrets signs.
+	SecretNo       int               `json:"secretNo"`
+	State          SubscriptionState `json:"state"`
+	Subjects       []string          `json:"subjects"`
+	SubscriptionId string            `json:"subscriptionId"`
+	Tries          int               `json:"tries"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types []string `json:"types"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Waiting Events that were not taken and are tried again.
+	Waiting int64 `json:"waiting"`
+
+	// Withheld What its events do not say.
+	Withheld []Withheld `json:"withheld"`
+}
+
+// SubscriptionChange defines model for SubscriptionChange.
+type SubscriptionChange struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch       *int     `json:"batch,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64  `json:"maxBacklog,omitempty"`
+	Name       *string `json:"name,omitempty"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+	Paused  *bool `json:"paused,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url *string `json:"url,omitempty"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionPage defines model for SubscriptionPage.
+type SubscriptionPage struct {
+	Items []Subscription `json:"items"`
+	Next  *string        `json:"next,omitempty"`
+}
+
+// SubscriptionRequest defines model for SubscriptionRequest.
+type SubscriptionRequest struct {
+	Accounts *[]Account `json:"accounts,omitempty"`
+
+	// Batch How many events one request has at most; 1 if not said.
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it begins, such as the `sequence` of an event; `now` if not said.
+	From        *string  `json:"from,omitempty"`
+	Instruments *[]Token `json:"instruments,omitempty"`
+
+	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
+	MaxBacklog *int64 `json:"maxBacklog,omitempty"`
+	Name       string `json:"name"`
+
+	// Ordered Strict order: what fails holds up what comes after it.
+	Ordered *bool `json:"ordered,omitempty"`
+
+	// PerSecond How many requests a second it takes; 50 if not said.
+	PerSecond *int      `json:"perSecond,omitempty"`
+	Subjects  *[]string `json:"subjects,omitempty"`
+
+	// Types Types of events, or beginnings such as `deposit.*`.
+	Types *[]string `json:"types,omitempty"`
+
+	// Url With https, without a name, a password or a fragment. Put no secret in it: it is in the audit log.
+	Url string `json:"url"`
+
+	// Withheld What its events do not say.
+	Withheld *[]Withheld `json:"withheld,omitempty"`
+}
+
+// SubscriptionState defines model for SubscriptionState.
+type SubscriptionState string
+
+// SubscriptionTest defines model for SubscriptionTest.
+type SubscriptionTest struct {
+	EventId openapi_types.UUID `json:"eventId"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	// InstrumentAdmin A party id, name::fingerprint.
+	//
+	// Example: alice::1220…
+	InstrumentAdmin Party  `json:"instrumentAdmin"`
+	InstrumentId    string `json:"instrumentId"`
 }
 
 // Total A sum of amounts, which may have more digits than one.
@@ -1046,6 +1369,9 @@ type WithdrawalRequest struct {
 // WithdrawalState defines model for WithdrawalState.
 type WithdrawalState string
 
+// Withheld defines model for Withheld.
+type Withheld string
+
 // AccountKindParam defines model for AccountKindParam.
 type AccountKindParam = AccountKind
 
@@ -1058,6 +1384,9 @@ type AccountPathParam = Account
 // ActorParam defines model for ActorParam.
 type ActorParam = string
 
+// AfterParam defines model for AfterParam.
+type AfterParam = int64
+
 // CursorParam defines model for CursorParam.
 type CursorParam = string
 
@@ -1066,6 +1395,21 @@ type DepositIdParam = openapi_types.UUID
 
 // DepositStateParam defines model for DepositStateParam.
 type DepositStateParam = DepositState
+
+// EventIdParam defines model for EventIdParam.
+type EventIdParam = openapi_types.UUID
+
+// EventSubjectParam defines model for EventSubjectParam.
+type EventSubjectParam = string
+
+// EventTypesParam defines model for EventTypesParam.
+type EventTypesParam = string
+
+// EventWaitParam defines model for EventWaitParam.
+type EventWaitParam = int
+
+// FailureStateParam defines model for FailureStateParam.
+type FailureStateParam = FailureState
 
 // IdempotencyKeyParam defines model for IdempotencyKeyParam.
 type IdempotencyKeyParam = string
@@ -1083,6 +1427,9 @@ type InstrumentIdParam = string
 
 // KeyIdParam defines model for KeyIdParam.
 type KeyIdParam = string
+
+// LastEventIdParam defines model for LastEventIdParam.
+type LastEventIdParam = string
 
 // LimitParam defines model for LimitParam.
 type LimitParam = int
@@ -1106,6 +1453,9 @@ type SinceParam = time.Time
 
 // SubjectParam defines model for SubjectParam.
 type SubjectParam = string
+
+// SubscriptionIdParam defines model for SubscriptionIdParam.
+type SubscriptionIdParam = string
 
 // TextParam defines model for TextParam.
 type TextParam = string
@@ -1276,6 +1626,49 @@ type ReturnDepositParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// Wait Seconds to wait for an event that matches.
+	Wait *EventWaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	// After Only events after this place.
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+
+	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
+	Type    *EventTypesParam `form:"type,omitempty" json:"type,omitempty"`
+	Account *AccountParam    `form:"account,omitempty" json:"account,omitempty"`
+
+	// Subject Only events about this deposit, withdrawal or other thing, by its id.
+	Subject *EventSubjectParam `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// InstrumentAdmin Together with instrumentId, which alone names nothing.
+	InstrumentAdmin *InstrumentAdminParam `form:"instrumentAdmin,omitempty" json:"instrumentAdmin,omitempty"`
+	InstrumentId    *InstrumentIdParam    `form:"instrumentId,omitempty" json:"instrumentId,omitempty"`
+
+	// LastEventID `id` of the last event that is known. It counts more than `after`.
+	LastEventID *LastEventIdParam `json:"Last-Event-ID,omitempty"`
+}
+
 // ListHoldingsParams defines parameters for ListHoldings.
 type ListHoldingsParams struct {
 	// InstrumentAdmin Together with instrumentId, which alone names nothing.
@@ -1368,6 +1761,71 @@ type ListPostingsParams struct {
 
 	// Cursor `next` of the page before.
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionsParams defines parameters for ListSubscriptions.
+type ListSubscriptionsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateSubscriptionParams defines parameters for CreateSubscription.
+type CreateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteSubscriptionParams defines parameters for DeleteSubscription.
+type DeleteSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSubscriptionAttemptsParams defines parameters for ListSubscriptionAttempts.
+type ListSubscriptionAttemptsParams struct {
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSubscriptionFailuresParams defines parameters for ListSubscriptionFailures.
+type ListSubscriptionFailuresParams struct {
+	State *FailureStateParam `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit Rows of a page.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ReplaySubscriptionParams defines parameters for ReplaySubscription.
+type ReplaySubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateSubscriptionSecretParams defines parameters for RotateSubscriptionSecret.
+type RotateSubscriptionSecretParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// TestSubscriptionParams defines parameters for TestSubscription.
+type TestSubscriptionParams struct {
+	// IdempotencyKey 1 to 255 visible characters, yours, kept for at least 24 hours.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
 // ListUnattributedParams defines parameters for ListUnattributed.
@@ -1498,6 +1956,18 @@ type EnableMemoJSONRequestBody = MemoChange
 // SetOfferVerdictJSONRequestBody defines body for SetOfferVerdict for application/json ContentType.
 type SetOfferVerdictJSONRequestBody = VerdictRequest
 
+// CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
+type CreateSubscriptionJSONRequestBody = SubscriptionRequest
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionChange
+
+// ReplaySubscriptionJSONRequestBody defines body for ReplaySubscription for application/json ContentType.
+type ReplaySubscriptionJSONRequestBody = ReplayRequest
+
+// RotateSubscriptionSecretJSONRequestBody defines body for RotateSubscriptionSecret for application/json ContentType.
+type RotateSubscriptionSecretJSONRequestBody = RotateRequest
+
 // RequestWithdrawalJSONRequestBody defines body for RequestWithdrawal for application/json ContentType.
 type RequestWithdrawalJSONRequestBody = WithdrawalRequest
 
@@ -1515,6 +1985,9 @@ type ServerInterface interface {
 	// VerifyAudit Whether the chain of hashes over the audit log is whole.
 	// (GET /v1/audit/verify)
 	VerifyAudit(w http.ResponseWriter, r *http.Request)
+	// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	// (GET /v1/event-keys)
+	GetEventKeys(w http.ResponseWriter, r *http.Request)
 	// ListInstruments The tokens that were ever met, and how the exchange deals in each.
 	// (GET /v1/instruments)
 	ListInstruments(w http.ResponseWriter, r *http.Request, params ListInstrumentsParams)
@@ -1575,6 +2048,15 @@ type ServerInterface interface {
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/return)
 	ReturnDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params ReturnDepositParams)
+	// ListEvents Events of a treasury after a place, the oldest first.
+	// (GET /v1/treasuries/{treasury}/events)
+	ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams)
+	// StreamEvents Events of a treasury as they happen, as server-sent events.
+	// (GET /v1/treasuries/{treasury}/events/stream)
+	StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams)
+	// GetEvent One event, as it is signed.
+	// (GET /v1/treasuries/{treasury}/events/{eventId})
+	GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam)
 	// ListHoldings The treasury's active holdings (UTXOs).
 	// (GET /v1/treasuries/{treasury}/holdings)
 	ListHoldings(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListHoldingsParams)
@@ -1611,6 +2093,36 @@ type ServerInterface interface {
 	// GetStatus How far ingestion is, what waits, what is frozen.
 	// (GET /v1/treasuries/{treasury}/status)
 	GetStatus(w http.ResponseWriter, r *http.Request, treasury TreasuryParam)
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions)
+	ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams)
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	// (POST /v1/treasuries/{treasury}/subscriptions)
+	CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams)
+	// DeleteSubscription End a subscription, and forget what it was told.
+	// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams)
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam)
+	// UpdateSubscription Change a subscription. What is not named stays.
+	// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams)
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+	ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams)
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+	ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams)
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+	ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams)
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+	RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams)
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+	TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams)
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	// (GET /v1/treasuries/{treasury}/unattributed)
 	ListUnattributed(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListUnattributedParams)
@@ -1653,6 +2165,12 @@ func (_ Unimplemented) ListAudit(w http.ResponseWriter, r *http.Request, params 
 // VerifyAudit Whether the chain of hashes over the audit log is whole.
 // (GET /v1/audit/verify)
 func (_ Unimplemented) VerifyAudit(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+// (GET /v1/event-keys)
+func (_ Unimplemented) GetEventKeys(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1776,6 +2294,24 @@ func (_ Unimplemented) ReturnDeposit(w http.ResponseWriter, r *http.Request, tre
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListEvents Events of a treasury after a place, the oldest first.
+// (GET /v1/treasuries/{treasury}/events)
+func (_ Unimplemented) ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// StreamEvents Events of a treasury as they happen, as server-sent events.
+// (GET /v1/treasuries/{treasury}/events/stream)
+func (_ Unimplemented) StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetEvent One event, as it is signed.
+// (GET /v1/treasuries/{treasury}/events/{eventId})
+func (_ Unimplemented) GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListHoldings The treasury's active holdings (UTXOs).
 // (GET /v1/treasuries/{treasury}/holdings)
 func (_ Unimplemented) ListHoldings(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListHoldingsParams) {
@@ -1845,6 +2381,66 @@ func (_ Unimplemented) ListPostings(w http.ResponseWriter, r *http.Request, trea
 // GetStatus How far ingestion is, what waits, what is frozen.
 // (GET /v1/treasuries/{treasury}/status)
 func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request, treasury TreasuryParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptions Subscriptions of this key, the newest first.
+// (GET /v1/treasuries/{treasury}/subscriptions)
+func (_ Unimplemented) ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+// (POST /v1/treasuries/{treasury}/subscriptions)
+func (_ Unimplemented) CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteSubscription End a subscription, and forget what it was told.
+// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetSubscription One subscription: how far it is, and what it lacks.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateSubscription Change a subscription. What is not named stays.
+// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+func (_ Unimplemented) UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptionAttempts The log of deliveries, the newest first.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+func (_ Unimplemented) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+func (_ Unimplemented) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ReplaySubscription Have events told again, as far as the filters choose them.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+func (_ Unimplemented) ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+func (_ Unimplemented) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TestSubscription Have an event `subscription.test` told to this subscription alone.
+// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+func (_ Unimplemented) TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1988,6 +2584,20 @@ func (siw *ServerInterfaceWrapper) VerifyAudit(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.VerifyAudit(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetEventKeys operation middleware
+func (siw *ServerInterfaceWrapper) GetEventKeys(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetEventKeys(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3134,6 +3744,302 @@ func (siw *ServerInterfaceWrapper) ReturnDeposit(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// ListEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", r.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "account"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "account", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentAdmin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentAdmin", r.URL.Query(), &params.InstrumentAdmin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentAdmin"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentAdmin", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentId", r.URL.Query(), &params.InstrumentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListEvents(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StreamEvents operation middleware
+func (siw *ServerInterfaceWrapper) StreamEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", r.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "account"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "account", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentAdmin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentAdmin", r.URL.Query(), &params.InstrumentAdmin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentAdmin"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentAdmin", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "instrumentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instrumentId", r.URL.Query(), &params.InstrumentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "instrumentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "instrumentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventIdParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = &LastEventID
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StreamEvents(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetEvent operation middleware
+func (siw *ServerInterfaceWrapper) GetEvent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "eventId" -------------
+	var eventId EventIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "eventId", chi.URLParam(r, "eventId"), &eventId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "eventId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetEvent(w, r, treasury, eventId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListHoldings operation middleware
 func (siw *ServerInterfaceWrapper) ListHoldings(w http.ResponseWriter, r *http.Request) {
 
@@ -3857,6 +4763,582 @@ func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetStatus(w, r, treasury)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSubscriptions operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptions(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateSubscription operation middleware
+func (siw *ServerInterfaceWrapper) CreateSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateSubscription(w, r, treasury, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteSubscription operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteSubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSubscription operation middleware
+func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSubscription(w, r, treasury, subscriptionId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateSubscription operation middleware
+func (siw *ServerInterfaceWrapper) UpdateSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateSubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSubscriptionAttempts operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionAttemptsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptionAttempts(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSubscriptionFailures operation middleware
+func (siw *ServerInterfaceWrapper) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSubscriptionFailuresParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSubscriptionFailures(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaySubscription operation middleware
+func (siw *ServerInterfaceWrapper) ReplaySubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaySubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaySubscription(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateSubscriptionSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateSubscriptionSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateSubscriptionSecret(w, r, treasury, subscriptionId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestSubscription operation middleware
+func (siw *ServerInterfaceWrapper) TestSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "treasury" -------------
+	var treasury TreasuryParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "treasury", chi.URLParam(r, "treasury"), &treasury, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "treasury", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "subscriptionId" -------------
+	var subscriptionId SubscriptionIdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subscriptionId", chi.URLParam(r, "subscriptionId"), &subscriptionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subscriptionId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestSubscriptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestSubscription(w, r, treasury, subscriptionId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4802,6 +6284,48 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/audit/verify", wrapper.VerifyAudit)
 	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events", wrapper.ListEvents)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events/stream", wrapper.StreamEvents)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/events/{eventId}", wrapper.GetEvent)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/event-keys", wrapper.GetEventKeys)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions", wrapper.ListSubscriptions)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions", wrapper.CreateSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.DeleteSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.GetSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}", wrapper.UpdateSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret", wrapper.RotateSubscriptionSecret)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test", wrapper.TestSubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures", wrapper.ListSubscriptionFailures)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay", wrapper.ReplaySubscription)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts", wrapper.ListSubscriptionAttempts)
+	})
 
 	return r
 }
@@ -4890,6 +6414,51 @@ type VerifyAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventKeysRequestObject struct {
+}
+
+type GetEventKeysResponseObject interface {
+	VisitGetEventKeysResponse(w http.ResponseWriter) error
+}
+
+type GetEventKeys200JSONResponse EventKeys
+
+func (response GetEventKeys200JSONResponse) VisitGetEventKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetEventKeysdefaultApplicationProblemPlusJSONResponse) VisitGetEventKeysResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5894,6 +7463,176 @@ func (response ReturnDepositdefaultApplicationProblemPlusJSONResponse) VisitRetu
 	return err
 }
 
+type ListEventsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200JSONResponse EventPage
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamEventsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   StreamEventsParams
+}
+
+type StreamEventsResponseObject interface {
+	VisitStreamEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamEvents200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamEvents200TexteventStreamResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	EventId  EventIdParam  `json:"eventId"`
+}
+
+type GetEventResponseObject interface {
+	VisitGetEventResponse(w http.ResponseWriter) error
+}
+
+type GetEvent200ApplicationCloudeventsPlusJSONResponse CloudEvent
+
+func (response GetEvent200ApplicationCloudeventsPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/cloudevents+json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetEventdefaultApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHoldingsRequestObject struct {
 	Treasury TreasuryParam `json:"treasury"`
 	Params   ListHoldingsParams
@@ -6482,6 +8221,487 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	return err
 }
 
+type ListSubscriptionsRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   ListSubscriptionsParams
+}
+
+type ListSubscriptionsResponseObject interface {
+	VisitListSubscriptionsResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptions200JSONResponse SubscriptionPage
+
+func (response ListSubscriptions200JSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionsdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubscriptionRequestObject struct {
+	Treasury TreasuryParam `json:"treasury"`
+	Params   CreateSubscriptionParams
+	Body     *CreateSubscriptionJSONRequestBody
+}
+
+type CreateSubscriptionResponseObject interface {
+	VisitCreateSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type CreateSubscription201JSONResponse NewSubscription
+
+func (response CreateSubscription201JSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response CreateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         DeleteSubscriptionParams
+}
+
+type DeleteSubscriptionResponseObject interface {
+	VisitDeleteSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type DeleteSubscription200JSONResponse Subscription
+
+func (response DeleteSubscription200JSONResponse) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+}
+
+type GetSubscriptionResponseObject interface {
+	VisitGetSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type GetSubscription200JSONResponse Subscription
+
+func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         UpdateSubscriptionParams
+	Body           *UpdateSubscriptionJSONRequestBody
+}
+
+type UpdateSubscriptionResponseObject interface {
+	VisitUpdateSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type UpdateSubscription200JSONResponse Subscription
+
+func (response UpdateSubscription200JSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionAttemptsRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ListSubscriptionAttemptsParams
+}
+
+type ListSubscriptionAttemptsResponseObject interface {
+	VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptionAttempts200JSONResponse AttemptPage
+
+func (response ListSubscriptionAttempts200JSONResponse) VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionAttemptsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionAttemptsdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionFailuresRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ListSubscriptionFailuresParams
+}
+
+type ListSubscriptionFailuresResponseObject interface {
+	VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error
+}
+
+type ListSubscriptionFailures200JSONResponse FailurePage
+
+func (response ListSubscriptionFailures200JSONResponse) VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSubscriptionFailuresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ListSubscriptionFailuresdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionFailuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         ReplaySubscriptionParams
+	Body           *ReplaySubscriptionJSONRequestBody
+}
+
+type ReplaySubscriptionResponseObject interface {
+	VisitReplaySubscriptionResponse(w http.ResponseWriter) error
+}
+
+type ReplaySubscription200JSONResponse Replay
+
+func (response ReplaySubscription200JSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSubscriptionSecretRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         RotateSubscriptionSecretParams
+	Body           *RotateSubscriptionSecretJSONRequestBody
+}
+
+type RotateSubscriptionSecretResponseObject interface {
+	VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateSubscriptionSecret201JSONResponse NewSubscription
+
+func (response RotateSubscriptionSecret201JSONResponse) VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSubscriptionSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response RotateSubscriptionSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateSubscriptionSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestSubscriptionRequestObject struct {
+	Treasury       TreasuryParam       `json:"treasury"`
+	SubscriptionId SubscriptionIdParam `json:"subscriptionId"`
+	Params         TestSubscriptionParams
+}
+
+type TestSubscriptionResponseObject interface {
+	VisitTestSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type TestSubscription200JSONResponse SubscriptionTest
+
+func (response TestSubscription200JSONResponse) VisitTestSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemAnswerResponseHeaders
+	StatusCode int
+}
+
+func (response TestSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitTestSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUnattributedRequestObject struct {
 	Treasury TreasuryParam `json:"treasury"`
 	Params   ListUnattributedParams
@@ -6952,6 +9172,9 @@ type StrictServerInterface interface {
 	// VerifyAudit Whether the chain of hashes over the audit log is whole.
 	// (GET /v1/audit/verify)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
+	// GetEventKeys The public keys that events and webhooks are signed with, as a JSON Web Key Set (RFC 7517).
+	// (GET /v1/event-keys)
+	GetEventKeys(ctx context.Context, request GetEventKeysRequestObject) (GetEventKeysResponseObject, error)
 	// ListInstruments The tokens that were ever met, and how the exchange deals in each.
 	// (GET /v1/instruments)
 	ListInstruments(ctx context.Context, request ListInstrumentsRequestObject) (ListInstrumentsResponseObject, error)
@@ -7012,6 +9235,15 @@ type StrictServerInterface interface {
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/return)
 	ReturnDeposit(ctx context.Context, request ReturnDepositRequestObject) (ReturnDepositResponseObject, error)
+	// ListEvents Events of a treasury after a place, the oldest first.
+	// (GET /v1/treasuries/{treasury}/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// StreamEvents Events of a treasury as they happen, as server-sent events.
+	// (GET /v1/treasuries/{treasury}/events/stream)
+	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// GetEvent One event, as it is signed.
+	// (GET /v1/treasuries/{treasury}/events/{eventId})
+	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
 	// ListHoldings The treasury's active holdings (UTXOs).
 	// (GET /v1/treasuries/{treasury}/holdings)
 	ListHoldings(ctx context.Context, request ListHoldingsRequestObject) (ListHoldingsResponseObject, error)
@@ -7048,6 +9280,36 @@ type StrictServerInterface interface {
 	// GetStatus How far ingestion is, what waits, what is frozen.
 	// (GET /v1/treasuries/{treasury}/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// ListSubscriptions Subscriptions of this key, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions)
+	ListSubscriptions(ctx context.Context, request ListSubscriptionsRequestObject) (ListSubscriptionsResponseObject, error)
+	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
+	// (POST /v1/treasuries/{treasury}/subscriptions)
+	CreateSubscription(ctx context.Context, request CreateSubscriptionRequestObject) (CreateSubscriptionResponseObject, error)
+	// DeleteSubscription End a subscription, and forget what it was told.
+	// (DELETE /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	DeleteSubscription(ctx context.Context, request DeleteSubscriptionRequestObject) (DeleteSubscriptionResponseObject, error)
+	// GetSubscription One subscription: how far it is, and what it lacks.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
+	// UpdateSubscription Change a subscription. What is not named stays.
+	// (PATCH /v1/treasuries/{treasury}/subscriptions/{subscriptionId})
+	UpdateSubscription(ctx context.Context, request UpdateSubscriptionRequestObject) (UpdateSubscriptionResponseObject, error)
+	// ListSubscriptionAttempts The log of deliveries, the newest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/attempts)
+	ListSubscriptionAttempts(ctx context.Context, request ListSubscriptionAttemptsRequestObject) (ListSubscriptionAttemptsResponseObject, error)
+	// ListSubscriptionFailures Events that were not taken: those that wait for another try, and those that were given up. The oldest first.
+	// (GET /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/failures)
+	ListSubscriptionFailures(ctx context.Context, request ListSubscriptionFailuresRequestObject) (ListSubscriptionFailuresResponseObject, error)
+	// ReplaySubscription Have events told again, as far as the filters choose them.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/replay)
+	ReplaySubscription(ctx context.Context, request ReplaySubscriptionRequestObject) (ReplaySubscriptionResponseObject, error)
+	// RotateSubscriptionSecret Give a subscription another secret. The old one signs too until the overlap ends.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/rotate-secret)
+	RotateSubscriptionSecret(ctx context.Context, request RotateSubscriptionSecretRequestObject) (RotateSubscriptionSecretResponseObject, error)
+	// TestSubscription Have an event `subscription.test` told to this subscription alone.
+	// (POST /v1/treasuries/{treasury}/subscriptions/{subscriptionId}/test)
+	TestSubscription(ctx context.Context, request TestSubscriptionRequestObject) (TestSubscriptionResponseObject, error)
 	// ListUnattributed Money that is here and waits for a person, the oldest first.
 	// (GET /v1/treasuries/{treasury}/unattributed)
 	ListUnattributed(ctx context.Context, request ListUnattributedRequestObject) (ListUnattributedResponseObject, error)
@@ -7159,6 +9421,30 @@ func (sh *strictHandler) VerifyAudit(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(VerifyAuditResponseObject); ok {
 		if err := validResponse.VisitVerifyAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEventKeys operation middleware
+func (sh *strictHandler) GetEventKeys(w http.ResponseWriter, r *http.Request) {
+	var request GetEventKeysRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEventKeys(ctx, request.(GetEventKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEventKeys")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetEventKeysResponseObject); ok {
+		if err := validResponse.VisitGetEventKeysResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7755,6 +10041,87 @@ func (sh *strictHandler) ReturnDeposit(w http.ResponseWriter, r *http.Request, t
 	}
 }
 
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListEventsParams) {
+	var request ListEventsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx, request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		if err := validResponse.VisitListEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamEvents operation middleware
+func (sh *strictHandler) StreamEvents(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params StreamEventsParams) {
+	var request StreamEventsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamEvents(ctx, request.(StreamEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
+		if err := validResponse.VisitStreamEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEvent operation middleware
+func (sh *strictHandler) GetEvent(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, eventId EventIdParam) {
+	var request GetEventRequestObject
+
+	request.Treasury = treasury
+	request.EventId = eventId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvent(ctx, request.(GetEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetEventResponseObject); ok {
+		if err := validResponse.VisitGetEventResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHoldings operation middleware
 func (sh *strictHandler) ListHoldings(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListHoldingsParams) {
 	var request ListHoldingsRequestObject
@@ -8109,6 +10476,311 @@ func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request, treas
 	}
 }
 
+// ListSubscriptions operation middleware
+func (sh *strictHandler) ListSubscriptions(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListSubscriptionsParams) {
+	var request ListSubscriptionsRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptions(ctx, request.(ListSubscriptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionsResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSubscription operation middleware
+func (sh *strictHandler) CreateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params CreateSubscriptionParams) {
+	var request CreateSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.Params = params
+
+	var body CreateSubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSubscription(ctx, request.(CreateSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateSubscriptionResponseObject); ok {
+		if err := validResponse.VisitCreateSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSubscription operation middleware
+func (sh *strictHandler) DeleteSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params DeleteSubscriptionParams) {
+	var request DeleteSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSubscription(ctx, request.(DeleteSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteSubscriptionResponseObject); ok {
+		if err := validResponse.VisitDeleteSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSubscription operation middleware
+func (sh *strictHandler) GetSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam) {
+	var request GetSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubscription(ctx, request.(GetSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSubscriptionResponseObject); ok {
+		if err := validResponse.VisitGetSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateSubscription operation middleware
+func (sh *strictHandler) UpdateSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params UpdateSubscriptionParams) {
+	var request UpdateSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body UpdateSubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSubscription(ctx, request.(UpdateSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateSubscriptionResponseObject); ok {
+		if err := validResponse.VisitUpdateSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSubscriptionAttempts operation middleware
+func (sh *strictHandler) ListSubscriptionAttempts(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionAttemptsParams) {
+	var request ListSubscriptionAttemptsRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptionAttempts(ctx, request.(ListSubscriptionAttemptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptionAttempts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionAttemptsResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionAttemptsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSubscriptionFailures operation middleware
+func (sh *strictHandler) ListSubscriptionFailures(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ListSubscriptionFailuresParams) {
+	var request ListSubscriptionFailuresRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSubscriptionFailures(ctx, request.(ListSubscriptionFailuresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSubscriptionFailures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSubscriptionFailuresResponseObject); ok {
+		if err := validResponse.VisitListSubscriptionFailuresResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaySubscription operation middleware
+func (sh *strictHandler) ReplaySubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params ReplaySubscriptionParams) {
+	var request ReplaySubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body ReplaySubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaySubscription(ctx, request.(ReplaySubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaySubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaySubscriptionResponseObject); ok {
+		if err := validResponse.VisitReplaySubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateSubscriptionSecret operation middleware
+func (sh *strictHandler) RotateSubscriptionSecret(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params RotateSubscriptionSecretParams) {
+	var request RotateSubscriptionSecretRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	var body RotateSubscriptionSecretJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateSubscriptionSecret(ctx, request.(RotateSubscriptionSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateSubscriptionSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateSubscriptionSecretResponseObject); ok {
+		if err := validResponse.VisitRotateSubscriptionSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestSubscription operation middleware
+func (sh *strictHandler) TestSubscription(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, subscriptionId SubscriptionIdParam, params TestSubscriptionParams) {
+	var request TestSubscriptionRequestObject
+
+	request.Treasury = treasury
+	request.SubscriptionId = subscriptionId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestSubscription(ctx, request.(TestSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestSubscriptionResponseObject); ok {
+		if err := validResponse.VisitTestSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListUnattributed operation middleware
 func (sh *strictHandler) ListUnattributed(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, params ListUnattributedParams) {
 	var request ListUnattributedRequestObject
@@ -8382,154 +11054,215 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tdts2m+CtYLVzTpou/ZUm77xRf8xx03TqbZvkjZ1m9zTdCCYfSRiTAAeArKg53jNXMxc2VzIHDwAS",
-	"lECJdEQ3TfInsU0Sn8/35/tRKopScOBajcbvR3OgGUj88ekFnZn/M1CpZKVmgo/GoydzymegyJLpOdFz",
-	"IBKUWMgUviUKeEaYJlSRydn04JngcPAL1el8cjhKRiqdQ0HNgHpVwmg8UloyPhvd3Nwko5JKWoB2M5+m",
-	"qVhw/RPj2QvzwPyNmcn/fQFyNUpGnBZmhCvGs8bI/yRhOhqP/udRvakj+1QdBYOOzJTu960TUPtO3zma",
-	"4+t5c46S6nlsCgn/vmASstFYywXcbkot5I4NaSEb2ynou5+Bz/R8NH5wfJxsXE4yerKQKhi2CQ4TDu/0",
-	"hIgpwkJJZ0AuYSokmCuPrSDF0dqW8PA4vobvoRSK6bNs21Fm/qWthzkVsqB6NB4tFsy82TrZuaYatp6m",
-	"Mm90Bo5wWJznLIOiFBp4uvoJVi0HfEK0IA8ePSLXTLHLHEg6p5KmBlUSshIL898VlJpMhSRUkxyo0uTB",
-	"QzI3z6pbsHhdLz2Y++AnWDU2UVKtQZqv/t9v/+Pg///+/iR58OjRzT9FD+tsavAc0bx5VhszhhShJwie",
-	"caXlogCuT7OC8ZajuhAz0HOQljax6puzLCHLOUvnhOaCAzELUoQLPWd81ganrDll51t+QaVerS36bDsZ",
-	"C1faejCPHiWjgnH/+0nsmH6C1XYMuTIvbMWO4O6v3v5GD/44Pnj8+/uTBy23/zMrmG65jpdiqQxhoEgW",
-	"2s45NyM0dp3BlC5yPRqfGGAo6DtWLIrR+BH+xrj9rd4/4xpmIN1ylIasZT3Peb4iei4UED2nGgkWvEuR",
-	"n5EMaK4I4+3LNCPH12nP0C3nUogcKMflPBNrRGQNXudAkITY9TBFrrhYckJzCTRbtS2Fu1FbcZYe/PHW",
-	"IO2j45Zbe14CN6ex7aDEdApS2ZXN6TUYfCHAM8ja1iVK4D0P6NwMuJ1jKXzlFuh3znjadvLPhHZsiug5",
-	"U0RCKmRGNCsgIUImBmwNEckkXdJcJQgr5qlndAaBQOm2o1Bm7lGU62RUw4EZKnoz54vLf4N0u1Ci7Dtt",
-	"lOLRyYPYyBfwrg1RX5s7XlJFzFet16vh3XYpJVjDSQsbv5BA1UKutiCEdq/cU6Q0d0lYliDFHo+njM9A",
-	"lpLx+uCb9M1/fGtpqgafV1yzvGWd3wWgY2HGshfzq8FpWrSSu4UZ9jaQ8ao0z8+yf5jxtsLHwr35Qazk",
-	"V5AZ2wGI1/adzrjpxsTxX9NWvnEOqeCZMnLPkjIn2BhuDbIml5xMPB2ctJ21+TpOkEK+8reQrRxH2YpZ",
-	"LOOzjnylWrQjLVQJvm2J5shvTcpfV1RqO+dfBu91xWKkJLsApV7AvuXltZGtoihBlYIrQD3xhRSXORSn",
-	"XC1Bmj+kgmvg2vxIyzJnKTV3dFTa9/7XvylzYe+70gL7lZ03RjGBa7KUgs8So/JS4qYhX7384Ql5/PDR",
-	"P9831x5o1C9By9XB6VTb1cbBnprHjqBoQbRcETqjaxJoDEhfvz44Xeg5cG32DRFAnZKHxydjC6WUXAKV",
-	"IA3RWlKuIUsI5RlZzq0Mbf4B5AqChwTOiAEzITK7y7/986Pj+zu0e7M4d6aBch+n/l4eu6eIkYQM3FgR",
-	"Ml0oLQqQxOnLZs6Q4Tz4+w5QTUKrgpkcuEH430Yc9FLIq1Ey8nPgpeUGTRacai3Z5cLKfoFIgDiUimuQ",
-	"+GQKoBDFU4H0OxdK4V8W3Lw24+wPfM/ISGY5v8fWV8TP5ZQTeEdTTTJIWUFzwhfFJUhzAvCOFmVuhjl5",
-	"cPholIS04+BffrOye/Lg7zdfvXlz6H89Ob65/y+b1CQZvTuYiQP3R4qLOXRrCp4dsKIUUjtCNR+NRzOm",
-	"54vLw1QURynlWvADf4tHasE0HBkolZzmR3ZQa6pQis34SytGIb5mGTMbpvkLKUqQmhkcn9JcQTIqgz+9",
-	"r0wmXS0jiRGZoaOIUlPG3wLbDA5QX5qwEpjZxyIzjGwGPffANBTNH7ZuxczyUizNjP6CpKQr3JuRyyJ4",
-	"19yKnaZ1B2bsvpdgwfP9JiBbI1P0ie4q8SQjatb1TDQ+YFz/7eFok0cnZih6SRW8UhCfOgNNWd6+yYaO",
-	"Up/OnKp5dDwvhe88eb8P3H1SWeAaC078cSaBdO9W3Hpnv4JkU8fiel7epRRXwE91x8M1LGyTLv1I1dzr",
-	"QzlVmiigOWREiuWYXAGUhGmiRAFLZCWQK5SKN04yjzKr144PMaN+KhSqIEOxqrCyN+Vkyq6BFIwvNCjD",
-	"1oB7qw6uxUrjeP4kF7Ng8koHTUZSLFVkb2JJCspXhEpw+zKfdzirBbevbxkzEBCBSRy+5+Co20bPjFvu",
-	"Lrjl3UvJtPZ/DM4xF3zm9Ndu2Lici3zLLcE1yJW5eSMiUGVuDac3C/I/26UckrOpuaWETDwUTrziZL43",
-	"gpWVfeZo62ScZMKa68iUaWIOsHD25YhFIcQ8u2Z3xcHNOJCLIdZ3NKfuaAdlSLQpi3T2WySOMe/66EJo",
-	"mpvX182Y3fTfpGmT3E3jgjUmEdPpmoXT7WHLBfzMeksF/Tiqv+gNhtqZb7oRBuf9rSv9cNb/JBfpVc/F",
-	"W1PZhSETG9TgqaEClv4uSqO8IOFnijCO6Ox5Xneyo1Y8nUthxGfZBRDX3k/C5cZOwPlkhsf3TljrpO2b",
-	"ZJQKKSFH1h7dtpEOUpZBdtpDoqr9Y7vdYEa3gHShwdq6uk8yEMFJrLM30NsEh7dKQ2m0qukUZFSnKqAQ",
-	"0dHMhQoF2Wnvq6y/9IKXXxFFnQaBTi8kjy7If/3dKrosay1qeRQiXrfLkJADVdAHSOzaQ7NSXPy1Zvno",
-	"I+0Euu7O0KQ2Wu5E8dDL6wMAnF2pK+PpShZOs0yCUoNTh1YoNQ9eVnt/HxFfFXANTmLZ+Fwb+ao7p2nu",
-	"+sJ8HOM6lZG9sy09vL7ARF+r13gAa9sN9lbtZPdd2VX3vjAotXqOHq/4MacSMiM4o+3OWepidrgB6V9l",
-	"o+7KQ9wHuK3uX6lUAvA4uK0LFrvQzS95bS3J2om3HG+wli33Prj85UWEAeSvBhEMWZs5F0QBfzCtJklL",
-	"rq39zv7s/mzmaBgtOdoLS4dbU8ryxsHWgPY9KM14N7PCmqXSueycgbmy2RZ0VblTiRZjMpWisAqeEDnj",
-	"swMxnTb8q4jv9xQpRc7SlbOJT2iGEs+EWIfKBwtlWU8ByroxYtIEYnFXVJdQiOs+M7eaJe289U7iQFZd",
-	"5+BaVQg6t9esglFemqOiec9F97mOtVXZT3eu6jZmaw89O8KdkmGW/4ME+KMvpayNphuLnErxx4YJ8c/R",
-	"DFqF5rXDce9VltVgE7ET+1HkmRmmpzDRW9PjWtK0bW+DHZpR/Z8iO1B9LtF81iaLSlAgryH7Qci4d6/2",
-	"n1kWYfiCKm3U8OE+1P/gMPtoA25TG/NtgYrBxQ4PfQOIHXVg4q0E5W1yMi1LKa7hByl6CKpWyPkecrra",
-	"Klo7/+ddC94u9C+6XxdFUqvLvcXzwAI1pFjvvrrNQrdpBE2f+B5UhirOcu14kibwbWgUERgKVt5c5nac",
-	"GFxICtDv9jLST7Dqi7x5LpaQedRcC4i0QRAu3pNZ0nwJZKEgQ2n9W0L5yjry2JTQS6ObY1CT3/Gm8WGN",
-	"aqUSqO4nb7tPWmxl0J972fjnKJJTpV+pfakDXomNU6pSwpS9izsImVZEQSpBk0uYMa4O40a6a3HVb7Eq",
-	"FSV0B9Jz8/oW608lIDZ5fBUE50BIAXxLaJ63AE0nAr0VQ3xEO95FdbTVdsO7CEEwhK0W9BqcDhgU/iAC",
-	"cMvomSYdqJYaBv7FtJKCvjuz7z6yEZPut5NNGLkFZkaUoxMX8L8tpquBaVVI58nx8a5kgdsjRHAOO46h",
-	"iSr9gL6exR9D2zxrEOMQwe0uBjm/OGvzoCbtW1D7jCl6mff7Bjh+EhdNmFKLWCDGLzQDcrmysdoLpiGx",
-	"GUOUpHNIr0jGZg19JJT33Nmt2b1s+EJl72KKaJG3aDVr9+VM37VNx2+pWn94mG33abMye96q38xGVNwO",
-	"pLtlNJ3baWsondmHTQ770/wtEhTGh69fcGGWBVlCPIwmZMExWSchBVOYN5EQKEq9IkISLcTbXPBZXKdt",
-	"99hs2CtwNcEnbcc2uDaKNGMAVfQX5/G5iyBQl0MQowdXQCjhsMS4KZrruVjMbASSmwZjpwSHPlQhEs+s",
-	"4V3/yOUW62/sOJ/Bsr9icAWrjqKKFUxbbDtzkaP5nunEZj4InsJu+mdmj25FaLilnfV25KmVLlWa9kcV",
-	"ITJ4/McW2+/HFhrSSs89KGw8wFzFqNBgbpG2xS9vCc/Yd0CE9nLjpuTq8666plslI0xw6BVZ4ZI56xQv",
-	"lyNhlxWCXx9Dqz2JViQbnI1ZVB6Aj73wLpu4Q7Q1h7FO4KA5S2E8Pnnw4Pi//uM/mzxiPWPvYQS5Xgil",
-	"b+Gt+OgiV2sKN6BBl0McswpxDd4uvvlUSDZjcey3jzpnK5RC9VSOSnu9XZwg9avVkoMFBpt0J5HsMXzX",
-	"QeHgiOyhfQhUlmC9GL3dzqg99tRf+1tKKm6yIxLWxcTVi4pv1uY49tyoyCLRvz8ISUopZpIWcatlLVFE",
-	"sinntCyBA5bqcPZDoFz5PAlSCA4r91ALkonDNhGDtoXDuaT9s4hJ4B8LocFMqgUWVSFeDIjvxBzuooU7",
-	"a6Zz2GIR3+QRr16eWaOpLUxidnvFeGaEaZdSuluMxqd+8mqBib2qrblEL6QQ04Gd3MORcshmIJ9Ppwq6",
-	"JjO1hwRTqVnKSsqjIGKUHC6yoHiIwGmJUXWmh+Qpav9s6pPAFaGcAJU5A4l6JaYsaZHR1b02q34K7Brk",
-	"3sJ/d8iki5bEJwzAkpSrqc2455lR5myeF573IcGc94m5uhw0ZBOCbl9Vn43fCyrOFf4ekkkJPGN8hjk/",
-	"lNsyIw76xaXIVviB9fVBRlagv7VnbVR3helYYWUSLEiSNHOm50DsxtfnNjdo44wJQ+yifOUCzgq8xXCP",
-	"Y6xkhvWC3N64ICVdFc6H4WP13H4Q1dxpfGD83c6gBx8tvSuZcRN+3e7dsVhotoZKzPDOkQQyhQWlAhCt",
-	"iUX3MO2KAgXlKAIYTjZTNRq4vI6OHyaWvBSGG97OnCCuQea0DCITKj/Dg0ePHzQ9DfH6EeG5rA0XW611",
-	"NQTxoBJoVotpaiMT3csr+DMeTgyuzg0mMz574ml3L47vvulAYEWeuVPeKD8QLHtskwMRt/EDJJmORUP2",
-	"rUFMi+njRhqhUzwx4xRfclqrGqPvNKjk0z3LaJta31PaagVBVOxtfAGHW7NbmufPp6Pxb90Y7+/rNOCF",
-	"OSl2DeOGbXNGGYfssG+C9oDxfFOQEM1wNUTMXfg9RZxoWEPVPUVYFuWtWwhXMjJC5eZcbp4kGD/8+a0P",
-	"tzbLcO++tSlAkO0W2DAZHCcON/xhZK6CscH1ryY0D6CFnVfySR8qlYv0qvsmbPpjZPGepPQ5joC0Rkac",
-	"YvRt9wFdtG5kJIaJ2/20zFtIyaIK8tvPAWwI15HMuIbevb0yT/1q/4QkTww6W2vWQtz2cSDtSVHrYs+a",
-	"VFQtvQEJiQf9GtLWZQThA+cq4I6hnc0bj+ioalGgxIzER/l6QAVd2eKAWJMB/ebK6jnOVxatR/PwuEs9",
-	"mqBcXF8y0D/2YG85bdtd9X5Dg8cWVSd3+wCjV2GiUd+0gU4xrUFmlVHKg1TcjmKOt0r/vlmfywaiATED",
-	"k6VY5Bm5BKt9H/oJn7YHj8Q9IzvPaXC+27iUAdjuqx2KZXwLt2BJPpt7H7zqVqaR3Uq2lnQ6ZekTobou",
-	"ZKuQ2YvprF1YQPUDddplP69xiO1KdripBgtph4bhgdoC3QDg/GvtKa2S9NG0NEpGc4H5lGzGhYTKZBPV",
-	"nN0ww4YjNPy665qI0XlJDvQalLNSo5FtkYOy1QFDk9SuLXrvbWSvaydbu39boyOaGQUfVYiES0Zpix83",
-	"oklR6rZck5xdg1z9JeIf1ktjBIUMfe297VUpWm3iW1yetdFknfeuDIhaA+fd2Lkrq1G/Qhfuoxbw6BS1",
-	"sVGjdO9sw1eIbTvnqjhWIbBI9zJ65Mvt9TzWC2c1i8U6PlP5km9VbsPeeI11zYPaTlkG50ABERuAC9Wj",
-	"31mo45/kn+tVZbotbvL1hg9JAs2U9d+s2foIm5IcppqIxXpgZZcFhJSo04bX8ai58v+71o4Drm2Z1r7F",
-	"t7fgYh0nfgvs2w6cG2UoKgo5qnN7bYXKgmn756BSReD9anVu2RjShWR6dW6O1lWjxELE0cK3py/OyBWs",
-	"yFeTFNTb//qP/5zcT4iQhNoKEb5cBMuAa6ZX6KpjmT11vDzU6uz41WrmWpe2qjPj0zYApHw9eFetlEFx",
-	"QtUVVkqm0nrPxmSJ6qY3rBAqJbuuIxkUKSnLDIS6vxiSbgMbKClBKsEP3/A3/OuvLUKqr7+2ZSfx0FwL",
-	"jWbtX5evYIi+0uTB373ppeppAKQUjGtc58mx848yjThki1pyA5xvuB0PJ/nf58+fecOOj+MgUix45pb3",
-	"E6zU4ddfk6e22KOFDpKa7YIik9OFngvJ/sASCWPynS0vbe5sbE7TXeX69WG0xeb9kVOCKSxvuKIrVceE",
-	"0BXJxJhMDEmYJGTifWLm58DghY+8Vwx/MTgycRt5CSVQw1XNbk7Ji+fnFziy2cqKTNZ640ws5VG0AITF",
-	"qvMV/gV91jPQ1qU6ZVKZU1dLkFYwT95ws3iwvnAb4+Ll91RwDlhG7Ft3o67MPQ5qXbESppiEic8fHj8+",
-	"JK/RUVvPJjjW2Fugy3tJVwlhWr3hEkrQyGIcwOmlIMoVGTfAxyx4oB/erBcy8uj4G/LVBEd6u6SryX0s",
-	"qnpIaiKhrL2PcudCt8EyS04uQbEMFG7XlQpv0MFxfWQss9BHSnO1eslScBfzVEohPfz7cuo2dkWFZdXJ",
-	"JBUZYAzBNIg6SsjEvjwhNdTsCCx6wzE6wNU+r4KL7Hp+ZgrRMRVm2Rwb2bhuIByWBvrxCg6Ja4PFfCKQ",
-	"VEJ64mQe4Ze2wLpNg6yCDai9wUPyDJZEiqV6wzOBAp2as6l23XOqDjGXwPgMGeIh+W6h10IowNxtBYyB",
-	"L9QG5ivzgivzji2StIe4N7zMaQqEFoLPAkqGUUjeCSssI7YLsiQFf0wpJwVTyke5WFkUodyt3nzn+4KR",
-	"C0GmIs/FktA8f8OrycyShNkSmdEysd9gaAbikT07xCgCNJ3bbeE2JthuZUI0cF8NOKSEtiPWpFYsJkRM",
-	"3/CJNZlP6pgVG7JA5tVa3SnSzJy5Xz5yhxJEmYNzRhN6adfttkJyas6mKZkzPTac4w23cEc1uVyRibIN",
-	"LCy0mbV54HewswIqFcEeYI8fP35sYPDVxRP3vmtLYYjYa8zMnhhEn9iAJOTLFlQdOTJArCqvuy3MqUQB",
-	"tmCnIUmQ55Y8490qYcsVO5rhJj3X0vBEqe5hNgsyhIkR5AyVtXE3E7yrChUNeMxF7tCL8hVSNwf/rvo+",
-	"WUqh4ZA8VSkt8dyLwze8Cmgbj55gZXny1PdrOl8wDYan2CB15Zql+dh+WrLRePTN4fHhN9YLMUdJ4+j6",
-	"5AjrQZtfZtbAaCP9XKFN7CCF1bVHzaaELabo+pWjRuuem2Tn+0Gzvg5vB422Orwdtuy7+X2ta8aD4+Mt",
-	"vTL69cioy99HumRc2JLO6tAaVFzvlfiA1QqPmk09UGRcFAWVK2vXJxmzkBQhwwZe6Mzc1sjIKkYAfXeg",
-	"bDSNC4wx41VQcHQNkk1XrcCAFdZXHhyGPcRGNffWliPU8C0jke3xSKt+H67ctpiSOVVzUERcuwdVDXXs",
-	"FjIXOfQ561ovUVvx7ix4ry/2hZ3fBoX4tUIhLWBv61W6UFCsfm+OsgBtue/cRVlutJ9D1ra/y93DUupr",
-	"vqhqcNYXjZFp/p6vDBxsu2AElAHvxldtaLkUs779na3TZ1RSCS6+nH8qQatOCGLzOlo6A9oqIK7ljpGl",
-	"UY1yzNzLgxJVGchQmlhXXGoRBIV2m47evJYn6K+2HUD7YVyse6nFPNQLvxPZap8X601nN00DiZYLuNkA",
-	"qZO9zewyatshykvSvmzL/gDMpiVXivMhOatrw9Q11b2uyTPCxVqnjY702UDx0XuspHJzZEvLYBVFB5pN",
-	"gHmJz28DMEF30g4iTDt4DUc8tlzz/q71qdFjEHKwT0f6AVclvMWu5arw+Z95VfunBM1I7o+KGHBYDksQ",
-	"/pVdgwcdohZpCkoJuWaPkmw2185YbpQu7ASDpb2w9aQNuLYx6Ggu6AN9zYI2rWz+on5tQHxtxFK1iWHu",
-	"HUzDZXV+ChqnVr5C1Z7lrY5z1sfuYl3bBav63I/e++Fvjrzp8+i9++nm6NL2Cmm/nn8F7dxE3/lX+9KG",
-	"Zg/XToruWiP8Qcl42ECmTY3abCeIBoq9Kqpbp6nv/tTndOzh9p356YDWbQvagGCtwcEnBgNru+sABsVC",
-	"aXIJRM2tLdtb/wwWr7At+FCQsXvmoYClKme9nZp/H774yQFKszZ6FFKMSN1ezD6xKZ8bJeuvAEpFKMmZ",
-	"0nu11uxhNTVEvW6WRV0HqqRFsjzNsrDU+58AFR+XVBqpDX/Hommj8n5cGAowfo9WkCxDJw+2fRBkuQM+",
-	"jRKLzkoso+YcDbFGEJ2AtEqI/CDqd2T7MWxTec3zLwDfBvC2RUMngD/+kwC+7km5R2Hflo2zsI9wOwck",
-	"sElMsx8AiJVPwgv490Zhyifnv1YGyknOCnQQIg7SPPf12sQU9cRCmNFsIm3OOChM+0G0di7SSo6FPHOx",
-	"AeeLdE4ombIcKmEGfbdmVsYJdT5Z9CwyRdKFNqflnOGc+JId2CAUbJiCPz/ygs7AZv2jz9d6RZmNOPCr",
-	"tSu1PWcw8qYRBoNubedNdX75Aii32e7oaeWEu2ylDTG5SnP8ODEe28B2fvuV0f//6g7HZoqrQRkN7/RR",
-	"qq6bY2x0oU/ae1UGIQubKlsSpqi7aI8ArcjkFKPtx8SvY7JHU+GAa9yDVrHT2mBk6ju3M/zEeNYf67ry",
-	"2GbQ5S2+62FX/UhRMGx826Za237Qnls48nspxJWyJpCkgmEXZITlXfasZd92EXtAjTCDPMqZv1s1SlWQ",
-	"00YcF6tL4CTE15Kpiw9ww0pdLRkf7kX1RoxXYUvy2FjDqRSGWSJntgFV2ITNssrEyEeKssyFMhkpRiVE",
-	"CSwVI2x0V5xLWhOB2+3gOB5WyRwMyc8xiqk7X3XpG/9YQI+d3Ckl+QwFhbA9ZIRKeZCNRRHtiwhtm6Om",
-	"Md8H+fi3ojFH76vCrTcdbL53hqQ94PM17QFCz0RP/D+bPhMcsLT83QFeDOie8ypL4BA7etLMFdl4ekFn",
-	"bQO7147wHRz1m+OHmxzFGlZcaS/zbl2IDgOOFd1n9MvaVgYB5iPXUDswzKxVnDQcjHJXlaIO5F0zfpqd",
-	"J1VsPTrhjJ6aCj5lsrCB6T50lykyCVusTpwE3ez6PamdqXyTJZ7isj9idLtLS5E9jF5W0TvBxaCS1N49",
-	"9B6YdDzbBwPjuRdMd6NPXd7tFjjkoLzduvnEvvCXBNdPBGx+pNdANL0CAtMppNpHytcEy5OfgYElg9QX",
-	"x44Dy/f2hS+0zcYDiZ6hSH9dEEVj9yVNr3wKo7ormCx9feIdcq2tY3znEDkkHbJbilzxmVH5XYXexPk2",
-	"1gvY7pE8YV/CaCVgl0w2Bwno2qvKALuiu/dcNizFDoCGEU5slhVmKQUFhIcTIl3Ziy3ePfP8C0X73Cja",
-	"OWAgrpfVkLZp4QI3eWZgu46sxD+4PPACCrE/mje3fZ63G9F/9C8NDp5fDNxV6+1taW3+/gx9S7WR+v09",
-	"kq9eXfyf5+r+MEGl2+arIfJnpM29yacB7IPCd+CLAiMaUX6xjfwGhsQLeKfv4LLrroPtYYLY3y8sJYiH",
-	"tPeYwLZp9uCPMINuJzG/4Bt35+b+a5OIquliBGjwJIe0K7dO0A1Q2pLOXvsoEczmrrujkoJeASb3J0TN",
-	"hdR1AYFmx1RyWhk1rOnDNU20LirHYxOy4DkoRSZOv0VJUEFrbtrdUJu7FLLCppd3HCZo+3jGeRrKNXWp",
-	"E2yFiY5CG9QX6YaJcUMLqQjNDWit9m5I24ifpxvSVxzSOwZVIVk8ck1dt1g97AufJiS61sF3LO3vBMT9",
-	"GtcaRUYcFKFltlmGyUWn2uo0M3YNzlZrDXERg+0eoM/2e24HPlul+Avs/RVh74mEjOk49FVlW/cCS3W9",
-	"/g7hJuMqXsS1sbLNk6r2P6IEbi07a3ElNmB7SWWmDsm5qAv+YOEhO0RZhWxirIkrWosTlYCF4RWGgm5G",
-	"p2Clszw/JE+pLSBFcyUCFV1MbV+0Ca544muVpZSTS3A1hVwmvK0IFI9Wee4r4Q+MTM9L4M953v0DV2b4",
-	"ry4b161cYy5w17xLuC5jLleyqr51CbZMkZhixO+QYvQelrIHm6VF3K4xHLaB7cdopLzTGAvXxzceYYEn",
-	"+inEV1QbGQDIjiRoW9261SouVx8vtN21R7gV4C7m1T3t1dW2KOvSflYLq6BNS4bF9QQRUw18f6boCJQE",
-	"JenjcHLuaNKvVaX4z9p/stYp4I4F27uE0nO62mCTBmJRxpuiX7Kqe2qkRyPzJj5Sy/BY61PZH/S6ttfb",
-	"rZwv/EtfshE+EWdN2HE8FucrFpc5HADXckU8iAwa9Nt1wj1Y9esmvm3y4rnvwvpB0D50QtciWqPhR7Ek",
-	"UyqJbVLDBCdMhRW06/raUyn+AL7fgId+M39wMZfFWretVgrW6AA1OBXrmQrxJalhWGTZ6DUWcz9hOWuf",
-	"RmTz8Y1KuxGGGska3J+L6kMWsQeFx7ZU2S4LvHLvDI9EnyGg1p3DIiBq4xNcN3KXvJYKngK20w2tMUNy",
-	"6g9bxQdHW6x1FW0F09eNNp4Dg+paN5BeCTwohX0Kku5niK9rvZZioTA1GA6JlDumuUXlokhlXVpA2C3k",
-	"zGf5VEUU3Zk2emNUb9RdN756cHx834UJWhdh9WGjd8dXD48f3z8kp5fCts7olK/EGqkjdS7APUW8Sky+",
-	"mrj2YGNC8eW3/tHk/qbzw1klgmZXn5RDcbPN1h2bX8IuYnEbDALXkipStVZyCdjf2gKRRlYKg60Rr/YZ",
-	"/7F7iTVa2DowtjuKbSkRxoDsD+XdbRHaaLTfuX5OyEc7c9yj9yH6b3W53CW6vA4W9Vkmz26Hz+c8hM9P",
-	"wcXT3E1H3nZLID9y/VDbjfmn9oWPHuI/k4yIPsR6n2pRkxRvZLF64eMSsLHdIXkmsJmRdgXx8f2awbFu",
-	"YltXM/8W+E4pTyFvTxd/7qNVfMu6bdkfZEm566OFSwz7yRkSscRmSSj62TCUilTYplBZJJ4V1/cXxq6P",
-	"AM7XhBK8N5eRtnfBxN5XExkMBtj7NhI54zMr59vmmGQF+s5klt2JkYFSdze5kRFw+5Ie2ZIeWdJVgZpi",
-	"57TIgaQC1xR+SySIef5FJvicZYKXaMjoJBbYNjWWQM8EqIq1Nkh0T4Eg6BuMEOc7Bv/2u7liJL4OFmPF",
-	"u9MiO6Ils3kmhk6b+Rcyd62A1fjoyHe/OsCMl8Oqa74Z3q30fYt7ss6TYarCdzTWMO1jUyXkDDKyKLHY",
-	"KLZo5xR7E3v3Z/J+RxexaI+uYCDXnWtzoCdrORRq7GqoFjaNyFdxtEEZvrymCoau/NObg1s/j+BIw5ZY",
-	"sH5chTsnrndoUsdURlof1/NU3p4O87h+3+7LEIg2P64ailcxnlj+L0aqze8Nh0BBM4yKViKYzln8YzMJ",
-	"16LYtSi0G6+bFgaDYLOVm99v/jsAAP//",
+	"7H39ltu2kuerYLVzTuIM+8vXvrlu/zGn4zgTj53Y47Zv7544G0FkScJtEuAAUMuK13vmaebB5kn2oArg",
+	"l0iJlKW24/ivOC2S+Koq1Oev3o1ileVKgrRmdP5uNAeegMZ/Pn7FZ+6/CZhYi9wKJUfno0dzLmdg2FLY",
+	"ObNzYBqMWugYHjIDMmHCMm7Y+Mn06Gcl4egnbuP5+HgUjUw8h4y7D9pVDqPzkbFayNno/fv30Sjnmmdg",
+	"/cgXcawW0j4VMnnhfnB/E27w/1iAXo2ikeSZ+8K1kEnty/+kYTo6H/3Pk3JRJ/SrOal8dOSG9P+/cQBO",
+	"zwwdo/59O6+PkXM7bxtCw38shIZkdG71AnYb0iq9ZUFW6dpyMv72GciZnY/O756eRmuHE40uphbKr9ap",
+	"4blMVwxu3IwYd88xOxeG5SmPwR166xzcc7U5TJXOuB2dj4S0f703itykRLbIRucPTk+/PXvw4O79e9/e",
+	"O33w4CwaZULST+VchbQwA42TfbTQRnXNdizhrR0zNUXCzfkM2ASmSndONcavde3XvdP2DfsecmWEfZJs",
+	"OvckPLTx5IudWSyEe7JzsEvLLWw8euOe6E3J1c/iOI/dIW9eEtAjH7ggHOhyMfkHxLYP1U3UwhLV+S2N",
+	"UDYlmi95ypRmys6JLuUsYpMVE9YwkXQduaGRu878/tldpMHw/2edS3i1ysF0LAB/c3RIi4iYAScBLSRu",
+	"grHKMm4esrFf0PE3YyYM42nK7JxbNoGZkMyoriXghLp5/LTnAq646DqAS4iVTAyzii25sGyqNOOSVkNz",
+	"zJzcB9M1RfdWbYoJTPkitcjWBff/9XQrv//ARbrQsG/yr34Wx3mSQJYrCzJePYVVx7acuQ25e/8+uxFG",
+	"TFJg8ZxrHrtrLWIrtXD/uYbc75dlKXBj2d17bO5+K/aK7uBy6pWxj57CqraInFsL2r31f375H0f/79d3",
+	"Z9Hd+/ff/1Mraz2ZujsZr+T6Xq2NWL29B14XT6SxepGBtBdJJmQXB6gZIF+iHiGKd54kEVvORTxnPFUS",
+	"mJuQYVIh+3ZRk6gP2fuUX3BtV41JP9msclRn2rkx9+9vZ7GnsNosTa/dAxtlaeXsr3/7hR/9fnr04Nd3",
+	"Z3c7Tv8ZN7YpxRv3o0iK2zF1pFlhaGHYtVRLecyeWIYqh2GZ0uB+lWyMl/q4k4Td2Ec4+NGT7zsJmOYf",
+	"nf21awUi6xRJL9USJSrHe72LUlL3hXbBc3ZaFT33T6uy56xV9jwTxkKy6Y6yc2WA9s/tKbyNUXtmCfDU",
+	"MCG7p+m+3D5PogI/nYlSKXCJ0/lZNbSABsfNgaEQrJ8n46kGnqy6piL9VzsPjR/9/ps7tfunHaf2PAfp",
+	"dmPTRqnpFLShmc35DTiOZyAT6LynVQ5y4AZdug9u1o8NPrKDALkUMu7a+Z+V9Xom6SkaYqUTZkUGEVM6",
+	"cmRbqiwmQlpxvwZedCIAjO1UWdzY7Qp1wi0cuU+1nkxTy9pVH2r9crEDm8WcqT3ZV96ZxaSHxHsFb7vE",
+	"xZWjtCU3zL3VSWQW3m62zCo7cdZhDbzSwM1CrzawpfWPfGVY7iiKiSTCm+/8fCrkDHSuhSyPv76B4eWd",
+	"LciSiF9LK9KOeX5XIWCiXLqm3f86ycKzTqG7cJ/dhT5f5+73J8m/u+9tpNKFf/KDruS/g07EFna4oWd6",
+	"Swj/Tfz+YIWaLJdCaEs2DtJ4fHDF2k1WyFnP262YtBdw3Ci5aYpuy3e+UK4KWblZtCwrz/Xl4l72XTmB",
+	"fdsdjS+Tc0yDyZU0gL6xF1pNUsgupFmCdn+IlbQgrfsnz/NUxNyd0UlOz/3zP4w7sHd9ZQG9ReO2SUyn",
+	"Dy61cqY0N07ZohfY1y9/eMQe3Lv/7R137BUv4kuwenWEPqRusifXEQkUq5jVK8ZnvKHJtxHp1dXRxcLO",
+	"QVq3bmgh1Cm7d3p2TlTK2QS4Bu2E1pJLC0nEuEzYcg7eRwAa8FZQsirgnDIyUyqhVf712/und7Z4NN3k",
+	"/J5WHJrt0j9ohV8Z5vQxRzekyMYLY1UGmnkf4TF5xgrSvPu3LaQaVT2pbnCQjuF/GUmwS6WvR9EojIGH",
+	"ljo2WUhurRaTBWmgFcUEeShWN6DxlymAQRaPFcrvVBmDf1lI99hMit/xOaepuen82ja/rH1fLiSDtzy2",
+	"LIFYZDxlcpFNQLsdgLc8y1P3mbO7x/dHUVV2HP1LsCHu/u3912/eHBcmxen7O/+yLk2i0dujmTryf+Q4",
+	"mWM/p8pvRyLLlbZeUM1H56OZsPPF5DhW2UnMpVXyKJziiVkICyeOSrXk6Ql9lBypxoiZfEnKHPJrkgi3",
+	"YJ6+0CoHbYXj8SlPDUSjvPKnd4WbuK83OHKKO/RUUUrJ+EvFH40fKA9NkR7o1mEtZPngFdi+N3804jTC",
+	"z6rVO9wUBE5SWS7SdTL6ia/YXKWOw70JpiEGceOEjVYWzhmYmOfABDLX2jzIPdcmfKLRVGhjL91hOu27",
+	"3zydUT3wFbWwyF/rUibCu2Vh1pd96iQaKmtBnknFON4Yx62DWKWufzIdQrZGHcXBuEMaNXehscJiA4sR",
+	"ijmXC9tAYS/4DAZSmbCQ1f+xkV08Jb8v5sC15itkH6f6t4j2+n7QKK1LWCTiFhbgRnmplgdbgfv2UElF",
+	"VNhCrxR9av1liHBw8+ovGrjlE27gtYH2oUvZ0b7Imjuh3J05N/N2pvQG89adD+vwnBRCc7UJR2E7o4oh",
+	"7mfceWZ/By2mXg8ceHgTra5BXtiem+v0vHXx8yM385ob0QBPIWFaLc/ZNUDOhGVGZUBSClIDrdI3bdXo",
+	"rryyJiybc4OWByRoe5TuyKm4AZYJubBgnO4HMriQcS5ksuL+s1TNKoMX7qJopNWyRbT+qJYs43LFuAa/",
+	"Lvd6j71aSHp8wzcrVhQIjZ8f+HF0Q7XumSQVWEm6EJZaWBv+WNnHVMmZdzX148blXKUbTgluQK/cyWME",
+	"y7hTw+HdhMK/aSrH7MnUnVLExoEKx8G74N531gcZCHMMrAjJEkWxATYVlrkNzHwst8X5V+U8mrM/4srJ",
+	"eJJrY6zveMr91h5Ua+N1hb13QkPktddtL71Slqfu8WbMpJ+TKKoHQLbLuMoco5Y4TSOc4tew4QCeicGq",
+	"87AbNRz02oXa+970Xzj43d850w+/+h+lKr4eOHnyar8SWYs0eOykAMnfRe4sfBT8wjAhkZ3Dnddf7JiV",
+	"jOdaORtT9yHExvNRdbodO7BIMGC1dRsalisrX2Vnx6fHbGy8PoziTFifHhPWXnH+Kp2ADn6HOantM54/",
+	"ZBiYq3ha2VwtnWRlampJkLofVZq40cRMcrvQNBxnTluI55Cwf7u6ZF8/Tr6/vIgYZ9ewcnf0+OTm7AS1",
+	"9KNrWJnxHebse4pW4RKc/a8WlgkbhRnHXCopYp66uypzX3n5wyP2t2//dv+YoZdo7M5zjCtwU/B/ILpF",
+	"z2WdctyPg/Uv95J3fdFvbapdMWpLvBBSbp2aYBVpA0miwZigt1y8eBJ5K0pYJgESPI1rWLWqKiLpkdwS",
+	"jUzF9lsPfD5o83dGo+JA29VNTL5r/ymH+Aa08WpgcP6cHZ+2+mK6FddoZD1b92POIiTR91LpPEFHfeiX",
+	"2s7glcXieRRbExUJMYUG7SfepKEaxVROK6oGWcrjoMfXxUfdq/QPo+TxS778CYxxV0KZs3V4ZaKXSuD9",
+	"Xe+jUay0RrbAUFy7sRSLBJKLAeZamejWh0PgLcQLCxRt6j/IgbSZiFJMK8yjJPxmLOSjaIQx61ZOyiBT",
+	"rV9zB6oMJBeDj7J80zbYmaNXEW80u9CydULh7e9WrdOieE3HT9Vbvd9haEiBGxhCJDT3amCnXaJReL7L",
+	"FwbDshqjMmy4VbxU0zVD2rGP7PTVarfqHH52F3QTHVw6dFKp++FlsfZ3LbaxASc0O64d64y3/mpsfdWv",
+	"3MttKu3AO6VxfBX5XTq4cQMay62srVjJ9rOiWQ8+MMiteY6ZL+3bHGtInFWO0TMfK2t3Rh9M/hVR4r53",
+	"iH8Bl9X/LRNrANlObk2rZRu7hSk35hI1drxjeytz2XDuBzfugopwAOOuJgSrV5vbF2SBsDGdQUES1xRB",
+	"o3/7P7sxamFDiRG73PPWlIu0trEloX0PxgrZz2fZtLgoacaHeIuoacZXRVoVs+qcTbXKyIBRKhVydqSm",
+	"01qeFfL7V4blKhXxykelxzxBjWfMKKXhg5WyZKACRYkEbdoEcnFfVteQqZshI3cGBmncciXtRFYc58Fd",
+	"NlXS2d1tU/nKS7dVPB046SHH0ZgVvbp1VrsEjgP1bEncjg4zfXSDPIXVcJZeTFIRo5cCky7+dvoXSi1p",
+	"sF86a2WNWN90qPMdar5t14wXpp313m4XwNfII24iNGyEk6VPug9s2q6hyt+1f6UXuxRnso1X8Kud09zh",
+	"CmwPF72ag/eIBTFcesTKLPSegZBhkqPi5Wu5aN3g69N9XTowl9ywVKlrSM5DBnxYg7ukq3m7W6feKqf8",
+	"HHygre0ofKHKwIMIlVrreTcTg06/kD7gnYA+BwprV6pxlq3mPKYH/IC3/qArD97aYeZjpwFrhqVb9DIj",
+	"69VBWzxn2u95S9ZFu9er6dgqvVDB4qRvNne32LZiPzYQzMEV2ECYB1Bga9tfUWDLxNKkzi7lafygAX4f",
+	"uvAyQ2CdvrX6fS1e/nE8VZ080NhX/1yRRlBZRNtm/6jSxH1moHE72PMoreZx19oOtmmpiq8fo3lihhyi",
+	"e63LN6LBgL6B5Ael2++6SnWqL5VcMZNT7fzxPmJdlc0c4p3yi1obbwNVHFyKBOo7gBQpS/52ctxs8tvw",
+	"PNfqBn7QaoDjhIzu7yHlq42uHp8Re9uOIF+S1rpeX1dQum8Hu4sqEZFDupn8W7tMdJOHqp4lvQcXVlH/",
+	"19ieqE58ax6uFhqqzLw+zc08cXCjvcJ+u9vsfSzLpsGYqiUkgTUbhXqUFu/rEAWJ5gmwhYEEvUcPnfbr",
+	"o8JTxlFZxjKXsOJ19a8htWIN3A5Thv0rHbEbGH57UWVxK5NzY1+bfbmnglO1XVLlGqbibXs2nLCGGYg1",
+	"eLADc9yu9d8422vIZE2scuhPpJfu8Q3RiEJBrN/xRVmUJyED8BDhG9qJZkCIvNtSR7mBZ1FsbbHc6llU",
+	"SbBKWx3sdXA50McRsVEA7FhPUZcDxVSrpWBtXrKMv31Cz96nGjr/f2frNLIDZ7Y468624nU0OK0o8js7",
+	"Pd1WxL47Q5T78Nct21BnlWFEX44StqFrnAbFeEbwq2ujnJ989POgIdYdpH0iDJ8MdJeAxFfaVRNhzKIt",
+	"6/gnngCbrCinbCEsEG4O4yyeQ3zNEjGr2SNVfc/vXcN3RPlpRfzFp6S1WzWN8/Kh2DLGEJZUzL+6mV3n",
+	"SdhkA081LGatTmoL0+1YX+VX2llc5dZBsCsfLf6vwWDFcPOACdMniVig0YgtJIJIRCwTBivpIwZZbldM",
+	"aWaV+i1VctZu03ZnEKz5K3A2lVe6tu3g1ijKjAOYoj/5DITbKAv0VeVt8uAaGGcSllgkwFM7V4sZpdv7",
+	"YTCjU0kYIhVaKlwtvB1ey9oRjWzbzp9hOdwwuIZVT1WFFNMO385cpRjHEDaiWnglY9gu/9zoHUupQmkM",
+	"XNNeZhrVIDq2KgjVZ9dc2dUfW5erLOwY5txNGneK4cKx8EklaB48/XKDq/tTy8zsvL4CKaz9gJBBrTqS",
+	"O0XeVZu4Mbi033zEDcGiADzSF28kGmGF/6DERo+pVGKceJCAEG8qyW+IX5l2opPJDn5rEysf4Np+ETIm",
+	"2vOROkF8SgQDnooYzs/P7t49/e///K/6ldiErLnXwlwvlLE7BGc+uaq0UsId0H8toZ2zMnUDIQzQUn+v",
+	"xUy0cz/91LsSOVdmoC2Y0/H2ifmUjxZTrkywski/E9EeS/M8FR6ckQO1H4KVNVDQZnDWFxrLA8314Y6h",
+	"4jbZkivgEwTKSbUvlkB+Bi5UJS2VfT8ozXKtZppn7U7aLmiOKyo8znOQgJif3l0KXJpQA80yJWHlf7SK",
+	"Jeq4S8XgXdnoPgenLdnl3xfKYnmXVYjOyoIa0L6SEm2jJZVD2BQ2BADW74jXL5+Qj5gQTt1qr4VMnEbu",
+	"MZW2Ww2+aIkGr0Br4FFtxAl4oZWaHjimfzhRDskM9PPp1EBfoILuihyurYhFztvzoZylJFVSwfBUOCxz",
+	"9tL0mD1GZ4eYBhQ0gzDIXKcCNJrRCEdgVcJXX3UFMQiQZm/VN1t00kUHqAEl3nFppgQ5JxNnERKGA+73",
+	"MUPQt7E7uhQsJGOGUW5T7k0BrjPnpuTfYzbOQSZCzqgiVRLap6d+NVHJCl+g0CYkbAX2Ie21nYM2CLVQ",
+	"BQhFXNCoDho2B0YLb47tTpDKfJhA7uJy5ZP0MjzF6hrPsX0BAg/7tUnFcr7KfMgmZBr59SCr+d34wPT3",
+	"rTkeoVhpW6HsOv361fttIWomvyyWGqfg64evIa96akth0b9KqpBAFTzGCg1H62XYNV5usuOHqSUvIU/5",
+	"apfMSLMNo8MqNvG7iDh1x51oTz3zRx/6uCDefCIxu6SM+ql3b8VunpXEJ+162ndU9mub+2+qVbYR26pP",
+	"U4fWGJVI6jriVi9GLWy0LUxn1SFm/b7tFJRTz3Y7BXUDOuV5JTOomNjd+w/u1iN9p1tppfG5NpqhUF8l",
+	"vVI7QijsBrOGDRgUaPwFJnOlrvHPyLhtMu/S3TJCzh4FvWKQNurf6QOhlibQxonPa7DL5wRKg/cOvoDs",
+	"6dVHx6Fq6m+h8xp8jXeKYKo6PuQ9KuYc0xgqYM/90S02uZwGWgKd4hGdTpTqI2FnVZCn6fPp6PyXfkrh",
+	"r8376YXbKXED57UwgxOpkBwPBQY7YGrtFDS0Iiu5C9YfOAJ44DpKqvoqtBrpuM07BnQGz/pYLf1Nqv/+",
+	"LVTiuWn4Z3+j6nBIthsTCEKGA1cX/GFXcEFjB/cN1Kn5AB6Cy0J3HiKlUhVfDypHia/bJh9EypDtqIjW",
+	"li9OMRF+QDo/Jc63fEkgYNgwD8gOFpwq8m33swFrhl8LaELNJ7QZNrl8dBf8ExIGvT2JjWzTfWxId718",
+	"UyVvaOzF1GuUEAXSLymtqS6okMNaEHcr2+0e/SwUld5gmpXciHriUZN4Jjy+TtVsg5ngu1MRAqszYEN3",
+	"NG7L7mg9jnoSUkE2j+MsVq+qkC1tWaacPnLGBKLqMcPpIurf4SQaUdR+l2TVQa9Qk7UOQ6nsJxcULmd2",
+	"RWyyIGNpGeDn8fbFLmC8LyRj0lqP+DgcHeKda2AzcQOSLfKIYScDhK5Er4VGswpPOes55JSLVMhZgdM4",
+	"VLPpT80FksYWWs742++6yPkHrTI2b9DaBOboqJQsB5WnRN5L7jSPhwyTDk+bRNdtVdHzfTIVd8yNREy1",
+	"tvy3S6tFbAlz7ZzIyB2OQcBowxY5/S1WGQSA+q58OLWUbRk1V3PFMp4Aelp4A3SUxTxNS9LZnNPZwfye",
+	"4w3jzOCz6Mzm12AesvunnZx/1mO3cw03Qi3MJaaQYGOQFg5FdijMpiJjGzuFCMuc6un4Ve1i+TT3cuXd",
+	"VMKDlqKFE7FCBBSdCdAS60g6cxP8WbV9XsRzyoYJmeeGpn+8e5lo9e5q1oqazqzjrQ0otnJ0o6XODlWp",
+	"pkfLQqUpN18KOTPMLOI5Nn4texbWctybXDt0TQvdFkMSds7m1uYmKnAKOQZUIuwDZszS2d5KM86mms/Q",
+	"jcteLCyTKlCrcIb8eZW2GsjAw5onRkUV6vZ7xTGn41aJTSicFHXHUnEp9lQFA0BeS4DNkbMX24ny0mDV",
+	"u/jgKny8dj53t+iOax2dfDK2O8JAXjU3UsES9YuusrhSjAeNqF7SULnDgjQuq6ULro/Kfq6T4ulG0XCZ",
+	"7FIrkygUoW066k4pyAfVVD+i/vhFbfmk1ZacL0xX1cBHVj9u4Zb8cs994D33adw8G6Xx4d2OtXTnA3gd",
+	"K9//oAqBz+5umbZW8JZYQtXsABHKSKOCfx35V4C5MS+AJvyQjaVajptzq8A1fy3V8v8WnaUevL/zT19s",
+	"9j/e5fflgvtywf0RLriWsla3h9tuizV0pDJnicdW3GCdOCmAZdFpe5i+8tVXwy+gCtbYlsSNtnyWDvyZ",
+	"XQB39xUeHtpWdgDyR/tSLU/bMkjNAnsvUPjVhLYRGV9RB23shoRFvIayEH3hXmu7xHunfdolVroZDw2E",
+	"Dg8L7A3weXPdcFjQwYEOip3bHe3gdRWFd2gWVy+AnQrscAaZquDU90z0CMrjr+vtYwkVA5j7MFuqRZpQ",
+	"El3ixKYf8HF3JXt73dLWfTq4CVA7lAOYAK+3pH12yLrhQfnQ6mAf0fqdEpe3p8BazadTET9Spu9ENqbZ",
+	"DAq7Nw6sEveuJLv61gCNGPnmFNjqompB9G5qODxRE9EdgJz/XtYxFh0sMPF7FI2cFu+2YCYVtlehhOpW",
+	"pcR/5rDFwrWqy2YuViwSYCnwGzC+hgRT4BepMz2CB7/vEkNtZctaGztbFmd21i7X4c0+qQJmj4zXBWbF",
+	"y87CbdH6VNyAXv0hqpObfWMqfbZDa+jNLVs6K1Y2FCRuCZ5S+cHtVKEUebPDYHz9Sx3k0SvqutZCf+/X",
+	"RmeEz+9z0ZYyUzfApFq2bvlyc7ObZsvK6tPFPVNUeu7Ui4ZOvOS6+kZtliwHv4EqQuwAt1D59VvDXflI",
+	"1XODrNUuEJertQovDTwxVF3VyHZmYspSmFqmFk2Ulz4TqEqiXgtu8lF95v9bLbSJCLl8qqgf7eBZbebF",
+	"ErRqB+7bTJxrTpxCQo5KoGGKoGfC0p8rbVwqtWkbSs+uKn6uMI5HqcKFgW72d6jsi4F4oYVdXbpj8T2k",
+	"geu2dKgLyS5ePKGWDuMYzG///Z//Nb4TkVcPW68E8HyRgLTCrrAITyR0YnjwaBHS94vZzK3NR+/fI+1P",
+	"u4iXyyYKkVkZJx4YN9dl/oVKk3O2RFM1pKUyrrW4KWuUDcu5SBx1R9XkwykuIwdtlDx+I9/Ib74hZjbf",
+	"fEPNonHT0PPKmQfxZXKRTUB74DWKi7C7fwtuG59J5bYkV0JanOfZaenZdvxHrailI+w3kr6Hg/zb5fOf",
+	"g1MoVGgzrRYy8dN7Citz/M037DG1aPYRmtgtFwwbXyzsXGnxO/YeOWff4a4zd2bnbjf9UTaPD+uo18+P",
+	"XTDE4nsjDV+Zstqbr1iiztnYiZNxxMYhWuX+XUkXxp9CeRH+5uuL8AfHa2O/qJeQA3e3s1vZBXvx/PJV",
+	"xF5cvHr0o5vo94+fPX71GId161yx8ZMEslxZkPHq6CmsxiTSsMeqI1Q8mKLrKiZ9zoDyehmi7zMuzRI0",
+	"afzRG+lWBlQCS6XtwTCIlZSAzfse+uMmIC76KHmtNUwRahZ/v3f64JhdYX1mOZqS2DZ3gZWuS76KmLDm",
+	"jdSQg8W7y1OjXSofsiDKFEQ7WH7r5gsJu3/6F/b1GL/025KvxnewT/oxK6WPIUcil75ylmrkl5JNwIgE",
+	"DC4X42umLmDPyy0TCZEmyzFRdili8Cf1WGulA3P4kndGJeuGer48uHf/2zvHbByrhJrZTitgAxEb08Nj",
+	"VpLUFjyBNxKLgnErKpgCNJ9nwiCvxirD3rw5n4GJfDOPpWMNPIJjNnbKR9GOl1KKam0/3JsRyRQq6gw1",
+	"xpxO8Jj9DEum1dK8kSF0MBdTi6GOWYCOdewv5Axv2mP23cI2KqfBnW1BjJUys5DGCDKhWSA5IQUgxb2R",
+	"PkKaKTmriDkEHwj1bYpueJoQyRv8Z8wly4QxobidlFykcj97956XXMfslWJTlaZqyXiavpHFYGWQZ8bz",
+	"iN7BimzkI9o75CgGPJ7TsnAZYyMwYGtBhgb/VTGZgtvjcWmxjJmavpFjqkYYl6XqVKnM5sVc/S7yxO15",
+	"mD5eHT5i6i1+PqF5+6WwlLu9qav8wp67a+WNJLrjlk1WbIw6epBTbm6B+D3trIBrw87cVj548OCBo8HX",
+	"rx7556/I5nBS7QprCsaO0ceEQ4AXPpGqF0cUAQ2ZudRr26gMqAe3E0mQpiS78WyNooinlxl+0Eur3YWp",
+	"zVeI2Ye3xdipBk7sUrn9GM+qYEVHHnOVevbicoXSzdO/JHhtttTKwjF7bGKeA2VAv5EFjsX56BGXVkn2",
+	"2N/X7HIhLHZkJmwq6mc8OguQXjwXo/PRX45Pj/9C4Y05qiEnN2cnGP9z/zMjzyUBfPi02JHj+At8Aqtc",
+	"eAYWS4w6fNzlIyeXFL194f4yeh9tff4itkr3fvqZyET/bz9CAeQf/xXVwlxJQ7rY3dNTqpbFJsdoueR5",
+	"KmLchJN/eG9B2SN7o23itgrtPlS21hMvnEQ7Jk/NlHsE0bYPFjM88Ug0F0i0pE8usozrlc+eTwRRUosY",
+	"dvTCZ+60Rk99n6q3R4Zqln3NsfteQQUnN6DFdNVJDH/HnwM5HHYTcSz/fttmXgUwkSmqa3vcUkCVA++t",
+	"uRO0asrm3MzBlG3fywoFYQglcshel63kKzu9TiqkzTgNi2oEQi6CLyNQmKsCLKh5x15bocd+k8r+ZsD+",
+	"tsjHdwh8BUrsHlJaDFgm3ScW+fEoapz1v4ItO60d8LDLQTo4xu3T/o4Xk5+KvnkBLIVSFFAP8LtJ5giW",
+	"BeOlisUpHA0GdgUT9hRW7BIsKWHf3j+jxnuBAh4XMBMlDSA0QCCBRuJTp+h9Usv1HiaAn2GDjFsQeo2O",
+	"GB3nSI2CK6n9qPJmYEkBm3t8nWCBsgScdi0kajf7JYAPnEp5zq+K5scd59xg8vUDPjR7hfYEt8Jc3t6t",
+	"JCjZOQgdioV6yUhC9GuXiCGLqey0h2a21+eCSaDRvIUEFcqm7VpqoSgCKfOtfiyPMBfiKawGc1xlsKew",
+	"qnIe+g2+U8lqnwcb3LLv6843qxfwfo2kzvY2soeO7qaoYEyFKrH9ERjhbxeOlWP2pGyCUslo8+4GmTCp",
+	"qBMNpGbQFe2o+OQdtgx5f0I9VLB9rSfNOsG8xN93IZinboDeWmw3eR1OeGw45v0d62NnyiLlcFtCbO90",
+	"VCp4gzuOCn//mEe1f0lQh0z6pISBhOVhBcK/ihsIpMPMIo7BGKUbLkktZnPrAzHO7katGXtYUa06qsYE",
+	"9oQeoyHUV+/c0nnNvyofOyC/1vL0utQw/wwCMIsSmRD9k6vQimnP+lbPMctt90gy3YpVue8n78Ln358E",
+	"1/jJO/+v9ycTnnIZbziefwXrQ5DfhUeHyoaw7wN8HTjgC27ntyDG/bq6qIJiP2VPmqKRhUqTvfoqNg5T",
+	"nv1FqMbZw+l7D+QRTxINZiMR+LTOC//kZ0YDjdX1IINsYSybADNzCmcEB7Dj4hUT8nCUsX3kQxGLsULi",
+	"7m6W5t9XH/zsCKVYW7fAQMCeyoHxVZHhwKyKgr8J7eyvDMtVKuIVuwbIDeMsFcbu1WG3h9mUFHVV7//Z",
+	"JKqoQ7O8SJLK1n0Mqvi0tNLKZnwk1bR6HB3KUIXj9+gFSRKM82m7Ylax5Rb6dEYsxquxvKjAwAIWK5UK",
+	"OTtS02kBjbmVSItS1g+SficaMnWz0eR1v38h+C6Czwjmrg/Bn34kgmfceLSwPSr71B+NaB/pdg4oYKM2",
+	"y/4ARGwCxGVnZOXCsEeXfy8clONUZBgjRh7kaRrafakp2omZcl8jmNpUSDBYUoZs7aPkhR4LaeLTQy6x",
+	"PpRNRQqFMoPhezeqkIz7sHzk4djihXW75fMhJAvNGthSCwuUqRL2j73gM6DwBIb9KTAuKOkkzJZmilYW",
+	"ZWbV0qQws8EH1H1qRgZcEs45BtslxoVag0IFiOinyfEIGtf7aQTn+qPHnOsAsoj3AG/tSWxu6t9oJiau",
+	"CQhMcvPZD2XWyrrJFlUBoH3CT4Wt2PgCKznOWZjHeI+uwgPOcQ9WxVZvg9Opb93P8FTIZDjX9b1j6wm9",
+	"O7w3wK/6ibKgP9GuxI8rH2TWq+K28OJ3grFmdIFEBQ37PDNs7LFnK3vXSeyBNar4zK0383erGhA8u6il",
+	"8omy+UnEQheREtpbuqvUdxEJGX/crqX5ZdSMhdJNp1q5yxJvZsqpm2qV+asSA/6Gi8RnszktxkTMKERG",
+	"UZTg135LkovAr/bgPF7tj3gwJr/ERLb+96ovDfr3BQxYya1Kkj+houAppUtKBZJtSyTblxDaNEYpY76v",
+	"oF3vJGNO3hUtO9/38PneGpMOoM8rPoCEflYD+f/J9GclAXuo3x7htRHdc1lUkTgKmANPPIT941d81vVh",
+	"/9gJPoNf/cvpvfUbhRwrHsnKPVu2IMOcc8P3mf3SWMpBiPmEelVUHTMtyFZcesSTMpe74fx0K4+K8goM",
+	"wjk7NVZyKnRGtQkhe1sYNl5UABzGXoPOtcqVgeQCKzbGZTBVrl+JFzjtT5jdbtNTRJsxyCt6K7xY6dOy",
+	"9wh9ICbbXg2GtREyKKbb2afso7QDD3kq7/ZuPqIH/pDk+pmQzY/8BhBGjsF0CrENxRKlwAri58DEkkAc",
+	"2iK3E8v39MAX2Ub5QGpgKtIfl0TR2T3h8XUocTW3RZN56Ey7Ra+lDra3TpGHlEO0pJYjfuJMft+bNfKx",
+	"jWbr0j2KJ7XE5g0tPWB9PeEcNGBor2gA69utfuWrpXnKBHknxlRoh4Vqldaxh1MiPaTKhuie+/2LRPuz",
+	"SbRLwETcoKuhbLPKJ27KxNF2mVmJf/A4ARlkan8yr+wv2xHBu/buOrJDMGI+RjzWlBs7dpI4cgwY6rg0",
+	"UJVHFW9ZM6l8uYf0BeOZME50Y3E3hgb9hwtk5HLxPq6AHyvck9gbmD2ZFuVEjW5WhEHgCxdwMhn6GSsp",
+	"68Kwe2enZRHXTEkY3zkvUBV8gnvCLZ9wggqUaOLaItJqqu01i9JmH2ZFp6ofa84NS8F44MsQB/Vzp6QF",
+	"G5ATUq5noY+M+wHrYH1ZdsYtFcWsO0F9GdThwxxupw/kncM1IB7wwZyrOMTQctlbdZbiDCseqV8PXRC4",
+	"qYQ21EGSX2dVqdQ7Z5zFKl8FqPIUw6JfGTZZWTAMq1sFmL1GI6X1cCVFkjPxPSemb4lDDqkT3CQgT4z7",
+	"S9YpJ8ciKRAY8I2vTJgTyZcxSna7yt1fnEwZl886UePkojNtjtnVXKF+6xMV2EwBaj0kgJ9xY49wKUdP",
+	"vh/jwUy0WhrQCPs8WWH9uoH0BszDIvNC2BJ5oSJuo6a8rYBWGArQSLVkSh6zCxarzJ2wL+Wn4NbZ/aJC",
+	"36lfCAFRab+lb0QMWAVWDl9JySgfdTYmvozQIMZXETAqCXSDa3RCkoAvqsquAXK2yCtZHThKzCWbKTfr",
+	"NUF5iaf4iYpK7oX4UFnxeQvM7eIPswqozrvk0gGpGFU512ioiDS5T62vXYh54UqMR8FQ0Degj9BzTnPb",
+	"nyh754HMN0ZrcIjDs0id4IdddXGqFgmt6Z+HXXuP3Ju0wk30sN9wBX6yYi1X+mB/2LHOVZoIOducB/Nj",
+	"eOjgR/olR8Wc+N3epFmF8/vKMOp/wMI5sq9fv/pfz82dw9SFbRqvJMVn6F4ZTIrONj3KQhueVmLEOOhP",
+	"BOd3YEp8BW9vQ4l2i8FVbaj0cZdQUkWa95bcnst6uobZQ0qR++hmEfMTPnF7map/bBHhdqtLPuBOHjI1",
+	"pHOAfoTShRtReHMQk4uMAMTKyvg1GjEQMTNX2pYwcJzFc4ivCWGSXCY+Yc6SLULIbphl5t1kTktDZ8rY",
+	"h6jQ8jLQCS9xO9LmNv2kbkUfqdIHN7PjTkPXZAlY6Q7OOw+Di6vM4PcHq6ZMLbRhPHWktdp7LHytBJav",
+	"OVDbKb1nXQSKxRPfr2hD4JIe+Dwp0feYvWWH/VZC3G98vAYV6akIkyvqSLu+wIwwRqlRP6ZbUCy9Jedi",
+	"D9QHcjPxURObL7T3R6S9RxoSYdupr+jqsRdaIqzVnhnj50XKN7pcMXWcapp8KJgcGTJppoaTx3bJdWKO",
+	"2aUqYVu979B9Ii+qrjBd3Pc08aB66CqlLoHrCeboWEnTY/aYEwwwT42qRNnUlF0LmbAxzngc4KhjLtkE",
+	"PDKsB7MiXNf2WMtz2qqDM9PzHORzmfZ/wXeh+aPrxri/XcoxbX449tKJFjCUJ0AeajXFor1DqtF7mMoe",
+	"0g6IcfumYeOcP8k8g1tNk6Zt6EiSxh39HFKki4UcgMhONFhqftSZ2KJXny613XZSZyfBvZoX57TXbLlF",
+	"XgK0kxVWUJvVAiHSFVNTC3J/2SQtVFLpWNZOJ5deJv29aCT2p06BajSSu2XF9jap9JKv1q5JR7Go400x",
+	"tbDoXuG0R6fzRqHYwt2xlBa1P+p19Lk1kPIiPPSloPgzCdb4E+0s1VOLSQpHIK1esUAiB63b6zvgHrz6",
+	"lA27SV/06IAfSO2HxmRYtMKs/aiWbMo1ox6mQkkmTLVJUtlCaarV7yD3m7M8bOQPxmM0lbboGxI6G22E",
+	"3PdDy6LQR4cZQHtbGfLPYl26UxciRvhKMmHo1OXW28ym3U6+rE3p4ALzU8UMqezCpohw7QD3eM1WP0se",
+	"G8IC3SxSrjw4f50OA2T/qPjjEU+N2hoZcut7/fIZ2T/XkPiGCyFxGLGRJLUOyh76LBxBUQLEBTDK92Ko",
+	"LAZT+HOQiZCzcXC82qLZC5a9idSdNYvnShlAAHPIcrvyOEmYmSwh8r8b8h1V0M99Mwgez4t+ZF9fWi4T",
+	"rhMWduhONdN3R2B0duGbrZ2dntYJIYAjXfs+UYHhu4Jd1eP+vNy91ZV9PATm2v724OTD4TFjWMLnkCPZ",
+	"Y8+r1y+f7Q7VvhvT97+WTt5V/9d7qhJIgXDEm8V+7u+3S8+Xtel9ut6EwVR4AAA6QpKvjkIe/6nSM7BF",
+	"xzt0OKg02cfl0qmkfnwi+ZROe79OxOqXz7FhC2q2FlXawteNrefia7MXHSJkkDWS7HO+MJCMmRPzqBtI",
+	"FRrIpUmpNTitmqfGJx88rGe1l+h7QVsgHMGLOr+U97hZZJCgroBJKCGU+/rls6imgRSYDNyiqlPoLhXn",
+	"W6HnlDm9dVomMJ8/uMw77NX/cSK+H48Fab0NSetbQfruPJJnkDBjMX7wEW/zE9+5fbMHrbqVF+GFT5XK",
+	"P9Xeh7Rvm8zJcBb7TSNO1YyKHlNxA446DmFFfggJTrlIFxr6k+AP4YVPlQT9BIeBTn2idOvXsr3kcO8l",
+	"N2UDOicxLb8Gee59XAVODqVy+Qve6lXIYCkfcu9TVtciL5rcfCKUryFP+aobruqxwHWNRWLGqM+Mp1pl",
+	"l+66xhbGVGBoVfEXeiihVuhFZ22epq2bETwY909PTwOC8jkV4vkyTSoZL68uY4X7lmIT6nQf2mJ75xA2",
+	"WRaGpTC1TC2ouzwTiQlpR6H226eWGp4BgkYSFjPTEIMTUuxaqiW5ltYVrpe4aV8UrmafK9yWjxSEpMG7",
+	"HPpZBVoAmbZCQD4j7mAeFt8DnBs0gXjou191MhZ09hEFATYpOyIH0Lb+bFVivKQ3vjDAx2/0trubUcLy",
+	"UK3f6h4lf0/6sWod38hvbpXq0fXt9vnDgrHd1+QT0g4MbiaBiXgHqtIJaJaKa4I3weWTilANPEBoXF2X",
+	"C+tXzysw9ot3c5ux/QrM5ipdr4w4VcJfA3u+ALj0A41rFrijonHheMegWp0/Ug9YfUBCr0KFbjR4Xlcf",
+	"PDydDUOw/oJFfVh2qh5+Z8mhkrAqvJ5FmH8dPbQNZGVvZYkfMok9JLku0Pu62XXw2j9zeCb6ExIq7m0X",
+	"iVJNOvOHRGQSOytTS0hqGfiHzM76sFl8cIV9BWBsI5lW+z0dnFTLwYY5qa64oMy7zyG78U/Ir+W5d3Zj",
+	"KcnwkEy5ZZgdGk62WFs8AzYu+e9JAGcvel/7PUUnGc4SkvIJ8mk54+jru6endzy6I5lQxYs+5DhdGEjY",
+	"1/dOH9w5ZhcTRUpoL5h5UUP8LiGcvzIspEGzr8dLYrxzxvHh38JP4zttHjK0gcud+7yyisp1fSRvV2Vj",
+	"u+x8R1xLbkIOGiS+b85DMjucrlTFyEW+2qc/YvsUS7ag9n2IvouFoL4xYVH5vC+W96fFeGXsqH/bw+o9",
+	"2vvGPXlXZf+NZXa3yS5XlUn9KXuebKbP57JKn59DWV99NT3vth2J/ITuhg3wAhf0wCdP8X8SIOshwnqf",
+	"ZlFdFK81HwnKxwRYzkVyzH5W1sOVYm4zPl9ecKKf2ta3tGsDfcdcxpB2+4OfB4SCmGv32Y2g3WUae1Fa",
+	"EWaIqNlLSNMoYK2KeF6KigRikRAeYCOtG+f3B+auT4DOG0oJnptvJLB3xYTOq84MU0TzducdMhYptRD0",
+	"DSRsBfbWdJbt/SwqRt3ttLRoIbcvXS06ulrkfIUgzP27WRxIK6CuoJuq/93vX3SCP7NO8BIdGb3UAipZ",
+	"IQGNgOfhaq2J6IEKgZsMxAst7AopbgJcgx6d//KrO2KCWCZabGJ2ggYWZ8kJzwVhCzo57cZf6HR0Pppb",
+	"m5vzkxN4SwjlR4hyeCykBS3dHv9azPRdR0lqiY1YZtEXtXAej0hDKiBhixx7xC/d+JJngDjmVPIatTmq",
+	"0C9kSj9RmCVLgKeGEWSU/9ArfLblQ48auHnm3Le+zwg6MjTfpkL80BXdVD5d1CSvf5ziPEqiDFvyFRPy",
+	"vIC4iqj4v1pbsB4AqoxTRHt6jKMWtvJmlYjWX74q/GwB1we7NreJavf/tYBAxhNEwjKqMpz3+HeMRPUJ",
+	"kEShGwBlG+SYiRgCCqH1AuJiKc0I75xI04/iQaTbRlFFnoIqG6fUsMermxPi0u1fyjg2JXHHEw5KsUTQ",
+	"gVU+8xRWZvT+1/f/PwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
