@@ -436,7 +436,7 @@ func TestTheOwnersRights(t *testing.T) {
 				w.exec("UPDATE api_keys SET revoked_at = now()")
 				require.NoError(t, w.dispatcher().Tidy(t.Context()))
 				require.Equal(t, "disabled owner_lost_rights", w.state(id))
-				w.clock.advance(time.Minute)
+				w.clock.advance(5 * time.Second) // which is not the end of its lease
 
 				other := w.subscribe(receive(t, nil).URL, "")
 				w.tell(1)
