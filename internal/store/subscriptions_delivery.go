@@ -280,7 +280,8 @@ func (db *DB) WaitingPushes(ctx context.Context, j *PushJob, now time.Time, most
 	}), nil
 }
 
-// CountWaitingPushes counts what a subscription is to be told again, up to so many, and says when the first of it is due.
+// CountWaitingPushes counts what a subscription is to be told again, up to so many, and says when the first of it is
+// due.
 func (db *DB) CountWaitingPushes(ctx context.Context, j *PushJob, most int) (int, time.Time, error) {
 	row, err := db.queries.PushWaitingCount(ctx, db.exec, dbsqlc.PushWaitingCountParams{
 		SubscriptionID: j.ID, Most: integer(most),

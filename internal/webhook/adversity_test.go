@@ -436,11 +436,13 @@ func TestTheOwnersRights(t *testing.T) {
 				w.exec("UPDATE api_keys SET revoked_at = now()")
 				require.NoError(t, w.dispatcher().Tidy(t.Context()))
 				require.Equal(t, "disabled owner_lost_rights", w.state(id))
+				w.clock.advance(5 * time.Second) // which is not the end of its lease
+
+				other := w.subscribe(receive(t, nil).URL, "")
 				w.tell(1)
-				w.eventually(func() bool {
-					return w.count("SELECT count(*) FROM event_log WHERE type = 'subscription.disabled'") == 1
-				})
+				w.eventually(func() bool { return w.cursor(other) == 3 })
 				require.Equal(t, 1, w.cursor(id))
+				require.Len(t, r.requests(), 1, "nothing is sent on an old word")
 
 				return
 			}
