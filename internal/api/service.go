@@ -29,7 +29,7 @@ type Service struct {
 	Parts
 
 	waiting      *places // of requests that wait for something
-	eventWaiting *places       // of requests that wait for events, for which the database is not asked
+	eventWaiting *places // of requests that wait for events, for which the database is not asked
 	streams      *streams
 	// plainWebhooks lets subscriptions have URLs with http.
 	plainWebhooks bool

@@ -39,17 +39,8 @@ func (w *worker) cut(events []store.LoggedEvent) (batch, rest []store.LoggedEven
 	return batch, nil, through
 }
 
-// testType is of events that are for one subscription alone, which is their subject, whatever it chooses.
-const testType = "subscription.test"
-
 // wants reports whether the subscription is to be told of an event.
-func (w *worker) wants(e event.About) bool {
-	if e.Type == testType {
-		return e.Subject == w.job.ID
-	}
-
-	return w.job.Filter.Matches(e)
-}
+func (w *worker) wants(e event.About) bool { return w.job.Filter.Meant(e, w.job.ID) }
 
 // inOrder delivers events one batch after the other. What fails holds up what comes after it: the same batch comes
 // again, and the cursor does not move.

@@ -216,4 +216,3 @@ func (k *checker) idsOf(ctx context.Context, treasury int) ([]uuid.UUID, error) 
 
 	return ids, nil
 }
-

@@ -22,6 +22,7 @@ import (
 	"github.com/canton-exchange/suite/internal/campaign/chance"
 	"github.com/canton-exchange/suite/internal/campaign/program"
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/pgtest"
@@ -36,6 +37,7 @@ type Config struct {
 	Events int
 	// Programs is a directory with the built programs, events and nats-server.
 	Programs string
+	Clock    clock.Clock
 	Logger   *slog.Logger
 }
 
@@ -101,7 +103,7 @@ func Build(ctx context.Context, dir, overlay string) error {
 // Open starts everything. Close it.
 func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 	c := &Campaign{
-		cfg: cfg, rng: chance.Source(cfg.Seed, "scenes"), began: time.Now(),
+		cfg: cfg, rng: chance.Source(cfg.Seed, "scenes"), began: cfg.Clock.Now(),
 		report: Report{Seed: cfg.Seed, Kills: map[string]int{}, Scenes: map[string]int{}},
 	}
 
@@ -150,7 +152,7 @@ func (c *Campaign) openDatabase(ctx context.Context) error {
 	for i := range treasuries {
 		party := ident.Party(fmt.Sprintf("treasury-%d::1220%s", i, strings.Repeat("ab", 32)))
 
-		id, err := db.EnsureTreasury(ctx, party, time.Now())
+		id, err := db.EnsureTreasury(ctx, party, c.cfg.Clock.Now())
 		if err != nil {
 			return err
 		}
@@ -168,9 +170,9 @@ func (c *Campaign) openDatabase(ctx context.Context) error {
 }
 
 // insist does something in the database until it is there to do it.
-func (c *Campaign) insist(ctx context.Context, statement string, arguments ...any) error {
+func (c *Campaign) insist(ctx context.Context, statement string) error {
 	for {
-		_, err := c.pool.Exec(ctx, statement, arguments...)
+		_, err := c.pool.Exec(ctx, statement)
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(ctx.Err())
 		}
@@ -223,7 +225,7 @@ func (c *Campaign) Run(ctx context.Context) (Report, error) {
 
 	err := c.drain(ctx)
 
-	c.report.Written, c.report.Took = c.written.Load(), time.Since(c.began).Round(time.Second)
+	c.report.Written, c.report.Took = c.written.Load(), c.cfg.Clock.Now().Sub(c.began).Round(time.Second)
 	for _, r := range c.receivers {
 		c.report.Accepted += r.accepted.Load()
 		c.report.Again += r.again.Load()

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/clock"
 )
 
 // Longer campaigns: go test ./internal/campaign/events -run Campaign -events 1000000 -seed 42 -timeout 60m.
@@ -72,7 +73,10 @@ func TestEventsCampaign(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute+time.Duration(n)*5*time.Millisecond)
 	defer cancel()
 
-	c, err := Open(ctx, Config{Seed: picked, Events: n, Programs: *programs, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	c, err := Open(ctx, Config{
+		Seed: picked, Events: n, Programs: *programs, Clock: clock.System{},
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
 	require.NoError(t, err)
 
 	defer func() { require.NoError(t, c.Close(context.WithoutCancel(ctx))) }()

@@ -157,9 +157,9 @@ func (c *Campaign) openReceivers(ctx context.Context) error {
 
 			_, err := c.pool.Exec(ctx, `INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, types, accounts, withheld, ordered, batch,
 					per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at)
-				VALUES ($1, $2, 'campaign', $3, $4, $5, $6, $7, $8, $9, 1000, 1000000000, 'active', 0, now(), now(), now())`,
+				VALUES ($1, $2, 'campaign', $3, $4, $5, $6, $7, $8, $9, 1000, 1000000000, 'active', 0, $12, $12, $12)`,
 				r.id, int32(c.ids[treasury]), m.name, c.hall.url+"/"+r.id, append([]string{}, m.types...), append([]string{}, m.accounts...),
-				append([]string{}, m.withheld...), m.ordered, m.batch)
+				append([]string{}, m.withheld...), m.ordered, m.batch, c.cfg.Clock.Now())
 			if err != nil {
 				return fmt.Errorf("subscribe: %w", err)
 			}
@@ -197,7 +197,7 @@ func (h *hall) receive(r *receiver, w http.ResponseWriter, q *http.Request) {
 	}
 
 	if err := r.webhook.Verify(body, q.Header); err != nil {
-		r.complain("a webhook is not signed: %v", err)
+		r.complainf("a webhook is not signed: %v", err)
 	}
 
 	list := []json.RawMessage{body}
@@ -205,10 +205,10 @@ func (h *hall) receive(r *receiver, w http.ResponseWriter, q *http.Request) {
 	switch kind := q.Header.Get("Content-Type"); {
 	case strings.HasPrefix(kind, event.BatchMediaType):
 		if err := json.Unmarshal(body, &list); err != nil {
-			r.complain("a list is none: %v", err)
+			r.complainf("a list is none: %v", err)
 		}
 	case !strings.HasPrefix(kind, event.MediaType):
-		r.complain("the content is %s", kind)
+		r.complainf("the content is %s", kind)
 	}
 
 	for _, one := range list {
@@ -222,14 +222,14 @@ func (h *hall) receive(r *receiver, w http.ResponseWriter, q *http.Request) {
 func (h *hall) take(r *receiver, body []byte) {
 	e, err := event.Parse(body)
 	if err != nil {
-		r.complain("an event cannot be read: %v", err)
+		r.complainf("an event cannot be read: %v", err)
 
 		return
 	}
 
 	var seq int64
 	if _, err := fmt.Sscanf(e.Sequence, "%d", &seq); err != nil {
-		r.complain("a place cannot be read: %v", err)
+		r.complainf("a place cannot be read: %v", err)
 
 		return
 	}
@@ -241,7 +241,7 @@ func (h *hall) take(r *receiver, body []byte) {
 	// Signatures are costly: of what comes again, the hash says whether it is the same.
 	if fresh {
 		if err := event.Verify(body, h.keys); err != nil {
-			r.complain("event %d: %v", seq, err)
+			r.complainf("event %d: %v", seq, err)
 		}
 	}
 
@@ -265,7 +265,7 @@ func (h *hall) take(r *receiver, body []byte) {
 	}
 }
 
-func (r *receiver) complain(format string, arguments ...any) {
+func (r *receiver) complainf(format string, arguments ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 

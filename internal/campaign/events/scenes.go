@@ -36,7 +36,9 @@ func scenes() []scene {
 // never are what cmd/events says for which no fault of a campaign is the reason.
 func never() []string { return []string{"panic", "DATA RACE"} }
 
-func (c *Campaign) pass(ctx context.Context, least, most int) { pause(ctx, chance.Millis(c.rng, least, most)) }
+func (c *Campaign) pass(ctx context.Context, least, most int) {
+	pause(ctx, chance.Millis(c.rng, least, most))
+}
 
 func (c *Campaign) openPrograms(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -229,7 +231,7 @@ func (c *Campaign) drain(ctx context.Context) error {
 
 	// What was refused for good is wanted now.
 	replay := `UPDATE subscription_failures SET state = 'waiting', tries = 0, next_at = now() WHERE state = 'dead'`
-	left, since := int64(-1), time.Now()
+	left, since := int64(-1), c.cfg.Clock.Now()
 
 	for {
 		if err := errors.Join(ctx.Err(), c.insist(ctx, replay), c.soon(ctx)); err != nil {
@@ -249,8 +251,8 @@ func (c *Campaign) drain(ctx context.Context) error {
 
 			return nil
 		case now != left:
-			left, since = now, time.Now()
-		case time.Since(since) > standstill:
+			left, since = now, c.cfg.Clock.Now()
+		case c.cfg.Clock.Now().Sub(since) > standstill:
 			return fmt.Errorf("%d are left to be told, and nothing moves:\n%s\n%s", now, c.fleet[0].Log(), c.fleet[1].Log())
 		}
 

@@ -62,7 +62,7 @@ func (c *Campaign) write(ctx context.Context, rng *rand.Rand) {
 				RETURNING treasury_id, event_id)
 			INSERT INTO campaign.written SELECT treasury_id, event_id FROM e`, int32(treasury), n, rng.IntN(accounts), accounts)
 		if err != nil {
-			return err
+			return fmt.Errorf("write events: %w", err)
 		}
 
 		pause(ctx, open)
