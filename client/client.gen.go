@@ -159,6 +159,36 @@ func (e FailureState) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCompleted ProofStatus = "completed"
+	ProofStatusExpired   ProofStatus = "expired"
+	ProofStatusFailed    ProofStatus = "failed"
+	ProofStatusPending   ProofStatus = "pending"
+	ProofStatusRejected  ProofStatus = "rejected"
+	ProofStatusWithdrawn ProofStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCompleted:
+		return true
+	case ProofStatusExpired:
+		return true
+	case ProofStatusFailed:
+		return true
+	case ProofStatusPending:
+		return true
+	case ProofStatusRejected:
+		return true
+	case ProofStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReplayRequestDead.
 const (
 	True ReplayRequestDead = true
@@ -206,22 +236,22 @@ func (e Scope) Valid() bool {
 
 // Defines values for SubscriptionState.
 const (
-	Active   SubscriptionState = "active"
-	Disabled SubscriptionState = "disabled"
-	Paused   SubscriptionState = "paused"
-	Pending  SubscriptionState = "pending"
+	SubscriptionStateActive   SubscriptionState = "active"
+	SubscriptionStateDisabled SubscriptionState = "disabled"
+	SubscriptionStatePaused   SubscriptionState = "paused"
+	SubscriptionStatePending  SubscriptionState = "pending"
 )
 
 // Valid indicates whether the value is a known member of the SubscriptionState enum.
 func (e SubscriptionState) Valid() bool {
 	switch e {
-	case Active:
+	case SubscriptionStateActive:
 		return true
-	case Disabled:
+	case SubscriptionStateDisabled:
 		return true
-	case Paused:
+	case SubscriptionStatePaused:
 		return true
-	case Pending:
+	case SubscriptionStatePending:
 		return true
 	default:
 		return false
@@ -412,10 +442,22 @@ type AuditVerification struct {
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
 
 	// Head Hash of the last sealed row: keep it somewhere else.
-	Head     *string `json:"head,omitempty"`
-	Rows     int64   `json:"rows"`
-	Unsealed int64   `json:"unsealed"`
-	Whole    bool    `json:"whole"`
+	Head *string `json:"head,omitempty"`
+
+	// Late Whether it has waited for more than five minutes: then nothing seals the audit log.
+	Late bool `json:"late"`
+
+	// Rows How many are sealed.
+	Rows int64 `json:"rows"`
+
+	// Unsealed How many wait for their seal.
+	Unsealed int64 `json:"unsealed"`
+
+	// UnsealedSince When that one was written that has waited longest.
+	UnsealedSince *time.Time `json:"unsealedSince,omitempty"`
+
+	// Whole Whether every row is as it was when it was written. If not, `brokenAt` is the row at which the chain does not fit any more.
+	Whole bool `json:"whole"`
 }
 
 // Balance defines model for Balance.
@@ -452,7 +494,7 @@ type Clock struct {
 	SynchronizerId string    `json:"synchronizerId"`
 }
 
-// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is in the schema that `dataschema` names, at `/event-schemas/TYPE.v1.json`.
 type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.
@@ -933,16 +975,22 @@ type Proof struct {
 	Memo            *string `json:"memo,omitempty"`
 
 	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
-	ParticipantId  string    `json:"participantId"`
-	Receiver       *string   `json:"receiver,omitempty"`
-	RecordTime     time.Time `json:"recordTime"`
-	Sender         *string   `json:"sender,omitempty"`
-	SynchronizerId string    `json:"synchronizerId"`
+	ParticipantId string    `json:"participantId"`
+	Receiver      *string   `json:"receiver,omitempty"`
+	RecordTime    time.Time `json:"recordTime"`
+	Sender        *string   `json:"sender,omitempty"`
+
+	// Status How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+	Status         ProofStatus `json:"status"`
+	SynchronizerId string      `json:"synchronizerId"`
 
 	// Update The update as the node told it, while it is kept.
 	Update   *map[string]interface{} `json:"update,omitempty"`
 	UpdateId string                  `json:"updateId"`
 }
+
+// ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+type ProofStatus string
 
 // Replay defines model for Replay.
 type Replay struct {
@@ -2110,6 +2158,8 @@ type ClientInterface interface {
 
 	// GetStatement Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 	//
+	// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+	//
 	// Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
 	GetStatement(ctx context.Context, treasury TreasuryParam, account AccountPathParam, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -2119,6 +2169,8 @@ type ClientInterface interface {
 	ListBalances(ctx context.Context, treasury TreasuryParam, params *ListBalancesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeposits Deposits, the newest first.
+	//
+	// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/deposits (the `ListDeposits` operationId).
 	ListDeposits(ctx context.Context, treasury TreasuryParam, params *ListDepositsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2165,7 +2217,7 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/decline (the `DeclineDeposit` operationId).
 	DeclineDeposit(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *DeclineDepositParams, body DeclineDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/deposits/{depositId}/proof (the `GetDepositProof` operationId).
 	GetDepositProof(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2265,6 +2317,8 @@ type ClientInterface interface {
 	EnableMemo(ctx context.Context, treasury TreasuryParam, params *EnableMemoParams, body EnableMemoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOffers Offers to the treasury and what becomes of each, the newest first.
+	//
+	// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/offers (the `ListOffers` operationId).
 	ListOffers(ctx context.Context, treasury TreasuryParam, params *ListOffersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2459,10 +2513,12 @@ type ClientInterface interface {
 
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 	CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof (the `GetWithdrawalProof` operationId).
 	GetWithdrawalProof(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2776,6 +2832,8 @@ func (c *Client) RemoveDestination(ctx context.Context, treasury TreasuryParam, 
 
 // GetStatement Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 //
+// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+//
 // Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
 func (c *Client) GetStatement(ctx context.Context, treasury TreasuryParam, account AccountPathParam, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatementRequest(c.Server, treasury, account, params)
@@ -2805,6 +2863,8 @@ func (c *Client) ListBalances(ctx context.Context, treasury TreasuryParam, param
 }
 
 // ListDeposits Deposits, the newest first.
+//
+// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/deposits (the `ListDeposits` operationId).
 func (c *Client) ListDeposits(ctx context.Context, treasury TreasuryParam, params *ListDepositsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2921,7 +2981,7 @@ func (c *Client) DeclineDeposit(ctx context.Context, treasury TreasuryParam, dep
 	return c.Client.Do(req)
 }
 
-// GetDepositProof What proves it on the ledger.
+// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/deposits/{depositId}/proof (the `GetDepositProof` operationId).
 func (c *Client) GetDepositProof(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3171,6 +3231,8 @@ func (c *Client) EnableMemo(ctx context.Context, treasury TreasuryParam, params 
 }
 
 // ListOffers Offers to the treasury and what becomes of each, the newest first.
+//
+// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/offers (the `ListOffers` operationId).
 func (c *Client) ListOffers(ctx context.Context, treasury TreasuryParam, params *ListOffersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3655,6 +3717,8 @@ func (c *Client) ApproveWithdrawal(ctx context.Context, treasury TreasuryParam, 
 
 // CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 //
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+//
 // Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 func (c *Client) CancelWithdrawal(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelWithdrawalRequest(c.Server, treasury, withdrawalId, params)
@@ -3668,7 +3732,7 @@ func (c *Client) CancelWithdrawal(ctx context.Context, treasury TreasuryParam, w
 	return c.Client.Do(req)
 }
 
-// GetWithdrawalProof What proves its payment on the ledger.
+// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof (the `GetWithdrawalProof` operationId).
 func (c *Client) GetWithdrawalProof(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7993,6 +8057,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetStatementWithResponse Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 	//
+	// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
@@ -8006,6 +8072,8 @@ type ClientWithResponsesInterface interface {
 	ListBalancesWithResponse(ctx context.Context, treasury TreasuryParam, params *ListBalancesParams, reqEditors ...RequestEditorFn) (*ListBalancesResponse, error)
 
 	// ListDepositsWithResponse Deposits, the newest first.
+	//
+	// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8058,7 +8126,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/treasuries/{treasury}/deposits/{depositId}/decline (the `DeclineDeposit` operationId).
 	DeclineDepositWithResponse(ctx context.Context, treasury TreasuryParam, depositId DepositIdParam, params *DeclineDepositParams, body DeclineDepositJSONRequestBody, reqEditors ...RequestEditorFn) (*DeclineDepositResponse, error)
 
-	// GetDepositProofWithResponse What proves it on the ledger.
+	// GetDepositProofWithResponse How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8172,6 +8240,8 @@ type ClientWithResponsesInterface interface {
 	EnableMemoWithResponse(ctx context.Context, treasury TreasuryParam, params *EnableMemoParams, body EnableMemoJSONRequestBody, reqEditors ...RequestEditorFn) (*EnableMemoResponse, error)
 
 	// ListOffersWithResponse Offers to the treasury and what becomes of each, the newest first.
+	//
+	// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8396,12 +8466,14 @@ type ClientWithResponsesInterface interface {
 
 	// CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
 	//
+	// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
 	CancelWithdrawalWithResponse(ctx context.Context, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params *CancelWithdrawalParams, reqEditors ...RequestEditorFn) (*CancelWithdrawalResponse, error)
 
-	// GetWithdrawalProofWithResponse What proves its payment on the ledger.
+	// GetWithdrawalProofWithResponse How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8425,7 +8497,8 @@ type ClientWithResponsesInterface interface {
 
 // ListAuditResponseDefaultHeaders the declared response headers of an HTTP default response for ListAudit
 type ListAuditResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListAuditResponse struct {
@@ -8480,7 +8553,8 @@ func (r ListAuditResponse) ContentType() string {
 
 // VerifyAuditResponseDefaultHeaders the declared response headers of an HTTP default response for VerifyAudit
 type VerifyAuditResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type VerifyAuditResponse struct {
@@ -8535,7 +8609,8 @@ func (r VerifyAuditResponse) ContentType() string {
 
 // GetEventKeysResponseDefaultHeaders the declared response headers of an HTTP default response for GetEventKeys
 type GetEventKeysResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetEventKeysResponse struct {
@@ -8590,7 +8665,8 @@ func (r GetEventKeysResponse) ContentType() string {
 
 // ListInstrumentsResponseDefaultHeaders the declared response headers of an HTTP default response for ListInstruments
 type ListInstrumentsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListInstrumentsResponse struct {
@@ -8645,7 +8721,8 @@ func (r ListInstrumentsResponse) ContentType() string {
 
 // ListKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListKeys
 type ListKeysResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListKeysResponse struct {
@@ -8700,7 +8777,8 @@ func (r ListKeysResponse) ContentType() string {
 
 // CreateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateKey
 type CreateKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CreateKeyResponse struct {
@@ -8755,7 +8833,8 @@ func (r CreateKeyResponse) ContentType() string {
 
 // RevokeKeyResponseDefaultHeaders the declared response headers of an HTTP default response for RevokeKey
 type RevokeKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RevokeKeyResponse struct {
@@ -8810,7 +8889,8 @@ func (r RevokeKeyResponse) ContentType() string {
 
 // RotateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for RotateKey
 type RotateKeyResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RotateKeyResponse struct {
@@ -8865,7 +8945,8 @@ func (r RotateKeyResponse) ContentType() string {
 
 // ListTreasuriesResponseDefaultHeaders the declared response headers of an HTTP default response for ListTreasuries
 type ListTreasuriesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListTreasuriesResponse struct {
@@ -8920,7 +9001,8 @@ func (r ListTreasuriesResponse) ContentType() string {
 
 // GetAccountBalancesResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountBalances
 type GetAccountBalancesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetAccountBalancesResponse struct {
@@ -8975,7 +9057,8 @@ func (r GetAccountBalancesResponse) ContentType() string {
 
 // GetDepositAddressResponseDefaultHeaders the declared response headers of an HTTP default response for GetDepositAddress
 type GetDepositAddressResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositAddressResponse struct {
@@ -9030,7 +9113,8 @@ func (r GetDepositAddressResponse) ContentType() string {
 
 // ListDestinationsResponseDefaultHeaders the declared response headers of an HTTP default response for ListDestinations
 type ListDestinationsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListDestinationsResponse struct {
@@ -9085,7 +9169,8 @@ func (r ListDestinationsResponse) ContentType() string {
 
 // AddDestinationResponseDefaultHeaders the declared response headers of an HTTP default response for AddDestination
 type AddDestinationResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type AddDestinationResponse struct {
@@ -9140,7 +9225,8 @@ func (r AddDestinationResponse) ContentType() string {
 
 // RemoveDestinationResponseDefaultHeaders the declared response headers of an HTTP default response for RemoveDestination
 type RemoveDestinationResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RemoveDestinationResponse struct {
@@ -9195,7 +9281,8 @@ func (r RemoveDestinationResponse) ContentType() string {
 
 // GetStatementResponseDefaultHeaders the declared response headers of an HTTP default response for GetStatement
 type GetStatementResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetStatementResponse struct {
@@ -9250,7 +9337,8 @@ func (r GetStatementResponse) ContentType() string {
 
 // ListBalancesResponseDefaultHeaders the declared response headers of an HTTP default response for ListBalances
 type ListBalancesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListBalancesResponse struct {
@@ -9305,7 +9393,8 @@ func (r ListBalancesResponse) ContentType() string {
 
 // ListDepositsResponseDefaultHeaders the declared response headers of an HTTP default response for ListDeposits
 type ListDepositsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListDepositsResponse struct {
@@ -9365,7 +9454,8 @@ type GetDepositResponse200Headers struct {
 
 // GetDepositResponseDefaultHeaders the declared response headers of an HTTP default response for GetDeposit
 type GetDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositResponse struct {
@@ -9422,7 +9512,8 @@ func (r GetDepositResponse) ContentType() string {
 
 // AssignDepositResponseDefaultHeaders the declared response headers of an HTTP default response for AssignDeposit
 type AssignDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type AssignDepositResponse struct {
@@ -9477,7 +9568,8 @@ func (r AssignDepositResponse) ContentType() string {
 
 // ConfirmDepositResponseDefaultHeaders the declared response headers of an HTTP default response for ConfirmDeposit
 type ConfirmDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ConfirmDepositResponse struct {
@@ -9532,7 +9624,8 @@ func (r ConfirmDepositResponse) ContentType() string {
 
 // DeclineDepositResponseDefaultHeaders the declared response headers of an HTTP default response for DeclineDeposit
 type DeclineDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type DeclineDepositResponse struct {
@@ -9587,7 +9680,8 @@ func (r DeclineDepositResponse) ContentType() string {
 
 // GetDepositProofResponseDefaultHeaders the declared response headers of an HTTP default response for GetDepositProof
 type GetDepositProofResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetDepositProofResponse struct {
@@ -9642,7 +9736,8 @@ func (r GetDepositProofResponse) ContentType() string {
 
 // ReturnDepositResponseDefaultHeaders the declared response headers of an HTTP default response for ReturnDeposit
 type ReturnDepositResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ReturnDepositResponse struct {
@@ -9697,7 +9792,8 @@ func (r ReturnDepositResponse) ContentType() string {
 
 // ListEventsResponseDefaultHeaders the declared response headers of an HTTP default response for ListEvents
 type ListEventsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListEventsResponse struct {
@@ -9752,7 +9848,8 @@ func (r ListEventsResponse) ContentType() string {
 
 // StreamEventsResponseDefaultHeaders the declared response headers of an HTTP default response for StreamEvents
 type StreamEventsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type StreamEventsResponse struct {
@@ -9800,7 +9897,8 @@ func (r StreamEventsResponse) ContentType() string {
 
 // GetEventResponseDefaultHeaders the declared response headers of an HTTP default response for GetEvent
 type GetEventResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetEventResponse struct {
@@ -9855,7 +9953,8 @@ func (r GetEventResponse) ContentType() string {
 
 // ListHoldingsResponseDefaultHeaders the declared response headers of an HTTP default response for ListHoldings
 type ListHoldingsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListHoldingsResponse struct {
@@ -9910,7 +10009,8 @@ func (r ListHoldingsResponse) ContentType() string {
 
 // MatchMemoResponseDefaultHeaders the declared response headers of an HTTP default response for MatchMemo
 type MatchMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type MatchMemoResponse struct {
@@ -9965,7 +10065,8 @@ func (r MatchMemoResponse) ContentType() string {
 
 // ListMemosResponseDefaultHeaders the declared response headers of an HTTP default response for ListMemos
 type ListMemosResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListMemosResponse struct {
@@ -10020,7 +10121,8 @@ func (r ListMemosResponse) ContentType() string {
 
 // CreateMemoResponseDefaultHeaders the declared response headers of an HTTP default response for CreateMemo
 type CreateMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CreateMemoResponse struct {
@@ -10075,7 +10177,8 @@ func (r CreateMemoResponse) ContentType() string {
 
 // DisableMemoResponseDefaultHeaders the declared response headers of an HTTP default response for DisableMemo
 type DisableMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type DisableMemoResponse struct {
@@ -10130,7 +10233,8 @@ func (r DisableMemoResponse) ContentType() string {
 
 // EnableMemoResponseDefaultHeaders the declared response headers of an HTTP default response for EnableMemo
 type EnableMemoResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type EnableMemoResponse struct {
@@ -10185,7 +10289,8 @@ func (r EnableMemoResponse) ContentType() string {
 
 // ListOffersResponseDefaultHeaders the declared response headers of an HTTP default response for ListOffers
 type ListOffersResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListOffersResponse struct {
@@ -10245,7 +10350,8 @@ type GetOfferResponse200Headers struct {
 
 // GetOfferResponseDefaultHeaders the declared response headers of an HTTP default response for GetOffer
 type GetOfferResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetOfferResponse struct {
@@ -10302,7 +10408,8 @@ func (r GetOfferResponse) ContentType() string {
 
 // RetryOfferResponseDefaultHeaders the declared response headers of an HTTP default response for RetryOffer
 type RetryOfferResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RetryOfferResponse struct {
@@ -10357,7 +10464,8 @@ func (r RetryOfferResponse) ContentType() string {
 
 // SetOfferVerdictResponseDefaultHeaders the declared response headers of an HTTP default response for SetOfferVerdict
 type SetOfferVerdictResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type SetOfferVerdictResponse struct {
@@ -10412,7 +10520,8 @@ func (r SetOfferVerdictResponse) ContentType() string {
 
 // ListPostingsResponseDefaultHeaders the declared response headers of an HTTP default response for ListPostings
 type ListPostingsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListPostingsResponse struct {
@@ -10467,7 +10576,8 @@ func (r ListPostingsResponse) ContentType() string {
 
 // GetStatusResponseDefaultHeaders the declared response headers of an HTTP default response for GetStatus
 type GetStatusResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetStatusResponse struct {
@@ -10522,7 +10632,8 @@ func (r GetStatusResponse) ContentType() string {
 
 // ListSubscriptionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptions
 type ListSubscriptionsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListSubscriptionsResponse struct {
@@ -10577,7 +10688,8 @@ func (r ListSubscriptionsResponse) ContentType() string {
 
 // CreateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSubscription
 type CreateSubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CreateSubscriptionResponse struct {
@@ -10632,7 +10744,8 @@ func (r CreateSubscriptionResponse) ContentType() string {
 
 // DeleteSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSubscription
 type DeleteSubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type DeleteSubscriptionResponse struct {
@@ -10687,7 +10800,8 @@ func (r DeleteSubscriptionResponse) ContentType() string {
 
 // GetSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for GetSubscription
 type GetSubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetSubscriptionResponse struct {
@@ -10742,7 +10856,8 @@ func (r GetSubscriptionResponse) ContentType() string {
 
 // UpdateSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateSubscription
 type UpdateSubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type UpdateSubscriptionResponse struct {
@@ -10797,7 +10912,8 @@ func (r UpdateSubscriptionResponse) ContentType() string {
 
 // ListSubscriptionAttemptsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionAttempts
 type ListSubscriptionAttemptsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListSubscriptionAttemptsResponse struct {
@@ -10852,7 +10968,8 @@ func (r ListSubscriptionAttemptsResponse) ContentType() string {
 
 // ListSubscriptionFailuresResponseDefaultHeaders the declared response headers of an HTTP default response for ListSubscriptionFailures
 type ListSubscriptionFailuresResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListSubscriptionFailuresResponse struct {
@@ -10907,7 +11024,8 @@ func (r ListSubscriptionFailuresResponse) ContentType() string {
 
 // ReplaySubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for ReplaySubscription
 type ReplaySubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ReplaySubscriptionResponse struct {
@@ -10962,7 +11080,8 @@ func (r ReplaySubscriptionResponse) ContentType() string {
 
 // RotateSubscriptionSecretResponseDefaultHeaders the declared response headers of an HTTP default response for RotateSubscriptionSecret
 type RotateSubscriptionSecretResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RotateSubscriptionSecretResponse struct {
@@ -11017,7 +11136,8 @@ func (r RotateSubscriptionSecretResponse) ContentType() string {
 
 // TestSubscriptionResponseDefaultHeaders the declared response headers of an HTTP default response for TestSubscription
 type TestSubscriptionResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type TestSubscriptionResponse struct {
@@ -11072,7 +11192,8 @@ func (r TestSubscriptionResponse) ContentType() string {
 
 // ListUnattributedResponseDefaultHeaders the declared response headers of an HTTP default response for ListUnattributed
 type ListUnattributedResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListUnattributedResponse struct {
@@ -11127,7 +11248,8 @@ func (r ListUnattributedResponse) ContentType() string {
 
 // ListUpdatesResponseDefaultHeaders the declared response headers of an HTTP default response for ListUpdates
 type ListUpdatesResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListUpdatesResponse struct {
@@ -11182,7 +11304,8 @@ func (r ListUpdatesResponse) ContentType() string {
 
 // ListWithdrawalsResponseDefaultHeaders the declared response headers of an HTTP default response for ListWithdrawals
 type ListWithdrawalsResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ListWithdrawalsResponse struct {
@@ -11237,7 +11360,8 @@ func (r ListWithdrawalsResponse) ContentType() string {
 
 // RequestWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for RequestWithdrawal
 type RequestWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RequestWithdrawalResponse struct {
@@ -11304,7 +11428,8 @@ type GetWithdrawalResponse200Headers struct {
 
 // GetWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for GetWithdrawal
 type GetWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetWithdrawalResponse struct {
@@ -11361,7 +11486,8 @@ func (r GetWithdrawalResponse) ContentType() string {
 
 // ApproveWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for ApproveWithdrawal
 type ApproveWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type ApproveWithdrawalResponse struct {
@@ -11416,7 +11542,8 @@ func (r ApproveWithdrawalResponse) ContentType() string {
 
 // CancelWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for CancelWithdrawal
 type CancelWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type CancelWithdrawalResponse struct {
@@ -11471,7 +11598,8 @@ func (r CancelWithdrawalResponse) ContentType() string {
 
 // GetWithdrawalProofResponseDefaultHeaders the declared response headers of an HTTP default response for GetWithdrawalProof
 type GetWithdrawalProofResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type GetWithdrawalProofResponse struct {
@@ -11526,7 +11654,8 @@ func (r GetWithdrawalProofResponse) ContentType() string {
 
 // RejectWithdrawalResponseDefaultHeaders the declared response headers of an HTTP default response for RejectWithdrawal
 type RejectWithdrawalResponseDefaultHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 
 type RejectWithdrawalResponse struct {
@@ -11821,6 +11950,8 @@ func (c *ClientWithResponses) RemoveDestinationWithResponse(ctx context.Context,
 
 // GetStatementWithResponse Everything that moved a customer account, the oldest first. As CSV with `Accept: text/csv`.
 //
+// As CSV without `limit` it is all of it, of one moment: its lines sum to what the account held then. Such a file must be read within a minute, or is cut off, and an instance writes two at once. Pages are each of their own moment: lines that arrive before the place of the cursor meanwhile are on none.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/treasuries/{treasury}/accounts/{account}/statement (the `GetStatement` operationId).
@@ -11846,6 +11977,8 @@ func (c *ClientWithResponses) ListBalancesWithResponse(ctx context.Context, trea
 }
 
 // ListDepositsWithResponse Deposits, the newest first.
+//
+// By record time. An offer that is accepted, rejected, withdrawn or expired gets that of its end, and moves to the front: read again from before, as said about lists, so as to miss none.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11940,7 +12073,7 @@ func (c *ClientWithResponses) DeclineDepositWithResponse(ctx context.Context, tr
 	return ParseDeclineDepositResponse(rsp)
 }
 
-// GetDepositProofWithResponse What proves it on the ledger.
+// GetDepositProofWithResponse How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12144,6 +12277,8 @@ func (c *ClientWithResponses) EnableMemoWithResponse(ctx context.Context, treasu
 }
 
 // ListOffersWithResponse Offers to the treasury and what becomes of each, the newest first.
+//
+// By record time: that of the offer while it is open, and that of its end afterwards. So one that ends while pages are read leaves the open ones, or moves to the front of all. Each is also a deposit of kind `offer`, which can be followed by `since`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12542,6 +12677,8 @@ func (c *ClientWithResponses) ApproveWithdrawalWithResponse(ctx context.Context,
 
 // CancelWithdrawalWithResponse Cancel a withdrawal for which nothing is reserved yet.
 //
+// One that carries a deposit back to its sender wants the scope `approvals` as well, with which that was decided.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel (the `CancelWithdrawal` operationId).
@@ -12553,7 +12690,7 @@ func (c *ClientWithResponses) CancelWithdrawalWithResponse(ctx context.Context, 
 	return ParseCancelWithdrawalResponse(rsp)
 }
 
-// GetWithdrawalProofWithResponse What proves its payment on the ledger.
+// GetWithdrawalProofWithResponse How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12632,6 +12769,13 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -12677,6 +12821,13 @@ func ParseVerifyAuditResponse(rsp *http.Response) (*VerifyAuditResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -12724,6 +12875,13 @@ func ParseGetEventKeysResponse(rsp *http.Response) (*GetEventKeysResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -12769,6 +12927,13 @@ func ParseListInstrumentsResponse(rsp *http.Response) (*ListInstrumentsResponse,
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -12816,6 +12981,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -12861,6 +13033,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -12908,6 +13087,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -12953,6 +13139,13 @@ func ParseRotateKeyResponse(rsp *http.Response) (*RotateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13000,6 +13193,13 @@ func ParseListTreasuriesResponse(rsp *http.Response) (*ListTreasuriesResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13045,6 +13245,13 @@ func ParseGetAccountBalancesResponse(rsp *http.Response) (*GetAccountBalancesRes
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13092,6 +13299,13 @@ func ParseGetDepositAddressResponse(rsp *http.Response) (*GetDepositAddressRespo
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13137,6 +13351,13 @@ func ParseListDestinationsResponse(rsp *http.Response) (*ListDestinationsRespons
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13184,6 +13405,13 @@ func ParseAddDestinationResponse(rsp *http.Response) (*AddDestinationResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13229,6 +13457,13 @@ func ParseRemoveDestinationResponse(rsp *http.Response) (*RemoveDestinationRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13279,6 +13514,13 @@ func ParseGetStatementResponse(rsp *http.Response) (*GetStatementResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13325,6 +13567,13 @@ func ParseListBalancesResponse(rsp *http.Response) (*ListBalancesResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13370,6 +13619,13 @@ func ParseListDepositsResponse(rsp *http.Response) (*ListDepositsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13430,6 +13686,13 @@ func ParseGetDepositResponse(rsp *http.Response) (*GetDepositResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13475,6 +13738,13 @@ func ParseAssignDepositResponse(rsp *http.Response) (*AssignDepositResponse, err
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13522,6 +13792,13 @@ func ParseConfirmDepositResponse(rsp *http.Response) (*ConfirmDepositResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13567,6 +13844,13 @@ func ParseDeclineDepositResponse(rsp *http.Response) (*DeclineDepositResponse, e
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13614,6 +13898,13 @@ func ParseGetDepositProofResponse(rsp *http.Response) (*GetDepositProofResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13659,6 +13950,13 @@ func ParseReturnDepositResponse(rsp *http.Response) (*ReturnDepositResponse, err
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13706,6 +14004,13 @@ func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13744,6 +14049,13 @@ func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13791,6 +14103,13 @@ func ParseGetEventResponse(rsp *http.Response) (*GetEventResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13836,6 +14155,13 @@ func ParseListHoldingsResponse(rsp *http.Response) (*ListHoldingsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13883,6 +14209,13 @@ func ParseMatchMemoResponse(rsp *http.Response) (*MatchMemoResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -13928,6 +14261,13 @@ func ParseListMemosResponse(rsp *http.Response) (*ListMemosResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13975,6 +14315,13 @@ func ParseCreateMemoResponse(rsp *http.Response) (*CreateMemoResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14020,6 +14367,13 @@ func ParseDisableMemoResponse(rsp *http.Response) (*DisableMemoResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14067,6 +14421,13 @@ func ParseEnableMemoResponse(rsp *http.Response) (*EnableMemoResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14112,6 +14473,13 @@ func ParseListOffersResponse(rsp *http.Response) (*ListOffersResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14172,6 +14540,13 @@ func ParseGetOfferResponse(rsp *http.Response) (*GetOfferResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14217,6 +14592,13 @@ func ParseRetryOfferResponse(rsp *http.Response) (*RetryOfferResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14264,6 +14646,13 @@ func ParseSetOfferVerdictResponse(rsp *http.Response) (*SetOfferVerdictResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14309,6 +14698,13 @@ func ParseListPostingsResponse(rsp *http.Response) (*ListPostingsResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14356,6 +14752,13 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14401,6 +14804,13 @@ func ParseListSubscriptionsResponse(rsp *http.Response) (*ListSubscriptionsRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14448,6 +14858,13 @@ func ParseCreateSubscriptionResponse(rsp *http.Response) (*CreateSubscriptionRes
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14493,6 +14910,13 @@ func ParseDeleteSubscriptionResponse(rsp *http.Response) (*DeleteSubscriptionRes
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14540,6 +14964,13 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14585,6 +15016,13 @@ func ParseUpdateSubscriptionResponse(rsp *http.Response) (*UpdateSubscriptionRes
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14632,6 +15070,13 @@ func ParseListSubscriptionAttemptsResponse(rsp *http.Response) (*ListSubscriptio
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14677,6 +15122,13 @@ func ParseListSubscriptionFailuresResponse(rsp *http.Response) (*ListSubscriptio
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14724,6 +15176,13 @@ func ParseReplaySubscriptionResponse(rsp *http.Response) (*ReplaySubscriptionRes
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14769,6 +15228,13 @@ func ParseRotateSubscriptionSecretResponse(rsp *http.Response) (*RotateSubscript
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14816,6 +15282,13 @@ func ParseTestSubscriptionResponse(rsp *http.Response) (*TestSubscriptionRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14861,6 +15334,13 @@ func ParseListUnattributedResponse(rsp *http.Response) (*ListUnattributedRespons
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14908,6 +15388,13 @@ func ParseListUpdatesResponse(rsp *http.Response) (*ListUpdatesResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -14953,6 +15440,13 @@ func ParseListWithdrawalsResponse(rsp *http.Response) (*ListWithdrawalsResponse,
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15006,6 +15500,13 @@ func ParseRequestWithdrawalResponse(rsp *http.Response) (*RequestWithdrawalRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15066,6 +15567,13 @@ func ParseGetWithdrawalResponse(rsp *http.Response) (*GetWithdrawalResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -15111,6 +15619,13 @@ func ParseApproveWithdrawalResponse(rsp *http.Response) (*ApproveWithdrawalRespo
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15158,6 +15673,13 @@ func ParseCancelWithdrawalResponse(rsp *http.Response) (*CancelWithdrawalRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -15204,6 +15726,13 @@ func ParseGetWithdrawalProofResponse(rsp *http.Response) (*GetWithdrawalProofRes
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
 		response.HeadersDefault = &headers
 	}
 
@@ -15249,6 +15778,13 @@ func ParseRejectWithdrawalResponse(rsp *http.Response) (*RejectWithdrawalRespons
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
 		}
 		response.HeadersDefault = &headers
 	}

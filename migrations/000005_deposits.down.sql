@@ -34,7 +34,7 @@ DROP FUNCTION resolve_deposit, confirm_deposit, decline_deposit, check_assignmen
     screening_changed(), tell_verdicts();
 DROP TRIGGER returns_end_cases ON withdrawals;
 DROP TRIGGER returns_have_their_own_ids ON withdrawals;
-DROP FUNCTION end_return(), own_return_ids();
+DROP FUNCTION end_return(), own_return_ids(), is_rebuild;
 
 CREATE OR REPLACE FUNCTION post_withdrawal(w withdrawals, cause text, sign integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)

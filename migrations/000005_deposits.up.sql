@@ -113,6 +113,7 @@ CREATE TABLE deposit_cases (
     account       text        CHECK (account <> '' AND length(account) <= 128),
     action        text        NOT NULL DEFAULT '' CHECK (action IN ('', 'release', 'assign', 'return')),
     proposed_by   text        NOT NULL DEFAULT '',
+    proposed_actor text       NOT NULL DEFAULT '',
     confirmed_by  text        NOT NULL DEFAULT '',
     note          text        NOT NULL DEFAULT '',
     confirm_from  numeric(38,10),
@@ -125,7 +126,7 @@ CREATE TABLE deposit_cases (
     CHECK ((state = 'held') = (release_at IS NOT NULL)),
     CHECK (state NOT IN ('proposed', 'credited', 'returning', 'returned') OR action <> ''),
     CHECK (state <> 'proposed' OR proposed_by <> ''),
-    CHECK (confirmed_by = '' OR confirmed_by <> proposed_by),
+    CONSTRAINT nobody_confirms_their_own CHECK (confirmed_by = '' OR confirmed_by NOT IN (proposed_by, proposed_actor)),
     CHECK (state <> 'credited' OR account IS NOT NULL),
     CHECK (state NOT IN ('returning', 'returned') OR withdrawal_id IS NOT NULL)
 );
@@ -137,6 +138,7 @@ COMMENT ON COLUMN deposit_cases.state IS 'held: waits for its time or a screenin
 COMMENT ON COLUMN deposit_cases.reason IS 'Why it is held or open now. returned_before: history has its return, from before the database was put back to an earlier state. return_failed: it was on its way back, and came again; the withdrawal says why.';
 COMMENT ON COLUMN deposit_cases.release_at IS 'Record time from which it may be credited.';
 COMMENT ON COLUMN deposit_cases.account IS 'Who gets it, or got it.';
+COMMENT ON COLUMN deposit_cases.proposed_actor IS 'Who that was, whatever name was given: as the_actor tells it.';
 COMMENT ON COLUMN deposit_cases.confirm_from IS 'The policy''s when the deposit arrived: who raises the policy''s later does not change what it takes to decide about this one.';
 COMMENT ON COLUMN deposit_cases.returns IS 'The number of its last return.';
 COMMENT ON COLUMN deposit_cases.steps IS 'Counts its steps, so that each has an event of its own.';
@@ -203,13 +205,20 @@ COMMENT ON COLUMN withdrawals.kind IS 'internal: the treasury merges or splits i
 COMMENT ON COLUMN withdrawals.funds IS 'The kind of account whose money it pays, and gets it back if it fails.';
 COMMENT ON COLUMN withdrawals.withdrawal_id IS 'The exchange''s own id, kept for ever: the same id never pays twice. Ids that begin with internal:, return: or recovered: are this system''s.';
 
+-- `treasury rebuild` takes rows away and puts them back as they were: they are not requested again. Everybody can set the
+-- setting, and only who may take withdrawals away is believed.
+CREATE FUNCTION is_rebuild() RETURNS boolean STABLE LANGUAGE sql AS $$
+    SELECT coalesce(current_setting('ces.rebuild', true), '') = 'on' AND has_table_privilege(session_user, 'public.withdrawals', 'DELETE');
+$$;
+
 CREATE FUNCTION own_return_ids() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM refuse_withdrawal('invalid_id', 'The withdrawal''s id must not begin with return:, which names deposits on their way back.');
     RETURN NULL;
 END $$;
 CREATE TRIGGER returns_have_their_own_ids BEFORE INSERT OR UPDATE OF origin, kind ON withdrawals
-    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin <> 'recovered' AND NEW.withdrawal_id LIKE 'return:%') EXECUTE FUNCTION own_return_ids();
+    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin <> 'recovered' AND NEW.withdrawal_id LIKE 'return:%' AND NOT is_rebuild())
+    EXECUTE FUNCTION own_return_ids();
 
 CREATE OR REPLACE FUNCTION post_withdrawal(w withdrawals, cause text, sign integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO postings (treasury_id, origin, origin_no, movement, line, account_kind, account, instrument_no, amount)
@@ -277,6 +286,7 @@ BEGIN
         action = CASE NEW.state WHEN 'completed' THEN c.action ELSE '' END,
         withdrawal_id = CASE NEW.state WHEN 'completed' THEN c.withdrawal_id END,
         proposed_by = CASE NEW.state WHEN 'completed' THEN c.proposed_by ELSE '' END,
+        proposed_actor = CASE NEW.state WHEN 'completed' THEN c.proposed_actor ELSE '' END,
         confirmed_by = CASE NEW.state WHEN 'completed' THEN c.confirmed_by ELSE '' END,
         steps = c.steps + 1, changed_at = clock_timestamp()
     WHERE c.treasury_id = NEW.treasury_id AND c.withdrawal_id = NEW.withdrawal_id AND c.state = 'returning';
@@ -526,7 +536,7 @@ BEGIN
     IF d.amount >= least(c.confirm_from, (SELECT p.confirm_from FROM deposit_policies p WHERE p.instrument_no = d.instrument_no)) THEN
         UPDATE deposit_cases x
         SET state = 'proposed', action = resolve_deposit.action, account = resolve_deposit.account, release_at = NULL, proposed_by = operator,
-            confirmed_by = '', note = coalesce(resolve_deposit.note, ''), steps = x.steps + 1, changed_at = at
+            proposed_actor = the_actor(), confirmed_by = '', note = coalesce(resolve_deposit.note, ''), steps = x.steps + 1, changed_at = at
         WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id;
         RETURN 'proposed';
     END IF;
@@ -579,7 +589,7 @@ BEGIN
         PERFORM refuse_decision('nothing_proposed', 'Nobody has proposed anything for this deposit, or it is done already. Nothing was changed.');
     END IF;
 
-    IF lower(btrim(operator)) = lower(btrim(c.proposed_by)) THEN
+    IF ARRAY[lower(btrim(operator)), lower(btrim(the_actor()))] && ARRAY[lower(btrim(c.proposed_by)), lower(btrim(c.proposed_actor))] THEN
         PERFORM refuse_decision('same_person', 'Somebody else than who proposed it must confirm. Nothing was changed.');
     END IF;
 
@@ -618,7 +628,7 @@ BEGIN
         jsonb_build_object('action', c.action, 'account', c.account, 'proposedBy', c.proposed_by, 'note', nullif(note, '')), at);
 
     UPDATE deposit_cases x
-    SET state = 'open', action = '', account = NULL, proposed_by = '',
+    SET state = 'open', action = '', account = NULL, proposed_by = '', proposed_actor = '',
         reason = CASE WHEN x.reason IN ('awaits_time', 'awaits_screening', 'screening_unavailable') THEN 'by_operator' ELSE x.reason END,
         steps = x.steps + 1, changed_at = at
     WHERE x.treasury_id = c.treasury_id AND x.deposit_id = c.deposit_id;

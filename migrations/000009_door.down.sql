@@ -1,7 +1,7 @@
 -- Only while nothing waits for approval.
 DROP FUNCTION grant_door;
 DROP FUNCTION api.assign_deposit, api.return_deposit, api.confirm_deposit, api.decline_deposit, api.approve_withdrawal, api.reject_withdrawal,
-    api.add_destination, api.remove_destination;
+    api.add_destination, api.remove_destination, api.statement_page;
 DROP VIEW api.treasuries, api.instruments, api.postings, api.holdings, api.updates, api.statements, api.statement_deposits,
     api.statement_assignments, api.statement_withdrawals, api.statement_returns, api.destinations, api.balances, api.deposits,
     api.offers, api.withdrawals, api.unattributed, api.deposit_accounts, api.ingestion_status, api.preapproval, api.freezes, api.standing,
@@ -14,6 +14,42 @@ ALTER TABLE postings DROP COLUMN posted_at;
 ALTER TABLE deposit_cases DROP COLUMN arrived_at;
 CREATE INDEX deposits_account ON deposits (treasury_id, account, record_time) WHERE account IS NOT NULL;
 CREATE INDEX withdrawals_account ON withdrawals (treasury_id, account, withdrawal_no) WHERE account IS NOT NULL;
+
+CREATE OR REPLACE FUNCTION adopt_withdrawal(found withdrawals, the_account text, the_memo text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET origin = 'adopted', account = the_account, memo = the_memo, requested_at = at, withdrawal_no = nextval('withdrawal_numbers')
+    WHERE x.treasury_id = found.treasury_id AND x.withdrawal_id = found.withdrawal_id AND x.origin = 'recovered'
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN
+        PERFORM refuse_withdrawal('conflict', 'A withdrawal with this id was requested at this very moment. Repeat the request.');
+    END IF;
+
+    PERFORM debit_withdrawal(w);
+END $$;
+
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', format('The account holds %s.%s', trim_scale(coalesce(funds, 0)),
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END));
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+END $$;
+
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT cancel_withdrawal(treasury, withdrawal_id, clock_timestamp());
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved.';
 
 CREATE OR REPLACE FUNCTION fail_withdrawal(the_treasury integer, id text, from_state text, from_attempt integer, why text, more text, at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
@@ -40,14 +76,48 @@ END $$;
 
 ALTER TABLE withdrawals DROP COLUMN ended_at;
 DROP TRIGGER withdrawals_are_admitted ON withdrawals;
-DROP FUNCTION remove_destination, add_destination, approve_withdrawal, admit_withdrawal();
+DROP FUNCTION remove_destination, add_destination, cancel_customers_withdrawal, approve_withdrawal, admit_withdrawal();
 DROP INDEX withdrawals_rolling;
 ALTER TABLE withdrawals DROP COLUMN requested_by, DROP COLUMN approval, DROP COLUMN approved_by;
 DROP TABLE withdrawal_destinations, withdrawal_limits;
 ALTER TABLE withdrawal_policies DROP COLUMN approve_from, DROP COLUMN destinations_only, DROP COLUMN cooling_seconds;
-DROP FUNCTION verify_audit, seal_audit, audit_hash;
-DROP TABLE audit_seals, api_answers, api_keys;
-ALTER TABLE audit_log DROP COLUMN xid;
+DROP TRIGGER audit_log_awaits_seals ON audit_log;
+DROP FUNCTION verify_audit, seal_audit, audit_hash, await_seal();
+DROP TABLE audit_sealing, audit_unsealed, audit_seals, api_answers, api_keys;
+
+CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = cancel_withdrawal.treasury AND x.withdrawal_id = cancel_withdrawal.withdrawal_id
+    FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF w.state = 'failed' AND w.reason = 'cancelled' THEN
+        RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
+        PERFORM refuse_withdrawal('too_late', format('The withdrawal is %s: it can no longer be cancelled.', w.state));
+    END IF;
+
+    RETURN 'failed';
+END $$;
+
+CREATE OR REPLACE FUNCTION note_memo(a deposit_accounts, who text, act text, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF who IS DISTINCT FROM '' THEN
+        PERFORM note_act(a.treasury_id, who, act, a.memo_key, jsonb_build_object('account', a.account, 'memo', a.memo, 'note', nullif(why, '')), at);
+    END IF;
+END $$;
 
 CREATE VIEW api.balances AS
 SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount

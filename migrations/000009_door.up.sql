@@ -37,18 +37,37 @@ CREATE INDEX api_answers_age ON api_answers (answered_at);
 COMMENT ON TABLE api_answers IS 'What was answered to requests with an Idempotency-Key, written in the transaction that did what they asked for.';
 COMMENT ON COLUMN api_answers.fingerprint IS 'SHA-256 of method, path and body: the same key for something else is refused.';
 
--- The audit log is sealed row by row, in the order of its numbers: each seal is a hash over the one before and the row. Who
--- can change the database cannot change what was sealed without changing every seal after it, up to the head, which is
--- logged and may be kept elsewhere. Rows are sealed a moment after they are written, so that nobody waits for a chain.
+-- The audit log is sealed row by row: each seal is a hash over the one before and the row. Who can change the database
+-- cannot change what was sealed without changing every seal after it, up to the head, which is logged and may be kept
+-- elsewhere. Rows are sealed a moment after they are committed, so that nobody waits for a chain. Seals have an order of
+-- their own: numbers of rows are given before, and a row may be committed long after one with a larger number.
 CREATE TABLE audit_seals (
-    audit_no  bigint      PRIMARY KEY REFERENCES audit_log,
+    seal_no   bigint      PRIMARY KEY CHECK (seal_no > 0),
+    audit_no  bigint      NOT NULL UNIQUE REFERENCES audit_log,
     hash      bytea       NOT NULL CHECK (octet_length(hash) = 32),
     sealed_at timestamptz NOT NULL
 );
 CREATE TRIGGER audit_seals_stay BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_seals_are_not_emptied BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE audit_log ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
 COMMENT ON TABLE audit_seals IS 'The chain of hashes over audit_log: sha256(seal before, row).';
+COMMENT ON COLUMN audit_seals.seal_no IS 'The place in the chain, without a gap.';
+
+-- Nobody looks through millions of sealed rows each second for the three that are not.
+CREATE TABLE audit_unsealed (audit_no bigint PRIMARY KEY);
+INSERT INTO audit_unsealed SELECT l.audit_no FROM audit_log l;
+COMMENT ON TABLE audit_unsealed IS 'The rows of audit_log that have no seal yet.';
+
+CREATE FUNCTION await_seal() RETURNS trigger SECURITY DEFINER SET search_path = public, pg_temp LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_unsealed (audit_no) VALUES (NEW.audit_no);
+
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_log_awaits_seals AFTER INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION await_seal();
+
+CREATE TABLE audit_sealing (the_only boolean PRIMARY KEY DEFAULT true CHECK (the_only));
+INSERT INTO audit_sealing DEFAULT VALUES;
+COMMENT ON TABLE audit_sealing IS 'One row, which whoever seals has locked. An advisory lock could be held by any role that can connect.';
 
 CREATE FUNCTION audit_hash(before bytea, l audit_log) RETURNS bytea STABLE LANGUAGE sql AS $$
     SELECT sha256(before || convert_to(jsonb_build_array(l.audit_no, l.treasury_id, l.actor, l.database_user, l.action, l.subject, l.detail,
@@ -61,34 +80,40 @@ DECLARE
     last   audit_seals;
     sealed integer := 0;
 BEGIN
-    PERFORM pg_advisory_xact_lock(1296387408);
+    IF NOT EXISTS (SELECT FROM audit_unsealed) THEN
+        RETURN 0; -- this is asked every second, and a lock is a write
+    END IF;
 
-    SELECT * INTO last FROM audit_seals s ORDER BY s.audit_no DESC LIMIT 1;
+    PERFORM FROM audit_sealing FOR UPDATE;
 
-    -- Numbers are given before transactions commit: only rows below every open transaction are in their final order.
-    FOR l IN SELECT * FROM audit_log a
-             WHERE a.audit_no > coalesce(last.audit_no, 0) AND a.xid < pg_snapshot_xmin(pg_current_snapshot())
-               AND NOT EXISTS (SELECT FROM audit_log o WHERE o.audit_no < a.audit_no AND o.audit_no > coalesce(last.audit_no, 0)
-                               AND o.xid >= pg_snapshot_xmin(pg_current_snapshot()))
-             ORDER BY a.audit_no LIMIT most LOOP
-        INSERT INTO audit_seals (audit_no, hash, sealed_at) VALUES (l.audit_no, audit_hash(coalesce(last.hash, '\x'), l), at) RETURNING * INTO last;
+    SELECT * INTO last FROM audit_seals s ORDER BY s.seal_no DESC LIMIT 1;
+
+    -- A row that can be seen is committed, and final. So no transaction is asked for its number: after a restore, such
+    -- numbers are another server's.
+    FOR l IN SELECT a.* FROM audit_unsealed u JOIN audit_log a USING (audit_no) ORDER BY u.audit_no LIMIT most LOOP
+        DELETE FROM audit_unsealed u WHERE u.audit_no = l.audit_no;
+        CONTINUE WHEN EXISTS (SELECT FROM audit_seals s WHERE s.audit_no = l.audit_no); -- a restore of data alone has put it here again
+
+        INSERT INTO audit_seals (seal_no, audit_no, hash, sealed_at)
+        VALUES (coalesce(last.seal_no, 0) + 1, l.audit_no, audit_hash(coalesce(last.hash, '\x'), l), at) RETURNING * INTO last;
         sealed := sealed + 1;
     END LOOP;
 
     RETURN sealed;
 END $$;
 
-CREATE FUNCTION verify_audit(OUT rows bigint, OUT unsealed bigint, OUT head bytea, OUT broken_at bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION verify_audit(OUT rows bigint, OUT unsealed bigint, OUT head bytea, OUT broken_at bigint) STABLE LANGUAGE plpgsql AS $$
 DECLARE
     l      audit_log;
     s      audit_seals;
     before bytea := '\x';
 BEGIN
     rows := 0;
+    SELECT count(*) INTO unsealed FROM audit_unsealed;
 
-    FOR s IN SELECT * FROM audit_seals x ORDER BY x.audit_no LOOP
+    FOR s IN SELECT * FROM audit_seals x ORDER BY x.seal_no LOOP
         SELECT * INTO l FROM audit_log a WHERE a.audit_no = s.audit_no;
-        IF NOT FOUND OR audit_hash(before, l) <> s.hash THEN
+        IF NOT FOUND OR s.seal_no <> rows + 1 OR audit_hash(before, l) <> s.hash THEN
             broken_at := s.audit_no;
             RETURN;
         END IF;
@@ -98,11 +123,75 @@ BEGIN
     END LOOP;
 
     head := nullif(before, '\x');
+
+    -- Every row waits for its seal from when it is written. One that neither has it nor waits was put in by who had
+    -- switched triggers off, or its seal was taken away.
     SELECT min(a.audit_no) INTO broken_at FROM audit_log a
-    WHERE a.audit_no < (SELECT max(x.audit_no) FROM audit_seals x) AND NOT EXISTS (SELECT FROM audit_seals x WHERE x.audit_no = a.audit_no);
-    SELECT count(*) INTO unsealed FROM audit_log a WHERE a.audit_no > coalesce((SELECT max(x.audit_no) FROM audit_seals x), 0);
+    WHERE NOT EXISTS (SELECT FROM audit_seals x WHERE x.audit_no = a.audit_no)
+      AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.audit_no = a.audit_no);
 END $$;
-COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the first row that was changed, added or taken away after it was sealed.';
+COMMENT ON FUNCTION verify_audit IS 'Computes the chain anew. broken_at is the row at which it does not fit any more: one that was changed, added or moved, or before which one or its seal was taken away.';
+
+-- What is requested is noted by whom, whichever way it comes. A repetition and a refusal change nothing and are not noted.
+-- Who may request need not see what an account holds.
+CREATE OR REPLACE FUNCTION debit_withdrawal(w withdrawals) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    funds numeric;
+BEGIN
+    SELECT b.amount INTO funds FROM balances b
+    WHERE (b.treasury_id, b.account_kind, b.account, b.instrument_no) = (w.treasury_id, 'customer', w.account, w.instrument_no)
+    FOR UPDATE;
+    IF coalesce(funds, 0) < w.amount THEN
+        PERFORM refuse_withdrawal('insufficient_funds', 'The account holds less than the amount.' ||
+            CASE WHEN w.origin = 'adopted' THEN ' The payment itself was made before the database was restored.' ELSE '' END);
+    END IF;
+
+    PERFORM post_withdrawal(w, 'request', 1);
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.request', w.withdrawal_id,
+        jsonb_build_object('withdrawalId', w.withdrawal_id, 'account', w.account, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id,
+            'amount', trim_scale(w.amount)::text, 'receiver', w.receiver, 'memo', w.memo), w.requested_at)
+    FROM instruments i WHERE i.instrument_no = w.instrument_no;
+END $$;
+
+CREATE OR REPLACE FUNCTION cancel_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    w withdrawals;
+BEGIN
+    SELECT x.* INTO w FROM withdrawals x JOIN treasuries t USING (treasury_id)
+    WHERE t.party = cancel_withdrawal.treasury AND x.withdrawal_id = cancel_withdrawal.withdrawal_id
+    FOR UPDATE OF x;
+    IF NOT FOUND OR w.kind = 'internal' THEN
+        PERFORM refuse_withdrawal('unknown_withdrawal', 'There is no withdrawal with this id.');
+    END IF;
+
+    IF w.state = 'failed' AND w.reason = 'cancelled' THEN
+        RETURN w.state;
+    END IF;
+
+    IF w.state = 'requested' AND payment_barrier(w.treasury_id, at) IS NOT NULL THEN
+        PERFORM refuse_withdrawal('not_certain_yet', 'The database was put back to an earlier state, and it is not certain yet that this withdrawal is unpaid. Try again when ingestion has caught up.');
+    END IF;
+
+    IF NOT fail_withdrawal(w.treasury_id, w.withdrawal_id, 'requested', w.attempt, 'cancelled', '', at) THEN
+        PERFORM refuse_withdrawal('too_late', format('The withdrawal is %s: it can no longer be cancelled.', w.state));
+    END IF;
+
+    PERFORM note_act(w.treasury_id, the_actor(), 'withdrawal.cancel', w.withdrawal_id, '{}', at);
+
+    RETURN 'failed';
+END $$;
+
+-- A person is noted by name, about the memo; a program, which gives no name, as who it is, about the account.
+CREATE OR REPLACE FUNCTION note_memo(a deposit_accounts, who text, act text, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF who = '' THEN
+        PERFORM note_act(a.treasury_id, the_actor(), 'memo.create', a.account, jsonb_build_object('account', a.account, 'memo', a.memo), at);
+    ELSE
+        PERFORM note_act(a.treasury_id, who, act, a.memo_key, jsonb_build_object('account', a.account, 'memo', a.memo, 'note', nullif(why, '')), at);
+    END IF;
+END $$;
 
 -- Withdrawals that must be agreed to, limits, and where customers may withdraw to.
 ALTER TABLE withdrawal_policies
@@ -199,7 +288,8 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER withdrawals_are_admitted BEFORE INSERT ON withdrawals
-    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%') EXECUTE FUNCTION admit_withdrawal();
+    FOR EACH ROW WHEN (NEW.kind = 'customer' AND NEW.origin = 'requested' AND NEW.withdrawal_id NOT LIKE 'return:%' AND NOT is_rebuild())
+    EXECUTE FUNCTION admit_withdrawal();
 
 CREATE FUNCTION approve_withdrawal(treasury text, withdrawal_id text, agreed boolean, operator text, note text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -243,6 +333,33 @@ BEGIN
     RETURN 'failed';
 END $$;
 COMMENT ON FUNCTION approve_withdrawal IS 'Lets a withdrawal that waits for approval be paid, or refuses it and gives the money back. To say it twice does no harm.';
+
+-- What was decided about a deposit is not for those who only request and cancel withdrawals.
+CREATE FUNCTION cancel_customers_withdrawal(treasury text, withdrawal_id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM withdrawals x JOIN treasuries t USING (treasury_id)
+               WHERE t.party = cancel_customers_withdrawal.treasury AND x.withdrawal_id = cancel_customers_withdrawal.withdrawal_id AND x.kind = 'return') THEN
+        PERFORM refuse_withdrawal('scope_missing', 'This withdrawal carries a deposit back to its sender, as somebody with the scope approvals decided. Only who has that scope as well may cancel it. Nothing was changed.');
+    END IF;
+
+    RETURN cancel_withdrawal(cancel_customers_withdrawal.treasury, cancel_customers_withdrawal.withdrawal_id, cancel_customers_withdrawal.at);
+END $$;
+
+CREATE OR REPLACE FUNCTION adopt_withdrawal(found withdrawals, the_account text, the_memo text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    w withdrawals;
+BEGIN
+    UPDATE withdrawals x
+    SET origin = 'adopted', account = the_account, memo = the_memo, requested_at = at, withdrawal_no = nextval('withdrawal_numbers')
+    WHERE x.treasury_id = found.treasury_id AND x.withdrawal_id = found.withdrawal_id AND x.origin = 'recovered'
+    RETURNING x.* INTO w;
+    IF NOT FOUND THEN -- a code of its own: who repeats it is answered, which no conflict is
+        PERFORM refuse_withdrawal('requested_meanwhile', 'A withdrawal with this id was requested at this very moment. Repeat the request.');
+    END IF;
+
+    PERFORM debit_withdrawal(w);
+END $$;
 
 CREATE FUNCTION add_destination(treasury text, account text, party text, name text, operator text, at timestamptz) RETURNS withdrawal_destinations LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -383,18 +500,20 @@ LEFT JOIN deposit_policies d USING (instrument_no)
 LEFT JOIN withdrawal_policies w USING (instrument_no);
 COMMENT ON VIEW api.instruments IS 'Tokens and how the exchange deals in each. A token is (instrument_admin, instrument_id): the id alone is anybody''s. Both are their issuer''s texts: escape them.';
 
+-- Each row has a treasury. It is joined from the left so that who knows its number, and does not ask for its name, need
+-- not have it looked up for each row.
 CREATE OR REPLACE VIEW api.balances AS
 SELECT t.party AS treasury, b.account_kind, b.account, i.admin AS instrument_admin, i.instrument_id, b.amount,
        b.treasury_id AS treasury_no, b.instrument_no
 FROM balances b
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no);
 
 CREATE VIEW api.postings AS
 SELECT t.party AS treasury, p.origin, p.origin_no, p.movement, p.line, p.account_kind, p.account, i.admin AS instrument_admin, i.instrument_id, p.amount,
        p.posted_at, p.treasury_id AS treasury_no, p.instrument_no
 FROM postings p
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no);
 COMMENT ON VIEW api.postings IS 'Double entry: the lines of a movement (origin, origin_no, movement) sum to zero for each token.';
 
@@ -412,7 +531,7 @@ SELECT t.party AS treasury, d.deposit_id, d.kind,
        d.state AS arrived_as, d.account AS memo_account, c.state AS case_state, c.account AS case_account, c.arrived_at,
        d.treasury_id AS treasury_no, d.instrument_no
 FROM deposits d
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN deposit_cases c USING (treasury_id, deposit_id)
 LEFT JOIN ledger_updates u ON u.treasury_id = d.treasury_id AND u.update_no = coalesce(d.settled_no, d.offered_no);
@@ -423,7 +542,7 @@ SELECT t.party AS treasury, v.deposit_id, v.open, v.verdict, v.reason, v.work, v
        d.record_time, d.kind, v.treasury_id AS treasury_no
 FROM offer_verdicts v
 JOIN deposits d ON (d.treasury_id, d.deposit_id) = (v.treasury_id, v.deposit_id)
-JOIN treasuries t ON t.treasury_id = v.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = v.treasury_id
 JOIN instruments i ON i.instrument_no = v.instrument_no;
 
 CREATE OR REPLACE VIEW api.withdrawals AS
@@ -433,7 +552,7 @@ SELECT t.party AS treasury, w.withdrawal_id, w.kind, w.origin, w.state, w.reason
        n.execute_before, coalesce(o.traffic_cost, 0) + coalesce(s.traffic_cost, 0) AS traffic_cost,
        w.requested_by, w.approval, w.approved_by, coalesce(w.requested_at, w.record_time) AS began_at, w.treasury_id AS treasury_no, w.instrument_no
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN withdrawal_attempts a ON (a.treasury_id, a.withdrawal_id, a.attempt) = (w.treasury_id, w.withdrawal_id, w.attempt)
 LEFT JOIN transfer_instructions n ON (n.treasury_id, n.contract_id) = (w.treasury_id, w.correlation_id)
@@ -450,7 +569,7 @@ SELECT t.party AS treasury, d.deposit_id, c.state, c.reason, i.admin AS instrume
        c.treasury_id AS treasury_no, d.instrument_no
 FROM deposit_cases c
 JOIN deposits d USING (treasury_id, deposit_id)
-JOIN treasuries t ON t.treasury_id = c.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = c.treasury_id
 JOIN instruments i ON i.instrument_no = d.instrument_no
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 LEFT JOIN deposit_accounts a ON (a.treasury_id, a.memo_key) = (d.treasury_id, memo_key(d.memo))
@@ -459,26 +578,26 @@ WHERE c.state IN ('open', 'proposed');
 CREATE OR REPLACE VIEW api.deposit_accounts AS
 SELECT t.party AS treasury, a.memo, a.account, a.enabled, a.issued, a.created_at, a.created_by, a.disabled_at, a.disabled_by,
        a.memo_key, a.treasury_id AS treasury_no
-FROM deposit_accounts a JOIN treasuries t USING (treasury_id);
+FROM deposit_accounts a LEFT JOIN treasuries t USING (treasury_id);
 
 CREATE OR REPLACE VIEW api.ingestion_status AS
 SELECT t.party AS treasury, c.participant_id, c.ledger_offset, c.update_no, c.updated_at, s.synchronizer_id, s.record_time,
        c.halted, c.treasury_id AS treasury_no
 FROM ingestion_cursors c
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN synchronizer_clocks s USING (treasury_id);
 
 CREATE OR REPLACE VIEW api.preapproval AS
 SELECT t.party AS treasury, o.state, o.checked_at, p.contract_id, p.provider, p.expires_at, o.why_not, p.renewal, p.detail,
        o.treasury_id AS treasury_no
 FROM preapproval_outlooks o
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN preapprovals p USING (treasury_id, contract_id);
 
 CREATE VIEW api.freezes AS
 SELECT t.party AS treasury, i.admin AS instrument_admin, i.instrument_id, f.reason, f.detail, f.frozen_at, f.treasury_id AS treasury_no
 FROM withdrawal_freezes f
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON i.instrument_no = f.instrument_no;
 COMMENT ON VIEW api.freezes IS 'Tokens for which nothing new is signed until a person has looked; one without a token is of the whole treasury. detail may hold a stranger''s words: escape it.';
 
@@ -495,7 +614,7 @@ FROM (
            min(c.arrived_at)
     FROM deposit_cases c WHERE c.state IN ('held', 'open', 'proposed', 'returning') GROUP BY 1, 2, 3, 4
 ) AS s
-JOIN treasuries t ON t.treasury_id = s.treasury_no;
+LEFT JOIN treasuries t ON t.treasury_id = s.treasury_no;
 COMMENT ON VIEW api.standing IS 'How many withdrawals, offers and deposits have not ended, by their state and why they wait. oldest: of withdrawals when they were requested, of offers when they were decided last, of deposits their record time.';
 
 CREATE VIEW api.transfers AS
@@ -504,18 +623,18 @@ SELECT t.party AS treasury, u.update_id, u.record_time, u.synchronizer_id, u.led
        x.node_id, x.leg, x.direction, x.status, x.sender, x.receiver, i.admin AS instrument_admin, i.instrument_id, x.amount, x.memo, x.correlation_id,
        x.update_no, x.treasury_id AS treasury_no, x.instrument_no
 FROM transfers x
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN ingestion_cursors c USING (treasury_id)
 JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (x.treasury_id, x.update_no)
 JOIN instruments i USING (instrument_no);
-COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
+COMMENT ON VIEW api.transfers IS 'Every transfer, or step of one, as it is on the ledger. By one whose status is not completed the receiver has nothing. participant_id: the node that ledger_offset is of, empty where that was an earlier one. memo and the names of the token are strangers'' texts: escape them.';
 
 CREATE VIEW api.deposit_transfers AS
 SELECT d.treasury_id AS treasury_no, d.deposit_id, x.update_no, x.node_id, x.leg
 FROM deposits d
 JOIN transfers x ON x.treasury_id = d.treasury_id AND x.update_no = coalesce(d.settled_no, d.offered_no)
     AND CASE WHEN d.settled_no IS NULL THEN x.correlation_id = d.correlation_id ELSE (x.node_id, x.leg) = (d.settled_node, d.settled_leg) END;
-COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has.';
+COMMENT ON VIEW api.deposit_transfers IS 'Which transfer of api.transfers a deposit is: the last step of it that the ledger has. Its status there says whether the money came.';
 
 CREATE VIEW api.withdrawal_transfers AS
 SELECT w.treasury_id AS treasury_no, w.withdrawal_id, x.update_no, x.node_id, x.leg
@@ -523,7 +642,7 @@ FROM withdrawals w
 JOIN transfers x ON x.treasury_id = w.treasury_id AND x.update_no = coalesce(w.settled_no, w.offered_no)
     AND (x.instrument_no, x.receiver, x.amount) = (w.instrument_no, w.receiver, w.amount)
     AND x.correlation_id IS NOT DISTINCT FROM w.correlation_id;
-COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is. An update may hold several that are alike.';
+COMMENT ON VIEW api.withdrawal_transfers IS 'Which transfer of api.transfers a withdrawal is, paid or not: its status there says. An update may hold several that are alike, or several steps of one.';
 
 CREATE VIEW api.update_bodies AS
 SELECT b.treasury_id AS treasury_no, b.update_no, octet_length(b.body) AS bytes, b.body FROM ledger_update_bodies b;
@@ -533,7 +652,7 @@ CREATE VIEW api.holdings AS
 SELECT t.party AS treasury, h.contract_id, i.admin AS instrument_admin, i.instrument_id, h.amount, (h.lock_holders IS NOT NULL) AS locked,
        h.lock_expires_at, r.withdrawal_id AS reserved_for, h.synchronizer_id, h.treasury_id AS treasury_no, h.instrument_no
 FROM holdings h
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN reservations r USING (treasury_id, contract_id)
 WHERE h.archived_no IS NULL;
@@ -543,7 +662,7 @@ CREATE VIEW api.updates AS
 SELECT t.party AS treasury, u.update_no, u.update_id, u.kind, u.ledger_offset, u.record_time, u.synchronizer_id, u.traffic_cost, u.ingested_at,
        u.treasury_id AS treasury_no
 FROM ledger_updates u
-JOIN treasuries t USING (treasury_id);
+LEFT JOIN treasuries t USING (treasury_id);
 COMMENT ON VIEW api.updates IS 'The updates of the ledger that concerned a treasury, numbered as they were ingested.';
 
 -- What moved a customer account has four views, each of which is read in the order of an index, and one over all of them.
@@ -551,7 +670,7 @@ CREATE VIEW api.statement_deposits AS
 SELECT d.treasury_id AS treasury_no, t.party AS treasury, d.account, d.record_time AS at, 'deposit'::text AS what, d.deposit_id::text AS reference,
        i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
 FROM deposits d
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 WHERE d.state = 'credited';
@@ -563,7 +682,7 @@ SELECT c.treasury_id AS treasury_no, t.party AS treasury, c.account, c.changed_a
        i.admin AS instrument_admin, i.instrument_id, d.amount::numeric AS amount, u.update_id
 FROM deposit_cases c
 JOIN deposits d USING (treasury_id, deposit_id)
-JOIN treasuries t ON t.treasury_id = c.treasury_id
+LEFT JOIN treasuries t ON t.treasury_id = c.treasury_id
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (d.treasury_id, d.settled_no)
 WHERE c.state = 'credited';
@@ -573,7 +692,7 @@ CREATE VIEW api.statement_withdrawals AS
 SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.requested_at, w.record_time) AS at, 'withdrawal'::text AS what,
        w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, -w.amount::numeric AS amount, u.update_id
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, coalesce(w.settled_no, w.offered_no))
 WHERE w.kind = 'customer' AND w.origin <> 'recovered';
@@ -584,7 +703,7 @@ SELECT w.treasury_id AS treasury_no, t.party AS treasury, w.account, coalesce(w.
        'withdrawal_returned'::text AS what, w.withdrawal_id AS reference, i.admin AS instrument_admin, i.instrument_id, w.amount::numeric AS amount,
        u.update_id
 FROM withdrawals w
-JOIN treasuries t USING (treasury_id)
+LEFT JOIN treasuries t USING (treasury_id)
 JOIN instruments i USING (instrument_no)
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_no) = (w.treasury_id, w.settled_no)
 WHERE w.kind = 'customer' AND w.origin <> 'recovered' AND w.state = 'failed';
@@ -597,9 +716,45 @@ UNION ALL SELECT * FROM api.statement_withdrawals
 UNION ALL SELECT * FROM api.statement_returns;
 COMMENT ON VIEW api.statements IS 'Everything that moved a customer account. The amounts of an account sum to its balance.';
 
+-- A plan that is kept is made for an account with few rows, which it sorts; an account with millions wants them as its
+-- indexes have them, and then few rows are as fast. So nothing is sorted or hashed here, and the plan need not be made anew.
+CREATE FUNCTION api.statement_page(the_treasury_no integer, the_account text, since timestamptz, until timestamptz, after_at timestamptz,
+    after_what text, after_reference text, most integer)
+RETURNS TABLE (at timestamptz, what text, reference text, instrument_admin text, instrument_id text, amount numeric, update_id text)
+LANGUAGE plpgsql STABLE
+SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    first timestamptz := greatest(coalesce(since, '-infinity'), coalesce(after_at, '-infinity'));
+    bound timestamptz := coalesce(until, 'infinity');
+    last_at timestamptz := coalesce(after_at, '-infinity');
+    last_what text := coalesce(after_what, '');
+    last_reference text := coalesce(after_reference, '');
+BEGIN
+    RETURN QUERY
+    SELECT * FROM (
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_deposits s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_assignments s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_withdrawals s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+        UNION ALL
+        (SELECT s.at, s.what, s.reference, s.instrument_admin, s.instrument_id, s.amount, s.update_id FROM api.statement_returns s
+         WHERE s.treasury_no = the_treasury_no AND s.account = the_account AND s.at >= first AND s.at < bound
+            AND (s.at, s.what, s.reference) > (last_at, last_what, last_reference) ORDER BY s.at, s.what, s.reference LIMIT most)
+    ) AS parts ORDER BY at, what, reference LIMIT most;
+END $$;
+COMMENT ON FUNCTION api.statement_page IS 'A page of api.statements of an account, the oldest first: from since on and before until, after a line that was read last; null where there is none. treasury_no as api.treasuries has it. However large the account is, it is read in order.';
+
 CREATE VIEW api.destinations AS
 SELECT t.party AS treasury, d.account, d.party, d.name, d.added_by, d.added_at, d.removed_at
-FROM withdrawal_destinations d JOIN treasuries t USING (treasury_id);
+FROM withdrawal_destinations d LEFT JOIN treasuries t USING (treasury_id);
 COMMENT ON VIEW api.destinations IS 'Parties that customers may withdraw to, where a token''s policy keeps a list.';
 
 -- What the exchange asks for.
@@ -639,6 +794,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION api.reject_withdrawal IS 'Refuses a withdrawal that waits for approval and gives the money back.';
 
+CREATE OR REPLACE FUNCTION api.cancel_withdrawal(treasury text, withdrawal_id text) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT CASE WHEN has_function_privilege(session_user, 'api.return_deposit(text, uuid, text, text)', 'EXECUTE')
+        THEN cancel_withdrawal(treasury, withdrawal_id, clock_timestamp()) ELSE cancel_customers_withdrawal(treasury, withdrawal_id, clock_timestamp()) END;
+$$;
+COMMENT ON FUNCTION api.cancel_withdrawal IS 'Cancels a withdrawal for which nothing is reserved yet and gives the money back; repeating it does no harm. Refused with too_late once it is reserved, and with scope_missing if it carries a deposit back and the role may not decide about deposits.';
+
 CREATE FUNCTION api.add_destination(treasury text, account text, party text, name text, operator text) RETURNS timestamptz
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT (add_destination(treasury, account, party, name, operator, clock_timestamp())).added_at;
@@ -664,7 +826,8 @@ BEGIN
         CASE scope
         WHEN 'read' THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA api TO %I', grantee);
-            what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address';
+            EXECUTE format('REVOKE ALL ON api.audit_log FROM %I', grantee); -- it is of all treasuries, and for admins
+            what := 'api.match_memo, api.nearest_memos, api.deposit_instructions, api.deposit_address, api.statement_page';
         WHEN 'accounts' THEN
             what := 'api.issue_memo, api.register_memo, api.disable_memo, api.enable_memo, api.add_destination, api.remove_destination';
         WHEN 'withdrawals' THEN

@@ -1,5 +1,7 @@
 DROP VIEW api.events;
-DROP TABLE event_sinks, subscription_attempts, subscription_failures, subscriptions, event_sequencer, event_heads, event_log;
+DROP FUNCTION tell_lag(integer, text, timestamptz, boolean, timestamptz);
+DROP FUNCTION tell(integer, text, text, text, jsonb, timestamptz);
+DROP TABLE ingestion_lags, event_sinks, subscription_attempts, subscription_failures, subscriptions, event_sequencer, event_heads, event_log;
 UPDATE api_keys SET successor = NULL WHERE successor IN (SELECT key_id FROM api_keys WHERE scopes <@ ARRAY['webhooks']);
 DELETE FROM api_keys WHERE scopes <@ ARRAY['webhooks'];
 UPDATE api_keys SET scopes = array_remove(scopes, 'webhooks');

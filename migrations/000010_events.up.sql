@@ -121,6 +121,45 @@ CREATE TABLE event_sinks (
 );
 COMMENT ON TABLE event_sinks IS 'How far each broker has been told.';
 
+-- Which histories are behind, so that each delay is told once, and its end.
+CREATE TABLE ingestion_lags (
+    treasury_id     integer     NOT NULL REFERENCES treasuries,
+    synchronizer_id text        NOT NULL,
+    since           timestamptz NOT NULL,
+    PRIMARY KEY (treasury_id, synchronizer_id)
+);
+COMMENT ON TABLE ingestion_lags IS 'Synchronizers whose history is behind by more than CES_EVENTS_MAX_LAG, and since when that is known.';
+
+CREATE FUNCTION tell(the_treasury integer, what text, the_subject text, stable text, payload jsonb, at timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+    SELECT t.treasury_id, encode(sha256(convert_to(concat_ws(E'\n', what, t.party, the_subject, stable), 'UTF8')), 'hex')::char(32)::uuid,
+        what, the_subject, 0, payload, at
+    FROM treasuries t WHERE t.treasury_id = the_treasury;
+$$;
+COMMENT ON FUNCTION tell IS 'Writes an event about the suite itself. stable is what makes it another one than the last of its kind: the same makes the same event id.';
+
+CREATE FUNCTION tell_lag(the_treasury integer, synchronizer text, the_time timestamptz, behind boolean, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF behind THEN
+        INSERT INTO ingestion_lags VALUES (the_treasury, synchronizer, at) ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM ingestion_lags l WHERE (l.treasury_id, l.synchronizer_id) = (the_treasury, synchronizer);
+    END IF;
+
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    PERFORM tell(the_treasury, CASE WHEN behind THEN 'ingestion.lagging' ELSE 'ingestion.caught_up' END, synchronizer, at::text,
+        jsonb_build_object('synchronizer', synchronizer, 'recordTime', to_char(the_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'lagSeconds', greatest(0, floor(extract(epoch FROM at - the_time)))::bigint), at);
+
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION tell_lag IS 'Tells that a history is behind, or not any more, once each.';
+
 -- What the exchange's own systems may read.
 CREATE VIEW api.events AS
 SELECT t.party AS treasury, l.seq, l.event_id, l.type, l.subject, nullif(l.account, '') AS account, l.logged_at,

@@ -14,7 +14,8 @@ const (
 
 // collectLate sets the collector up, unless GOGC or GOMEMLIMIT already do.
 func collectLate() {
-	if before := debug.SetGCPercent(garbagePercent); before != defaultPercent || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	before := debug.SetGCPercent(garbagePercent)
+	if before != defaultPercent || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		debug.SetGCPercent(before)
 	}
 }

@@ -38,9 +38,9 @@ func costsOf(s *server, d *door) (costs, error) {
 func (c costs) since(before costs, n int, took time.Duration) string {
 	door, database, client := c.door-before.door, c.database-before.database, c.client-before.client
 	each := func(d time.Duration) string {
-		return (d / time.Duration(max(1, n))).Round(fine / 10).String() //nolint:mnd // tens of microseconds
+		return (d / time.Duration(max(1, n))).Round(fine / 10).String() // tens of microseconds
 	}
 
-	return fmt.Sprintf("API %s, PostgreSQL %s, client %s of processor time each, on %.2f cores", each(door), each(database),
-		each(client), (door + database + client).Seconds()/took.Seconds())
+	return fmt.Sprintf("API %s, PostgreSQL %s, client %s of processor time each, on %.2f cores", each(door),
+		each(database), each(client), (door+database+client).Seconds()/took.Seconds())
 }

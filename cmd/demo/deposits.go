@@ -179,7 +179,12 @@ func (e *exhibit) confirm(ctx context.Context) error {
 	}
 
 	for _, c := range list {
-		if _, err := e.db.ConfirmDeposit(ctx, e.party, c.DepositID, "omar", time.Now()); err != nil {
+		err := e.db.Enter(ctx, "omar", time.Now(), func(d *store.Door) error {
+			_, err := d.DB().ConfirmDeposit(ctx, e.party, c.DepositID, d.Actor, d.Now)
+
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -207,13 +212,16 @@ func (e *exhibit) takeBack(ctx context.Context) error {
 
 // decide assigns one, and sends the next back.
 func (e *exhibit) decide(ctx context.Context, c store.Case, turn int) error {
-	var err error
-	if turn%2 == 1 {
-		account := e.accounts[turn/2%len(e.accounts)].name
-		_, err = e.db.AssignDeposit(ctx, e.party, c.DepositID, account, "olga", "she sent us the update id", time.Now())
-	} else {
-		_, err = e.db.ReturnDeposit(ctx, e.party, c.DepositID, "olga", "nobody knows it", time.Now())
-	}
+	err := e.db.Enter(ctx, "olga", time.Now(), func(d *store.Door) (err error) {
+		if turn%2 == 1 {
+			account := e.accounts[turn/2%len(e.accounts)].name
+			_, err = d.DB().AssignDeposit(ctx, e.party, c.DepositID, account, d.Actor, "she sent us the update id", d.Now)
+		} else {
+			_, err = d.DB().ReturnDeposit(ctx, e.party, c.DepositID, d.Actor, "nobody knows it", d.Now)
+		}
+
+		return err
+	})
 
 	if _, refused := errors.AsType[*store.RefusedError](err); refused {
 		return nil // it stays in the queue, where everybody sees it

@@ -232,6 +232,10 @@ func (e *exhibit) reconcile(ctx context.Context) error {
 		return err
 	}
 
+	if err := reconcile.Tell(ctx, e.db, e.treasury, report, time.Now()); err != nil {
+		return err
+	}
+
 	_, _ = fmt.Fprintf(e.Stdout, "reconciled with the node at offset %d: %d holdings, %d open offers, ",
 		report.At, report.Holdings, report.Instructions)
 

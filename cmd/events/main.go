@@ -1,13 +1,16 @@
-// Command events tells others what happened: it gives the events of the outbox their order and signs them.
+// Command events tells others what happened: it gives the events of the outbox their order, signs them, and sends them
+// to who has subscribed.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/webhook"
 )
 
 type config struct {
@@ -15,8 +18,13 @@ type config struct {
 	service.AdminConfig
 	service.DatabaseConfig
 
-	Log eventlog.Settings
+	Log      eventlog.Settings
+	Webhooks webhook.Settings
+	Brokers  brokersConfig
 }
+
+// drainParts is the part of the shutdown time that webhooks under way have.
+const drainParts = 4
 
 func main() {
 	var cfg config
@@ -47,9 +55,48 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		Metrics: eventlog.NewMetrics(s.Metrics),
 	}
 
+	lag := &eventlog.LagWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Most: cfg.Log.MaxLag}
+	tail := eventlog.NewTail(db, s.Logger)
+
+	dispatcher, err := webhooks(s, cfg, db, tail)
+	if err != nil {
+		return service.UsageError(err)
+	}
+
+	publishers, stop, err := publishing(ctx, s, cfg.Brokers, db, tail)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
 	s.Health.Register("database", db.Ping)
 
-	return s.Run(ctx, s.Admin(cfg.AdminConfig),
-		service.Runner{Name: "sequencer", Run: sequencer.Run},
-		service.Runner{Name: "retention", Run: sequencer.Keep})
+	return s.Run(ctx, append([]service.Runner{
+		s.Admin(cfg.AdminConfig),
+		{Name: "sequencer", Run: sequencer.Run},
+		{Name: "lag", Run: lag.Run},
+		{Name: "retention", Run: sequencer.Keep},
+		{Name: "tail", Run: tail.Run},
+		{Name: "webhooks", Run: dispatcher.Run},
+		{Name: "subscriptions", Run: dispatcher.Watch},
+	}, publishers...)...)
+}
+
+func webhooks(s *service.Service, cfg config, db *store.DB, tail *eventlog.Tail) (*webhook.Dispatcher, error) {
+	keys, err := cfg.Log.Open()
+	if err != nil {
+		return nil, err
+	}
+
+	sender, err := webhook.NewSender(cfg.Webhooks, *keys, clock.System{}, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+
+	drain := cfg.ShutdownTimeout - cfg.ShutdownTimeout/drainParts
+
+	return webhook.New(cfg.Webhooks, drain, webhook.Parts{
+		DB: db, Tail: tail, Sender: sender, Clock: clock.System{}, Logger: s.Logger,
+		Metrics: webhook.NewMetrics(s.Metrics), Random: rand.Reader,
+	})
 }

@@ -37,8 +37,8 @@ func keyCommands() []command {
 		{"api-key revoke", "ID [OPERATOR]", "end a key at once", 1, 2, database, revokeKey},
 		{"grant-role", "ROLE SCOPE…", "give a role of the database the rights of read, accounts, withdrawals or approvals " +
 			"in schema api, and nothing else", 2, many, database, grantRole},
-		{"verify-audit", "", "compute the chain of hashes over the audit log anew; exit code 1 if it was tampered with",
-			0, 0, database, verifyAudit},
+		{"verify-audit", "", "compute the chain of hashes over the audit log anew; exit code 1 if it was tampered with, or " +
+			"if a row has waited for its seal for more than five minutes", 0, 0, database, verifyAudit},
 	}
 }
 
@@ -291,8 +291,11 @@ func grantRole(ctx context.Context, t *tool, arguments []string) error {
 	return nil
 }
 
-var errTampered = errors.New(
-	"the audit log was tampered with: keep the database as it is and find out who could write to it")
+var (
+	errTampered = errors.New(
+		"the audit log was tampered with: keep the database as it is and find out who could write to it")
+	errUnsealed = errors.New("nobody would see a change of it: see that cmd/api runs, and what it logs (docs/runbooks.md)")
+)
 
 func verifyAudit(ctx context.Context, t *tool, _ []string) error {
 	found, err := t.db.VerifyAudit(ctx)
@@ -306,6 +309,11 @@ func verifyAudit(ctx context.Context, t *tool, _ []string) error {
 
 	t.printf("the audit log is whole: %d rows, and %d that are not sealed yet (cmd/api seals them)\n", found.Rows,
 		found.Unsealed)
+
+	if found.Late(time.Now()) {
+		return fmt.Errorf("a row of the audit log has waited for its seal since %s: %w",
+			found.UnsealedSince.UTC().Format(time.RFC3339), errUnsealed)
+	}
 
 	if len(found.Head) > 0 {
 		t.printf("the last seal is %s; what the API logged before must be in the database: all of it could have been "+

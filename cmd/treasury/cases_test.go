@@ -73,11 +73,20 @@ func TestASecondPersonConfirmsAReturn(t *testing.T) {
 	require.Contains(t, e.ok("return-deposit", large, "ann", "not ours"), "is to be sent back to its sender when another person confirms it")
 	require.Contains(t, squeezed(e.ok("deposits", "proposed")), "proposed return by ann 10 ")
 
+	// The person at the same login is who proposed it, whatever name she gives, and so is she at another one.
+	require.Contains(t, e.refuses(service.ExitFailure, "confirm-deposit", large, "bob"), "same_person")
+
+	e.environ = append(e.environ, "CES_OPERATOR=bob")
 	require.Contains(t, e.refuses(service.ExitFailure, "confirm-deposit", large, "ann"), "same_person")
 	require.Contains(t, e.ok("decline-deposit", large, "bob", "wait"), "waits for a decision again; no money has moved")
 	require.Contains(t, e.refuses(service.ExitFailure, "confirm-deposit", large, "bob"), "nothing_proposed")
 
+	// Two people at one machine are told apart.
+	e.environ = append(e.environ, "CES_OPERATOR=ann")
 	e.ok("return-deposit", large, "ann", "not ours")
+	require.Contains(t, e.refuses(service.ExitFailure, "confirm-deposit", large, "bob"), "same_person")
+
+	e.environ = append(e.environ, "CES_OPERATOR=bob")
 	require.Contains(t, e.ok("confirm-deposit", large, "bob"), "is being dealt with as proposed")
 	require.Contains(t, squeezed(e.ok("deposit", large)), "goes back as withdrawal return:"+large)
 	require.Contains(t, squeezed(e.ok("withdrawals")), "return:"+large+" requested")

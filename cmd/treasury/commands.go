@@ -63,6 +63,10 @@ func runReconcile(ctx context.Context, t *tool, _ []string) error {
 
 	t.printReport(report)
 
+	if err := reconcile.Tell(ctx, t.db, treasury, report, time.Now()); err != nil {
+		return err
+	}
+
 	if report.Broken() {
 		if err := t.brake(ctx, treasury, report); err != nil {
 			return err

@@ -27,7 +27,7 @@ type config struct {
 	// DatabaseURL is not service.DatabaseConfig, which is required: a cold key is made where no database is.
 	DatabaseURL secret.String `env:"CES_DATABASE_URL" help:"PostgreSQL connection URL of the integration database, such as postgres://user:password@host:5432/ces?sslmode=verify-full. Required by all but new-key, onboard, signing show and signing sign."`
 	Party       string        `env:"CES_TREASURY_PARTY" help:"Party id of the treasury, name::fingerprint. Not needed by new-key, migrate, list-token, set-policy, set-deposit-policy, set-registry, api-key, grant-role and verify-audit; if it is set, onboard makes that party or none."`
-	Operator    string        `env:"CES_OPERATOR" help:"Name of the person who runs the tool, which the audit log gets for what is set; the login name if not set. Decisions about money ask for a name themselves."`
+	Operator    string        `env:"CES_OPERATOR" help:"Name of the person who runs the tool, which the audit log gets for what is set, and by which people are told apart where two must agree; the login name if not set. Decisions about money ask for a name themselves."`
 	Signer      driver.Settings
 }
 

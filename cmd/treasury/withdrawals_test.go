@@ -304,7 +304,7 @@ func TestWithdrawalsAreRequestedListedAndCancelled(t *testing.T) {
 	}{
 		{e.request("w-1", "31"), "conflict: A withdrawal with this id exists and says something else. Nothing was changed."},
 		{e.request("w-3", "0.5"), "below_minimum: "},
-		{e.request("w-3", "66"), "insufficient_funds: The account holds 65."},
+		{e.request("w-3", "66"), "insufficient_funds: The account holds less than the amount."},
 		{[]string{"cancel-withdrawal", "w-3"}, "unknown_withdrawal: "},
 	} {
 		require.Contains(t, e.refuses(service.ExitFailure, c.args...), c.want)
@@ -326,6 +326,7 @@ func TestWithdrawalsAreRequestedListedAndCancelled(t *testing.T) {
 		require.Contains(t, e.ok("cancel-withdrawal", "w 2"), "the money is back")
 	}
 
+	require.Regexp(t, `^\S+ +\S+ +withdrawal.cancel +"w 2" .*\n\S+ +\S+ +withdrawal.request +"w 2" .*\n$`, e.ok("audit", "w 2"))
 	require.NotContains(t, e.ok("withdrawals"), "w 2")
 	require.Contains(t, squeezed(e.ok("withdrawals", "failed")), `"w 2" failed cancelled 5`)
 	require.Contains(t, squeezed(e.ok("withdrawals", "all")), "w-1 requested")

@@ -106,8 +106,14 @@ func (s *Service) VerifyAudit(
 	}
 
 	verified := server.AuditVerification{
-		Whole: found.BrokenAt == 0, Rows: found.Rows, Unsealed: found.Unsealed, Head: hexText(found.Head),
+		Whole: found.BrokenAt == 0, Rows: found.Rows, Unsealed: found.Unsealed, Late: found.Late(s.Clock.Now()),
+		Head: hexText(found.Head),
 	}
+	if !found.UnsealedSince.IsZero() {
+		since := found.UnsealedSince.UTC()
+		verified.UnsealedSince = &since
+	}
+
 	if found.BrokenAt != 0 {
 		verified.BrokenAt = &found.BrokenAt
 	}

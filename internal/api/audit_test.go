@@ -84,17 +84,14 @@ func TestTheHeadIsLogged(t *testing.T) {
 	w := begin(t)
 	w.key("admin")
 
-	var head store.Seal
+	_, err := w.db.AuditHead(t.Context())
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = w.db.SealAudit(t.Context(), 10, start())
+	require.NoError(t, err)
 
-	// A transaction that is open in any database of the server, as those of other tests, holds sealing back.
-	require.Eventually(t, func() bool {
-		_, err := w.db.SealAudit(context.Background(), 10, start())
-		if err == nil {
-			head, err = w.db.AuditHead(context.Background())
-		}
-
-		return err == nil && len(head.Hash) > 0
-	}, 30*time.Second, 10*time.Millisecond)
+	head, err := w.db.AuditHead(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1), head.No)
 	require.Len(t, head.Hash, 32)
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -105,4 +102,74 @@ func TestTheHeadIsLogged(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(w.log.String(), "sealed up to here") }, 30*time.Second, 10*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
+}
+
+// TestSealsThatStopAreSeen, by the gauge and by who has the log verified.
+func TestSealsThatStopAreSeen(t *testing.T) {
+	t.Parallel()
+
+	const gauge = "ces_api_audit_oldest_unsealed_seconds"
+
+	w := begin(t)
+	admin := w.key("admin")
+
+	tx, err := w.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT FROM audit_sealing FOR UPDATE") // one who seals and does not end
+	require.NoError(t, err)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+
+	go func() { ended <- w.handler.Run(ctx) }()
+
+	since := float64(start().Unix())
+	require.Eventually(t, func() bool { return w.gauge(gauge) == since }, 30*time.Second, 10*time.Millisecond)
+
+	verified := func() []any {
+		r := w.get("/v1/audit/verify", admin).is(http.StatusOK)
+
+		return []any{r.member("whole"), r.member("unsealed"), r.member("unsealedSince"), r.member("late")}
+	}
+
+	w.clock.Advance(5 * time.Minute)
+	require.Equal(t, []any{true, 1.0, "2026-03-01T12:00:00Z", false}, verified())
+	w.clock.Advance(time.Second)
+	require.Equal(t, []any{true, 1.0, "2026-03-01T12:00:00Z", true}, verified())
+
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Eventually(t, func() bool { return w.gauge(gauge) == 0 }, 30*time.Second, 10*time.Millisecond)
+	require.Equal(t, []any{true, 0.0, nil, false}, verified())
+
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// TestEachChangeIsNotedOnce, whichever part of the suite writes it down.
+func TestEachChangeIsNotedOnce(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("accounts", "withdrawals")
+
+	for _, c := range []struct {
+		path, body, action, subject string // the path below the treasury's
+	}{
+		{"/memos", `{"account":"new"}`, "memo.create", "new"},
+		{"/memos", `{"account":"new","memo":"MINE"}`, "memo.create", "new"},
+		{"/accounts/c1/destinations", `{"party":"new::1220"}`, "destination.add", "c1"},
+		{"/withdrawals", `{"withdrawalId":"z1","account":"c1","instrumentAdmin":"dso::1220dd","instrumentId":"Amulet","amount":"2","receiver":"bob::1220cc"}`, "withdrawal.request", "z1"},
+		{"/withdrawals/z1/cancel", "", "withdrawal.cancel", "z1"},
+	} {
+		before := w.count("SELECT count(*) FROM audit_log")
+
+		for range 2 {
+			r := w.post("/v1/treasuries/"+string(treasury)+c.path, key, c.body)
+			require.Less(t, r.status, http.StatusMultipleChoices, "%s", r.body)
+			require.Equal(t, before+1, w.count("SELECT count(*) FROM audit_log"), c.path)
+		}
+
+		require.Equal(t, 1, w.count("SELECT count(*) FROM audit_log WHERE audit_no = (SELECT max(audit_no) FROM audit_log) AND action = $1 AND subject = $2 AND actor = $3",
+			c.action, c.subject, keyIDOf(key)), c.path)
+	}
 }

@@ -34,7 +34,7 @@ func unauthenticated(code, detail string) *problemError {
 }
 
 func noKey() *problemError {
-	return unauthenticated("unauthenticated", "Send Authorization: Bearer with an API key.")
+	return unauthenticated(codeNoKey, "Send Authorization: Bearer with an API key.")
 }
 
 func wrongKey() *problemError {

@@ -298,3 +298,23 @@ func TestNamesInPathsAreWhole(t *testing.T) {
 	narrow := w.keyWith(store.APIKey{Scopes: api.Scopes(), Treasuries: []ident.Party{other}})
 	w.get("/v1/treasuries/treasury%3A%3A1220aa/accounts/alice/destinations", narrow).is(http.StatusForbidden, "treasury_not_allowed")
 }
+
+// TestWhoIsNotKnownIsToldHow: every 401 has the challenge of RFC 6750, with an error where a credential was sent.
+func TestWhoIsNotKnownIsToldHow(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	past := w.clock.Now()
+
+	for _, key := range []string{
+		"nothing", "eyJhbGciOiJub25lIn0.e30.", "ces_aaaaaaaaaaaa_" + strings.Repeat("A", 43), w.keyWith(store.APIKey{Scopes: []string{"admin"}, ExpiresAt: &past}),
+	} {
+		require.Equal(t, `Bearer realm="canton-exchange-suite", error="invalid_token"`, w.get("/v1/keys", key).is(http.StatusUnauthorized).header.Get("WWW-Authenticate"))
+	}
+
+	for _, headers := range [][]string{nil, {"Authorization", "Basic dTpw"}, {"Authorization", "Bearer "}} {
+		require.Equal(t, `Bearer realm="canton-exchange-suite"`, w.get("/v1/keys", "", headers...).is(http.StatusUnauthorized).header.Get("WWW-Authenticate"))
+	}
+
+	require.Empty(t, w.get("/v1/keys", w.key("read")).is(http.StatusForbidden).header.Get("WWW-Authenticate"))
+}

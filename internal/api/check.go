@@ -84,7 +84,7 @@ func (o *operation) check(ctx context.Context, r *http.Request, inPath map[strin
 
 	r.Body = io.NopCloser(bytes.NewReader(body))
 
-	return nil
+	return o.checkTimes(query, body)
 }
 
 // checkQuery refuses parameters that would do nothing, such as one mistyped, and those of which it is not clear which

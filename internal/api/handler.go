@@ -31,6 +31,8 @@ type Handler struct {
 	authentication *authentication
 	limits         *limits
 	room           chan struct{} // a place for each request that may be under way
+	changing       chan struct{} // and for each of them that changes something: half of those
+	turns          *turns
 	answersKept    time.Duration
 	schemas        eventSchemas
 	generated      http.Handler
@@ -47,7 +49,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 
 	h := &Handler{
 		Service: &Service{
-			Parts: parts, waiting: make(chan struct{}, maxWaiting),
+			Parts: parts, waiting: newPlaces(maxWaiting, maxWaitingOfOne),
 			eventWaiting: newPlaces(maxEventWaiting, maxEventWaitingOfOne), streams: newStreams(settings),
 			plainWebhooks: settings.PlainWebhooks,
 		},
@@ -57,6 +59,8 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 		},
 		limits:      newLimits(parts.Clock),
 		room:        make(chan struct{}, settings.AtOnce),
+		changing:    make(chan struct{}, (settings.AtOnce+1)/2),
+		turns:       newTurns(),
 		answersKept: settings.AnswersKept,
 		ending:      make(chan struct{}),
 	}
@@ -66,7 +70,7 @@ func NewHandler(settings *Settings, parts Parts) (*Handler, error) {
 	}
 
 	if settings.OIDC.Issuer != "" {
-		h.authentication.tokens = newTokens(settings.OIDC, parts.Clock, parts.Logger)
+		h.authentication.tokens = newTokens(settings.OIDC, settings.AtOnce/keySetShare, parts.Clock, parts.Logger)
 	}
 
 	router := chi.NewRouter()
@@ -163,10 +167,7 @@ func (h *Handler) serve(q *request, out *answer, r *http.Request) (err error) {
 		q.leave = sync.OnceFunc(func() { <-h.room })
 		defer q.leave()
 	default:
-		return &problemError{
-			status: http.StatusServiceUnavailable, code: "busy", retry: soon,
-			detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
-		}
+		return busy()
 	}
 
 	if h.schemas.serve(out, r) {

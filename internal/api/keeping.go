@@ -28,6 +28,7 @@ func (h *Handler) Run(ctx context.Context) error {
 	var pruned, told time.Time
 
 	for {
+		h.watchSeals(ctx)
 		h.seal(ctx)
 
 		now := h.Clock.Now()
@@ -57,6 +58,21 @@ func (h *Handler) Run(ctx context.Context) error {
 
 // Drain has those who wait for something answered at once.
 func (h *Handler) Drain() { h.drain.Do(func() { close(h.ending) }) }
+
+// watchSeals tells operators since when a row waits for its seal. It looks before anything is sealed: should sealing
+// hang, what it said last grows old.
+func (h *Handler) watchSeals(ctx context.Context) {
+	since, err := h.DB.OldestUnsealed(ctx)
+
+	switch {
+	case err != nil:
+		h.trouble(ctx, "watch", err)
+	case since.IsZero():
+		h.Metrics.unsealed.Set(0)
+	default:
+		h.Metrics.unsealed.Set(float64(since.Unix()))
+	}
+}
 
 func (h *Handler) seal(ctx context.Context) {
 	for range rounds {
@@ -101,7 +117,7 @@ func (h *Handler) tellHead(ctx context.Context) {
 	case err != nil:
 		h.trouble(ctx, "head", err)
 	default:
-		h.Logger.InfoContext(ctx, "the audit log is sealed up to here", slog.Int64("audit_no", head.No),
+		h.Logger.InfoContext(ctx, "the audit log is sealed up to here", slog.Int64("seal_no", head.No),
 			slog.String("hash", hex.EncodeToString(head.Hash)))
 	}
 }

@@ -232,8 +232,9 @@ func newKeyOf(key store.APIKey, text secret.String) server.NewKey {
 func keyOf(key store.APIKey) server.Key {
 	out := server.Key{
 		KeyId: key.ID, Name: key.Name, Prefix: key.Prefix, PerSecond: key.PerSecond, CreatedAt: key.CreatedAt.UTC(),
-		CreatedBy: key.CreatedBy, ExpiresAt: key.ExpiresAt, RevokedAt: key.RevokedAt, LastUsedAt: key.LastUsedAt,
-		Scopes: make([]server.Scope, len(key.Scopes)),
+		CreatedBy: key.CreatedBy, ExpiresAt: utc(key.ExpiresAt), RevokedAt: utc(key.RevokedAt),
+		LastUsedAt: utc(key.LastUsedAt),
+		Scopes:     make([]server.Scope, len(key.Scopes)),
 	}
 
 	for i, scope := range key.Scopes {

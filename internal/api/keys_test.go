@@ -223,3 +223,37 @@ func TestALineOfKeysIsOnePerson(t *testing.T) {
 	require.Equal(t, keyIDOf(second), approved.text("approvedBy"))
 	require.Equal(t, keyIDOf(first), approved.text("requestedBy"))
 }
+
+// TestTimesThatNoYearHas are refused wherever a time is taken: in UTC they could not be told any more.
+func TestTimesThatNoYearHas(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("admin", "read")
+	asking := func(at string) string { return `{"name":"shop","scopes":["read"],"expiresAt":"` + at + `"}` }
+
+	for _, at := range []string{"9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999-00:01", "9999-12-31T23:59:60-01:00"} {
+		r := w.post("/v1/keys", key, asking(at)).is(http.StatusBadRequest, "invalid_request")
+		require.Contains(t, r.text("detail"), "expiresAt", at)
+		require.Contains(t, r.text("detail"), "Nothing was done", at)
+	}
+
+	require.Zero(t, w.keys())
+
+	for _, list := range []string{"/deposits", "/withdrawals", "/updates", "/unattributed", "/accounts/c1/statement"} {
+		for _, at := range []string{"9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00%2B00:01", "0000-12-31T23:59:59Z"} {
+			for _, name := range []string{"since", "until"} {
+				r := w.get(of(treasury, "%s", list)+"?"+name+"="+at, key).is(http.StatusBadRequest, "invalid_request")
+				require.Contains(t, r.text("detail"), name, at)
+			}
+		}
+
+		w.get(of(treasury, "%s", list)+"?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z", key).is(http.StatusOK)
+	}
+
+	// The last time that there is can be told in every time zone of a server.
+	made := w.post("/v1/keys", key, asking("9999-12-31T23:59:59.999999Z")).is(http.StatusCreated)
+	w.post("/v1/keys/"+made.text("key", "keyId")+"/rotate", key, `{"overlapSeconds":5}`).is(http.StatusCreated)
+	require.Equal(t, "9999-12-31T23:59:59Z", w.post("/v1/keys", key, asking("9999-12-31T22:59:59-01:00")).is(http.StatusCreated).text("key", "expiresAt"))
+	w.get("/v1/keys", key).is(http.StatusOK)
+}

@@ -226,7 +226,7 @@ func TestTheEndIsGraceful(t *testing.T) {
 
 	lock, err := w.pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = lock.Exec(t.Context(), "LOCK TABLE api_answers IN EXCLUSIVE MODE")
+	_, err = lock.Exec(t.Context(), "LOCK TABLE audit_log IN EXCLUSIVE MODE")
 	require.NoError(t, err)
 
 	done := make(chan *reply, 1)
@@ -236,9 +236,7 @@ func TestTheEndIsGraceful(t *testing.T) {
 		done <- r
 	}()
 
-	require.Eventually(t, func() bool {
-		return w.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_answers'::regclass") == 1
-	}, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.blocked("audit_log") == 1 }, 30*time.Second, 10*time.Millisecond)
 
 	ended := make(chan error, 1)
 

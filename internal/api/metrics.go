@@ -12,6 +12,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	sealed   prometheus.Counter
+	unsealed prometheus.Gauge
 	pruned   prometheus.Counter
 	troubles *prometheus.CounterVec
 	streams  prometheus.Gauge
@@ -30,6 +31,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		sealed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ces_api_audit_sealed_total", Help: "Rows of the audit log that were put into the chain of hashes.",
 		}),
+		unsealed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ces_api_audit_oldest_unsealed_seconds",
+			Help: "Unix time of the row of the audit log that has waited longest for its seal; 0 if none waits.",
+		}),
 		pruned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ces_api_answers_pruned_total", Help: "Kept answers that were forgotten because of their age.",
 		}),
@@ -40,7 +45,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_api_streams", Help: "Streams of events that are open now.",
 		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.sealed, m.pruned, m.troubles, m.streams)
+	registry.MustRegister(m.requests, m.seconds, m.sealed, m.unsealed, m.pruned, m.troubles, m.streams)
 
 	return m
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -22,7 +21,6 @@ import (
 
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/ident"
-	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 const (
@@ -34,7 +32,9 @@ const (
 	// keySetStale is how long it is believed when it cannot be read again.
 	keySetStale = time.Hour
 	// keySetPause is how soon it is read again for a token with a key that is not in it.
-	keySetPause  = 10 * time.Second
+	keySetPause = 10 * time.Second
+	// keySetShare is of how many places of the API one may be held by who waits until the key set is read.
+	keySetShare  = 8
 	tokenSkew    = 30 * time.Second
 	minRSA       = 2048
 	maxTokenName = 200 // as the audit log takes it
@@ -52,18 +52,25 @@ type tokens struct {
 	logger *slog.Logger
 
 	set     atomic.Pointer[keySet]
-	reading sync.Mutex
-	tried   time.Time // under reading
+	waiting chan struct{} // a place for each request that waits until the set is read
+
+	mu      sync.Mutex
+	tried   time.Time     // under mu
+	reading chan struct{} // under mu: closed when the reading that is under way ends; nil if none is
 }
+
+// errReading means that the key set is being read, and that enough wait for it.
+var errReading = errors.New("the identity provider's keys are being read")
 
 type keySet struct {
 	keys jwk.Set
 	at   time.Time
 }
 
-func newTokens(c OIDCSettings, now clock.Clock, logger *slog.Logger) *tokens {
+func newTokens(c OIDCSettings, waiting int, now clock.Clock, logger *slog.Logger) *tokens {
 	return &tokens{
-		issuer: c.Issuer, audience: c.Audience, scopesClaim: c.ScopesClaim, treasuriesClaim: c.TreasuriesClaim,
+		waiting: make(chan struct{}, waiting),
+		issuer:  c.Issuer, audience: c.Audience, scopesClaim: c.ScopesClaim, treasuriesClaim: c.TreasuriesClaim,
 		keySet: c.JWKS, perSecond: c.PerSecond, clock: now, logger: logger,
 		client: &http.Client{
 			Timeout: keySetTimeout,
@@ -156,7 +163,12 @@ func (t *tokens) key(ctx context.Context, id string, algorithm jwa.SignatureAlgo
 
 	known := t.set.Load()
 	if known == nil || now.Sub(known.at) > keySetStale || !has(known.keys, id) {
-		if err := t.read(ctx, now, keySetPause); err != nil {
+		err := t.read(ctx, now, keySetPause)
+
+		switch {
+		case errors.Is(err, errReading):
+			return nil, providerAway(soon)
+		case err != nil:
 			t.logger.WarnContext(ctx, "the identity provider's keys could not be read", slog.Any("error", err))
 		}
 
@@ -164,10 +176,7 @@ func (t *tokens) key(ctx context.Context, id string, algorithm jwa.SignatureAlgo
 	}
 
 	if known == nil || now.Sub(known.at) > keySetStale {
-		return nil, &problemError{
-			status: http.StatusServiceUnavailable, code: "identity_provider_away", retry: keySetPause,
-			detail: "The identity provider's keys cannot be read, so that no token can be believed. Nothing was done.",
-		}
+		return nil, providerAway(keySetPause)
 	}
 
 	key, ok := known.keys.LookupKeyID(id)
@@ -180,6 +189,14 @@ func (t *tokens) key(ctx context.Context, id string, algorithm jwa.SignatureAlgo
 	}
 
 	return key, nil
+}
+
+// providerAway is a token that cannot be told to be good or not before the key set was read.
+func providerAway(retry time.Duration) *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "identity_provider_away", retry: retry,
+		detail: "The identity provider's keys cannot be read, so that the token cannot be believed. Nothing was done.",
+	}
 }
 
 func has(set jwk.Set, id string) bool {
@@ -210,91 +227,6 @@ func fits(key jwk.Key, algorithm jwa.SignatureAlgorithm) error {
 	}
 
 	return nil
-}
-
-// read reads the key set, unless that was tried a moment ago.
-func (t *tokens) read(ctx context.Context, now time.Time, pause time.Duration) error {
-	t.reading.Lock()
-	defer t.reading.Unlock()
-
-	if !t.tried.IsZero() && now.Sub(t.tried).Abs() < pause {
-		return nil
-	}
-
-	t.tried = now
-
-	keys, err := t.fetch(ctx)
-	if err != nil {
-		return err
-	}
-
-	t.set.Store(&keySet{keys: keys, at: now})
-
-	return nil
-}
-
-func (t *tokens) fetch(ctx context.Context) (jwk.Set, error) {
-	// Others wait for it too, whatever becomes of this request.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keySetTimeout)
-	defer cancel()
-
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.keySet.String(), http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the key set: %w", err)
-	}
-
-	response, err := t.client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the key set: %w", err)
-	}
-	defer response.Body.Close()
-
-	raw, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet))
-	if err != nil {
-		return nil, fmt.Errorf("read the key set: %w", err)
-	}
-
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read the key set: answer %s", response.Status)
-	}
-
-	return readKeySet(raw)
-}
-
-// readKeySet reads the keys that are understood: another one, of a kind that is not known here, takes none away.
-func readKeySet(raw []byte) (jwk.Set, error) {
-	var told struct {
-		Keys []strictjson.Raw `json:"keys"`
-	}
-
-	if err := strictjson.Decode(raw, &told); err != nil {
-		return nil, fmt.Errorf("read the key set: %w", err)
-	}
-
-	if len(told.Keys) > maxSetKeys {
-		return nil, fmt.Errorf("read the key set: it has %d keys", len(told.Keys))
-	}
-
-	keys := jwk.NewSet()
-
-	for _, one := range told.Keys {
-		if key, err := jwk.ParseKey(one); err == nil {
-			_ = keys.AddKey(key) // one that is there twice is there
-		}
-	}
-
-	if keys.Len() == 0 {
-		return nil, errors.New("read the key set: there is no key in it")
-	}
-
-	return keys, nil
-}
-
-// refresh reads the key set again while all is well, so that a key that was taken out of it is not believed for long.
-func (t *tokens) refresh(ctx context.Context) {
-	if err := t.read(ctx, t.clock.Now(), keySetFresh); err != nil {
-		t.logger.WarnContext(ctx, "the identity provider's keys could not be read", slog.Any("error", err))
-	}
 }
 
 // scopesOf are those of ours that a token has.

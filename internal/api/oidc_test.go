@@ -31,6 +31,7 @@ type provider struct {
 	mu    sync.Mutex
 	keys  []map[string]string
 	away  bool
+	hangs chan struct{} // closed when it answers again; nil if it does
 	asked int
 }
 
@@ -43,6 +44,12 @@ func newProvider(t *testing.T) *provider {
 		defer p.mu.Unlock()
 
 		p.asked++
+
+		if hangs := p.hangs; hangs != nil {
+			p.mu.Unlock()
+			<-hangs
+			p.mu.Lock()
+		}
 
 		if p.away {
 			http.Error(w, "away", http.StatusBadGateway)
@@ -62,6 +69,22 @@ func (p *provider) set(away bool) {
 	defer p.mu.Unlock()
 
 	p.away = away
+}
+
+// hang has it answer nothing until the function that it gives is called.
+func (p *provider) hang() (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.hangs = make(chan struct{})
+
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+
+		close(p.hangs)
+		p.hangs = nil
+	})
 }
 
 func b64(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }

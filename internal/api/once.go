@@ -21,16 +21,17 @@ const idempotencyHeader = "Idempotency-Key"
 // change answers a request that changes something: in one transaction, which is committed before anything is answered.
 // It goes on to its end when the caller hangs up, for whom the answer is kept.
 func (h *Handler) change(q *request, out *answer, r *http.Request) error {
+	select {
+	case h.changing <- struct{}{}:
+		defer func() { <-h.changing }()
+	default:
+		return busy()
+	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()
 
-	var given *recorded
-
-	err := h.DB.Enter(ctx, q.caller.Actor, h.Clock.Now(), func(d *store.Door) (err error) {
-		given, err = h.once(ctx, q, d, r)
-
-		return err
-	})
+	given, err := h.inTurn(ctx, q, r)
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,34 @@ func (h *Handler) change(q *request, out *answer, r *http.Request) error {
 	given.write(out)
 
 	return nil
+}
+
+// inTurn does it when no other request with its Idempotency-Key is under way.
+func (h *Handler) inTurn(ctx context.Context, q *request, r *http.Request) (given *recorded, err error) {
+	key := r.Header.Get(idempotencyHeader)
+	if key == "" {
+		return h.enter(ctx, q, r)
+	}
+
+	end, err := h.turns.take(ctx, q.caller.Actor+"\n"+key)
+	if err != nil {
+		return nil, err
+	}
+
+	defer func() { end(given != nil) }()
+
+	return h.enter(ctx, q, r)
+}
+
+// enter does it in a transaction.
+func (h *Handler) enter(ctx context.Context, q *request, r *http.Request) (given *recorded, err error) {
+	err = h.DB.Enter(ctx, q.caller.Actor, h.Clock.Now(), func(d *store.Door) (err error) {
+		given, err = h.once(ctx, q, d, r)
+
+		return err
+	})
+
+	return given, err
 }
 
 // once does what is asked for, unless it was done for the same Idempotency-Key.
@@ -140,7 +169,7 @@ func (o *operation) withoutSecret(given *recorded) ([]byte, error) {
 	return strictjson.Encode(members)
 }
 
-// perform does it, and writes who did what into the audit log.
+// perform does it, and has the audit log say who did what.
 func (h *Handler) perform(
 	ctx context.Context, q *request, d *store.Door, r *http.Request,
 ) (given *recorded, err error) {
@@ -165,16 +194,7 @@ func (h *Handler) perform(
 		return given, nil
 	}
 
-	body, detail := map[string]any{}, strictjson.Raw("{}")
-	if q.operation.takesBody {
-		if err := strictjson.Decode(q.body, &body); err != nil {
-			return nil, fmt.Errorf("read what was asked for: %w", err)
-		}
+	treasury := ident.Party(q.inPath[treasuryParam])
 
-		detail = q.body
-	}
-
-	treasury, subject := ident.Party(q.inPath[treasuryParam]), q.operation.subject(q.inPath, body)
-
-	return given, d.Note(ctx, treasury, q.operation.action, subject, detail)
+	return given, d.Note(ctx, treasury, q.operation.action, q.operation.subject(q.inPath), strictjson.Raw("{}"))
 }

@@ -181,7 +181,7 @@ func TestWhoHangsUpIsServedAllTheSame(t *testing.T) {
 
 	lock, err := w.pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = lock.Exec(t.Context(), "LOCK TABLE api_answers IN EXCLUSIVE MODE")
+	_, err = lock.Exec(t.Context(), "LOCK TABLE audit_log IN EXCLUSIVE MODE")
 	require.NoError(t, err)
 
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
@@ -189,9 +189,7 @@ func TestWhoHangsUpIsServedAllTheSame(t *testing.T) {
 	_, err = fmt.Fprintf(connection, "POST /v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: once\r\nContent-Length: %d\r\n\r\n%s", admin, len(aKey), aKey)
 	require.NoError(t, err)
 
-	require.Eventually(t, func() bool {
-		return w.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_answers'::regclass") == 1
-	}, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.blocked("audit_log") == 1 }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, connection.Close())
 	require.NoError(t, lock.Rollback(t.Context()))
 

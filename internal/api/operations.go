@@ -41,6 +41,8 @@ type operation struct {
 	action string
 	// query are the parameters that it knows.
 	query []string
+	// timesInQuery and timesInBody are what holds times there.
+	timesInQuery, timesInBody []string
 }
 
 // operations are those of the document, and the router of the generated server that knows their paths.
@@ -50,22 +52,21 @@ type operations struct {
 	router   chi.Router
 }
 
-// actions are the names in the audit log of operations for which nothing below writes a row.
+// actions are the names in the audit log of operations for which nothing below writes a row. Their paths say all of it.
 func actions() map[string]string {
 	return map[string]string{
-		"createMemo": "memo.create", "requestWithdrawal": "withdrawal.request", "cancelWithdrawal": "withdrawal.cancel",
-		"retryOffer": "offer.retry", "updateSubscription": "subscription.update", "deleteSubscription": "subscription.delete",
-		"rotateSubscriptionSecret": "subscription.rotate", "testSubscription": "subscription.test",
-		"replaySubscription": "subscription.replay",
+		"retryOffer": "offer.retry", "deleteSubscription": "subscription.delete", "testSubscription": "subscription.test",
 	}
 }
 
 // noteTheirOwn are operations whose database function, or store, writes the audit log itself.
 func noteTheirOwn() []string {
 	return []string{
+		"createMemo", "requestWithdrawal", "cancelWithdrawal",
 		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo",
 		"approveWithdrawal", "rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict",
-		"createKey", "rotateKey", "revokeKey", "createSubscription",
+		"createKey", "rotateKey", "revokeKey", "createSubscription", "updateSubscription",
+		"rotateSubscriptionSecret", "replaySubscription",
 	}
 }
 
@@ -112,6 +113,8 @@ func newOperation(route routers.Route) (*operation, error) {
 		return nil, fmt.Errorf("x-scope-also %q: want one of %v", also, Scopes())
 	case !slices.Contains(methods(), route.Method):
 		return nil, fmt.Errorf("only %v are served", methods())
+	case o.action != "" && o.takesBody:
+		return nil, fmt.Errorf("operation %s: its row in the audit log would not say what was asked for", o.id)
 	case o.changes && (o.action != "") == slices.Contains(noteTheirOwn(), o.id):
 		return nil, fmt.Errorf("operation %s: either it writes the audit log itself, or it has a name there", o.id)
 	}
@@ -124,11 +127,25 @@ func newOperation(route routers.Route) (*operation, error) {
 	for _, parameter := range described.Parameters {
 		if parameter.Value.In == openapi3.ParameterInQuery {
 			o.query = append(o.query, parameter.Value.Name)
+
+			if isTime(parameter.Value.Schema) {
+				o.timesInQuery = append(o.timesInQuery, parameter.Value.Name)
+			}
+		}
+	}
+
+	if o.takesBody {
+		for name, member := range described.RequestBody.Value.Content["application/json"].Schema.Value.Properties {
+			if isTime(member) {
+				o.timesInBody = append(o.timesInBody, name)
+			}
 		}
 	}
 
 	return o, nil
 }
+
+func isTime(schema *openapi3.SchemaRef) bool { return schema.Value.Format == "date-time" }
 
 // find is the operation that a request is for, and what its path says.
 func (all *operations) find(r *http.Request) (*operation, map[string]string, error) {
@@ -179,7 +196,7 @@ func (all *operations) missing(r *http.Request) error {
 func (o *operation) authorize(c *caller, inPath map[string]string) error {
 	for _, scope := range []string{o.scope, o.also} {
 		if scope != "" && !c.has(scope) {
-			return problem(http.StatusForbidden, "scope_missing",
+			return problem(http.StatusForbidden, codeScope,
 				"This needs the scope "+scope+", which the key does not have. Nothing was done.")
 		}
 	}
@@ -192,18 +209,12 @@ func (o *operation) authorize(c *caller, inPath map[string]string) error {
 	return nil
 }
 
-// subject is what an operation is about, for the audit log: what its path names last, or else what its body does.
-func (o *operation) subject(inPath map[string]string, body map[string]any) string {
+// subject is what an operation is about, for the audit log: what its path names last.
+func (o *operation) subject(inPath map[string]string) string {
 	segments := strings.Split(o.route.Path, "/")
 	for _, segment := range slices.Backward(segments) {
 		name := strings.Trim(segment, "{}")
 		if value, ok := inPath[name]; ok && name != treasuryParam {
-			return value
-		}
-	}
-
-	for _, name := range []string{"withdrawalId", "account"} {
-		if value, ok := body[name].(string); ok {
 			return value
 		}
 	}

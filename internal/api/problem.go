@@ -54,9 +54,19 @@ func invalid(detail string) *problemError {
 	return problem(http.StatusBadRequest, "invalid_request", detail)
 }
 
+// busy is a request for which there is no place.
+func busy() *problemError {
+	return &problemError{
+		status: http.StatusServiceUnavailable, code: "busy", retry: soon,
+		detail: "Too many requests are under way. Nothing was done. Repeat it a moment later.",
+	}
+}
+
 const (
 	codeAway     = "database_away"
 	codeInternal = "internal"
+	codeNoKey    = "unauthenticated"
+	codeScope    = "scope_missing"
 )
 
 // explained is what a caller is told of an error.
@@ -75,6 +85,14 @@ func explained(err error, operation string) *problemError {
 	case errors.Is(err, store.ErrAnotherRequest):
 		return problem(http.StatusConflict, "idempotency_key_reused",
 			"This Idempotency-Key was used for another request. Nothing was done. Use a new key for a new request.")
+	case errors.Is(err, store.ErrBusy):
+		return busy()
+	case errors.Is(err, store.ErrUnderWay), errors.Is(err, errUnderWay):
+		return &problemError{
+			status: http.StatusServiceUnavailable, code: "under_way", retry: soon,
+			detail: "A request with this Idempotency-Key is under way. Nothing was done by this one. Repeat it a moment later " +
+				"with the same key, which gets the answer when there is one.",
+		}
 	case store.IsAway(err), errors.Is(err, context.Canceled):
 		return &problemError{
 			status: http.StatusServiceUnavailable, code: codeAway, retry: soon, cause: err,
@@ -115,10 +133,10 @@ func (e *problemError) loggedCause() string {
 }
 
 // passing are refusals that time alone takes away.
-func passing(code string) bool { return code == "not_certain_yet" }
+func passing(code string) bool { return code == "not_certain_yet" || code == "requested_meanwhile" }
 
-// refusal gives what the database refuses its status: 404 for what is not there, 409 for what is in another state than
-// the request needs, and 422 for what is wrong with the request itself.
+// refusal gives what the database refuses its status: 403 for what the caller may not do, 404 for what is not there,
+// 409 for what is in another state than the request needs, and 422 for what is wrong with the request itself.
 func refusal(e *store.RefusedError, operation string) *problemError {
 	code := string(e.Reason)
 	told := problem(http.StatusUnprocessableEntity, code, e.Sentence)
@@ -136,11 +154,24 @@ func refusal(e *store.RefusedError, operation string) *problemError {
 		code == "unknown_account" && operation == "getDepositAddress",
 		code == "unknown_destination" && operation == "removeDestination":
 		told.status = http.StatusNotFound
+	case code == codeScope:
+		told.status = http.StatusForbidden
 	case slices.Contains(conflicts, code):
 		told.status = http.StatusConflict
 	}
 
 	return told
+}
+
+// challenge says what a credential must be (RFC 6750), and whether there was one, which is not good.
+func (e *problemError) challenge() string {
+	const scheme = `Bearer realm="canton-exchange-suite"`
+
+	if e.code == codeNoKey {
+		return scheme
+	}
+
+	return scheme + `, error="invalid_token"`
 }
 
 // write answers with a problem.
@@ -157,6 +188,10 @@ func (e *problemError) write(w http.ResponseWriter, r *http.Request, requestID s
 
 	if e.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((e.retry+time.Second-1)/time.Second)))
+	}
+
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", e.challenge())
 	}
 
 	w.Header().Set("Content-Type", problemType)

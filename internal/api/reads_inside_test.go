@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,33 +19,52 @@ import (
 	"github.com/canton-exchange/suite/internal/store"
 )
 
-// TestOnlySoManyWait: who comes when all places are taken is told so at once, and takes none.
+// TestOnlySoManyWait: who comes when all places are taken, or all of one caller's, is told so at once, and takes none.
 func TestOnlySoManyWait(t *testing.T) {
 	t.Parallel()
 
-	s := &Service{waiting: make(chan struct{}, 1)}
+	s := &Service{waiting: newPlaces(3, 2)}
 	second := 1
 	state := func(state string) string { return state }
 	wait := func(ctx context.Context) (string, error) {
 		return awaited(ctx, s, &second, nil, func() (string, error) { return "held", nil }, state)
 	}
 
-	s.waiting <- struct{}{}
+	as := func(who string) context.Context {
+		return context.WithValue(t.Context(), callerKey{}, &caller{Actor: who})
+	}
+	refused := func(who string) {
+		_, err := wait(as(who))
+		told := explained(err, "getDeposit")
+		require.Equal(t, http.StatusServiceUnavailable, told.status)
+		require.Equal(t, "too_many_wait", told.code)
+		require.Equal(t, time.Second, told.retry)
+	}
 
-	_, err := wait(t.Context())
-	told := explained(err, "getDeposit")
-	require.Equal(t, http.StatusServiceUnavailable, told.status)
-	require.Equal(t, "too_many_wait", told.code)
-	require.Equal(t, time.Second, told.retry)
+	for range 2 {
+		require.True(t, s.waiting.take("ann"))
+	}
 
-	<-s.waiting
+	refused("ann")
+
+	_, err := wait(as("bob"))
+	require.NoError(t, err, "another one has a place all the same")
+
+	require.True(t, s.waiting.take("bob"))
+	refused("bob")
+
+	for _, who := range []string{"ann", "ann", "bob"} {
+		s.waiting.leave(who)
+	}
+
+	require.Empty(t, s.waiting.of)
 
 	ended, end := context.WithCancel(t.Context())
 	end()
 
 	_, err = wait(ended)
 	require.ErrorIs(t, err, context.Canceled, "nobody is there any more")
-	require.Empty(t, s.waiting)
+	require.Zero(t, s.waiting.count())
 
 	calls := 0
 	_, err = awaited(t.Context(), s, &second, nil, func() (string, error) {
@@ -54,7 +76,51 @@ func TestOnlySoManyWait(t *testing.T) {
 		return "held", nil
 	}, state)
 	require.EqualError(t, err, "away")
-	require.Empty(t, s.waiting)
+	require.Zero(t, s.waiting.count())
+}
+
+// TestWhoDoesNotReadIsCutOff when the time of an answer is over, so that it holds nothing any longer.
+func TestWhoDoesNotReadIsCutOff(t *testing.T) {
+	t.Parallel()
+
+	full, over := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		end := cutOff(full, &answer{ResponseWriter: w})
+		defer end()
+
+		part := make([]byte, 1<<20)
+
+		for written := 0; ; written++ {
+			if written == 1 {
+				time.AfterFunc(time.Second/4, over)
+			}
+
+			if _, err := w.Write(part); err != nil {
+				ended <- err
+
+				return
+			}
+		}
+	}))
+	defer server.Close()
+
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+
+	defer connection.Close()
+
+	_, err = connection.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	require.NoError(t, err)
+
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	case <-time.After(10 * time.Second):
+		_ = connection.Close()
+		require.Fail(t, "it is written to on and on")
+	}
 }
 
 func TestWhoWantsCSV(t *testing.T) {

@@ -120,7 +120,8 @@ func unproven(there, err error) error {
 
 func proofOf(p store.Proof) server.Proof {
 	out := server.Proof{
-		UpdateId: p.UpdateID, RecordTime: p.RecordTime.UTC(), SynchronizerId: p.Synchronizer, LedgerOffset: p.Offset,
+		Status: server.ProofStatus(p.Status), UpdateId: p.UpdateID, RecordTime: p.RecordTime.UTC(),
+		SynchronizerId: p.Synchronizer, LedgerOffset: p.Offset,
 		ParticipantId: p.Participant, InstrumentAdmin: string(p.Admin), InstrumentId: p.InstrumentID, Amount: p.Amount,
 		Sender: present(p.Sender), Receiver: present(p.Receiver), Memo: p.Memo,
 	}

@@ -25,22 +25,24 @@ func (s *Service) GetStatement(
 		return nil, err
 	}
 
-	read := func(w store.Window) (store.Page[store.StatementLine], error) {
-		return s.DB.Statement(ctx, treasury, r.Account, span(r.Params.Since, r.Params.Until), w)
-	}
-
-	w, asCSV := window(r.Params.Limit, r.Params.Cursor), wantsCSV(ctx)
+	w, within, asCSV := window(r.Params.Limit, r.Params.Cursor), span(r.Params.Since, r.Params.Until), wantsCSV(ctx)
 	if asCSV && r.Params.Limit == nil {
-		w.Limit = store.MostRows
+		return statementFile(func(out http.ResponseWriter) error {
+			ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+			defer cancel()
+			defer cutOff(ctx, out)()
+
+			return told(s.DB.WholeStatement(ctx, treasury, r.Account, within, w.Cursor, linesTo(out)))
+		}), nil
 	}
 
-	page, err := read(w)
+	page, err := s.DB.Statement(ctx, treasury, r.Account, within, w)
 	if err != nil {
 		return nil, told(err)
 	}
 
 	if asCSV {
-		return &statementFile{first: page, whole: r.Params.Limit == nil, read: read}, nil
+		return statementFile(func(out http.ResponseWriter) error { return linesTo(out)(page.Items) }), nil
 	}
 
 	return server.GetStatement200JSONResponse{Items: items(page.Items, lineOf), Next: present(page.Next)}, nil
@@ -53,40 +55,56 @@ func lineOf(l store.StatementLine) server.StatementLine {
 	}
 }
 
-// statementFile is a statement as CSV (RFC 4180), written page by page: however long it is, one page is in memory.
-type statementFile struct {
-	first store.Page[store.StatementLine]
-	whole bool
-	read  func(store.Window) (store.Page[store.StatementLine], error)
+// fileTimeout is how long a file may take, with the connection to the database that it holds.
+const fileTimeout = time.Minute
+
+// cutOff has an answer fail when ctx ends, although nobody reads it: what is not written by then must not look whole,
+// and what it holds is somebody else's. What it gives ends that.
+func cutOff(ctx context.Context, w http.ResponseWriter) (end func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // long past
+	})
+
+	return func() {
+		if !stop() {
+			<-done // an answer must not be touched after its end
+		}
+	}
 }
 
-// VisitGetStatementResponse implements server.GetStatementResponseObject.
-func (f *statementFile) VisitGetStatementResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	w.Header().Set("Content-Disposition", `attachment; filename="statement.csv"`)
-	w.WriteHeader(http.StatusOK)
+// statementFile is a statement as CSV (RFC 4180).
+type statementFile func(w http.ResponseWriter) error
 
+// VisitGetStatementResponse implements server.GetStatementResponseObject.
+func (f statementFile) VisitGetStatementResponse(w http.ResponseWriter) error { return f(w) }
+
+// linesTo writes page by page: however long a statement is, one page is in memory. An error of the first one has a
+// status of its own.
+func linesTo(w http.ResponseWriter) func([]store.StatementLine) error {
 	head := true
 
-	for page := f.first; ; {
-		raw, err := statementCSV(page.Items, head)
+	return func(lines []store.StatementLine) error {
+		raw, err := statementCSV(lines, head)
 		if err != nil {
 			return err
 		}
+
+		if head {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+			w.Header().Set("Content-Disposition", `attachment; filename="statement.csv"`)
+			w.WriteHeader(http.StatusOK)
+		}
+
+		head = false
 
 		if _, err := w.Write(raw); err != nil {
 			return fmt.Errorf("write statement: %w", err)
 		}
 
-		if !f.whole || page.Next == "" {
-			return nil
-		}
-
-		head = false
-
-		if page, err = f.read(store.Window{Cursor: page.Next, Limit: store.MostRows}); err != nil {
-			return err
-		}
+		return nil
 	}
 }
 

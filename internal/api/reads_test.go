@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,39 @@ func TestPagesOverHTTP(t *testing.T) {
 	require.IsDecreasing(t, seen)
 }
 
+// TestFollowingMissesNothing: an offer that ends while pages are read may be on none of them, but it is among what the next
+// round asks for.
+func TestFollowingMissesNothing(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("read")
+	ends := func(at time.Time) {
+		_, err := w.pool.Exec(t.Context(), "UPDATE deposits SET record_time = $1 WHERE deposit_id = $2", at, named("offer"))
+		require.NoError(t, err)
+	}
+
+	ends(start().Add(-time.Hour))
+
+	_, err := w.pool.Exec(t.Context(), "UPDATE synchronizer_clocks SET record_time = $1", start().Add(6*time.Second))
+	require.NoError(t, err)
+
+	clocks, _ := w.get(of(treasury, "/status"), key).member("clocks").([]any)
+	kept, err := time.Parse(time.RFC3339, clocks[0].(map[string]any)["recordTime"].(string))
+	require.NoError(t, err)
+
+	first := w.get(of(treasury, "/deposits?limit=3"), key).is(http.StatusOK)
+	ends(start().Add(8 * time.Second))
+
+	second := w.get(of(treasury, "/deposits?cursor=%s", first.text("next")), key).is(http.StatusOK)
+	require.NotContains(t, string(first.body)+string(second.body), named("offer"))
+	require.Empty(t, second.text("next"))
+
+	again := w.get(of(treasury, "/deposits?since=%s", kept.Format(time.RFC3339)), key).is(http.StatusOK)
+	require.Len(t, again.member("items"), 1)
+	require.Contains(t, string(again.body), named("offer"))
+}
+
 func TestAProofIsAsOnTheLedger(t *testing.T) {
 	t.Parallel()
 
@@ -156,7 +190,7 @@ func TestAProofIsAsOnTheLedger(t *testing.T) {
 	key := w.key("read")
 
 	proof := w.get(of(treasury, "/deposits/%s/proof", named("credited")), key).is(http.StatusOK)
-	require.JSONEq(t, `{"updateId": "u-3", "recordTime": "2026-03-01T12:00:03Z", "synchronizerId": "global::1220ee", "ledgerOffset": 30,
+	require.JSONEq(t, `{"status": "completed", "updateId": "u-3", "recordTime": "2026-03-01T12:00:03Z", "synchronizerId": "global::1220ee", "ledgerOffset": 30,
 		"participantId": "participant::1220dd", "instrumentAdmin": "dso::1220dd", "instrumentId": "Amulet", "amount": "500.0000000000",
 		"sender": "bob::1220cc", "receiver": "treasury::1220aa", "memo": "M-1", "update": {"update": {"offset": 9007199254740993, "memo": "<b>"}}}`, string(proof.body))
 	require.Contains(t, string(proof.body), "9007199254740993", "numbers are not rounded")
@@ -174,6 +208,50 @@ func TestAProofIsAsOnTheLedger(t *testing.T) {
 	w.get(of(treasury, "/withdrawals/waits/proof"), key).is(http.StatusNotFound, "not_on_ledger")
 	w.get(of(treasury, "/withdrawals/none/proof"), key).is(http.StatusNotFound, "not_found")
 	w.get(of(other, "/deposits/%s/proof", named("credited")), key).is(http.StatusNotFound, "not_found")
+}
+
+// TestAProofSaysWhetherItIsOne: what is on the ledger of a withdrawal may be an offer that nobody has accepted, or its end.
+func TestAProofSaysWhetherItIsOne(t *testing.T) {
+	t.Parallel()
+
+	w := filled(t)
+	key := w.key("read")
+	status := func(resource, id string) string {
+		return w.get(of(treasury, "/%s/%s/proof", resource, id), key).is(http.StatusOK).text("status")
+	}
+
+	require.Equal(t, "pending", status("deposits", named("offer")))
+	require.Equal(t, "completed", status("withdrawals", "=paid"))
+
+	// Offers that were made by an update before the one that ended them, or by the same one.
+	for n, end := range []string{"pending", "completed", "rejected", "withdrawn", "expired", "failed"} {
+		state, settled := "failed", new(5)
+
+		switch end {
+		case "pending":
+			state, settled = "offered", nil
+		case "completed":
+			state = "completed"
+		}
+
+		for i, at := range []int{2, 5} {
+			id := end + strconv.Itoa(at)
+
+			_, err := w.pool.Exec(t.Context(), `INSERT INTO withdrawals (treasury_id, withdrawal_id, withdrawal_no, origin, state, reason, account, instrument_no, amount, receiver,
+					offered_no, settled_no, record_time, requested_at, requested_by, correlation_id)
+				SELECT treasury_id, $2, $3, 'adopted', $4, 'x', 'c1', 1, 9, 'bob::1220cc', $5, $6, now(), 'epoch', 'key', '00' || $2 FROM treasuries WHERE party = $1`,
+				treasury, id, 200+10*n+i, state, at, settled)
+			require.NoError(t, err)
+
+			_, err = w.pool.Exec(t.Context(), `INSERT INTO transfers (treasury_id, update_no, leg, node_id, direction, status, evidence, sender, receiver, instrument_no, amount, correlation_id)
+				SELECT treasury_id, no, leg, 10 * $3::integer + leg, 'out', status, 'instruction', party, 'bob::1220cc', 1, 9, '00' || $2
+				FROM treasuries, (VALUES ($4::integer, 0, 'pending'), (5, 1, $5)) AS s (no, leg, status) WHERE party = $1 AND (leg = 0 OR $5 <> 'pending')`,
+				treasury, id, 20+2*n+i, at, end)
+			require.NoError(t, err)
+
+			require.Equal(t, end, status("withdrawals", id), "offered by update %d", at)
+		}
+	}
 }
 
 // TestStatementAsCSV: cells that a spreadsheet would run are harmless, amounts are whole, and the memo is not there.

@@ -13,6 +13,8 @@ const (
 	lookEvery = 250 * time.Millisecond
 	// maxWaiting bounds how many requests wait at once, and by that how much the database is asked on their behalf.
 	maxWaiting = 200
+	// maxWaitingOfOne bounds how many of one caller's do.
+	maxWaitingOfOne = 50
 )
 
 // awaited reads something until it is in another state than the one that the caller knows, and at most for so many
@@ -31,12 +33,11 @@ func awaited[T any](
 		return seen, nil
 	}
 
-	select {
-	case s.waiting <- struct{}{}:
-		defer func() { <-s.waiting }()
-	default:
+	who := asking(ctx).Actor
+	if !s.waiting.take(who) {
 		return seen, tooManyWait()
 	}
+	defer s.waiting.leave(who)
 
 	ends := time.NewTimer(time.Duration(*seconds) * time.Second)
 	defer ends.Stop()
@@ -68,4 +69,4 @@ func tooManyWait() *problemError {
 }
 
 // Waiting is how many requests wait for something now.
-func (h *Handler) Waiting() int { return len(h.waiting) }
+func (h *Handler) Waiting() int { return h.waiting.count() }

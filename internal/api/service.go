@@ -28,8 +28,8 @@ type Parts struct {
 type Service struct {
 	Parts
 
-	waiting      chan struct{} // a place for each request that waits for something
-	eventWaiting *places       // of requests that wait for events, for which the database is not asked
+	waiting      *places // of requests that wait for something
+	eventWaiting *places // of requests that wait for events, for which the database is not asked
 	streams      *streams
 	// plainWebhooks lets subscriptions have URLs with http.
 	plainWebhooks bool

@@ -54,6 +54,7 @@ type world struct {
 	log      *logged
 	settings api.Settings
 	handler  *api.Handler
+	registry *prometheus.Registry
 	server   *httptest.Server
 	routes   routes
 	secret   event.Secret
@@ -103,7 +104,10 @@ func begin(t *testing.T, environ ...string) *world {
 func beginOn(t *testing.T, pool *pgxpool.Pool, dsn string, environ ...string) *world {
 	t.Helper()
 
-	w := &world{t: t, pool: pool, clock: clock.NewManual(start()), log: &logged{}, settings: settings(t, environ...), routes: routes{document(t)}}
+	w := &world{
+		t: t, pool: pool, clock: clock.NewManual(start()), log: &logged{}, settings: settings(t, environ...), routes: routes{document(t)},
+		registry: prometheus.NewRegistry(),
+	}
 
 	var err error
 
@@ -136,7 +140,7 @@ func beginOn(t *testing.T, pool *pgxpool.Pool, dsn string, environ ...string) *w
 
 	w.handler, err = api.NewHandler(&w.settings, api.Parts{
 		DB: w.db, Events: tail, Secret: &w.secret, Clock: w.clock, Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Random: rand.Reader, Metrics: api.NewMetrics(prometheus.NewRegistry()),
+		Random: rand.Reader, Metrics: api.NewMetrics(w.registry),
 	})
 	require.NoError(t, err)
 
@@ -285,6 +289,24 @@ func (w *world) post(path, key, body string, headers ...string) *reply {
 	w.t.Helper()
 
 	return w.ask(http.MethodPost, path, key, body, headers...)
+}
+
+// gauge reads a metric that has no labels.
+func (w *world) gauge(name string) float64 {
+	w.t.Helper()
+
+	families, err := w.registry.Gather()
+	require.NoError(w.t, err)
+
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+
+	require.Fail(w.t, "there is no metric "+name)
+
+	return 0
 }
 
 // count counts rows.

@@ -51,8 +51,8 @@ func (s *Service) CreateMemo(
 
 func memoOf(a store.DepositAccount) server.Memo {
 	return server.Memo{
-		Memo: a.Memo, Account: a.Account, Enabled: a.Enabled, Issued: a.Issued, CreatedAt: a.CreatedAt,
-		DisabledAt: a.DisabledAt,
+		Memo: a.Memo, Account: a.Account, Enabled: a.Enabled, Issued: a.Issued, CreatedAt: a.CreatedAt.UTC(),
+		DisabledAt: utc(a.DisabledAt),
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *Service) RemoveDestination(
 
 func destinationOf(d store.Destination) server.Destination {
 	out := server.Destination{
-		Account: d.Account, Party: string(d.Party), AddedAt: d.AddedAt, RemovedAt: d.RemovedAt,
+		Account: d.Account, Party: string(d.Party), AddedAt: d.AddedAt.UTC(), RemovedAt: utc(d.RemovedAt),
 	}
 	if d.Name != "" {
 		out.Name = &d.Name

@@ -57,7 +57,13 @@ func (s *Service) CancelWithdrawal(
 	ctx context.Context, r server.CancelWithdrawalRequestObject,
 ) (server.CancelWithdrawalResponseObject, error) {
 	d := door(ctx)
-	if err := d.DB().CancelWithdrawal(ctx, ident.Party(r.Treasury), r.WithdrawalId, d.Now); err != nil {
+
+	cancel := d.DB().CancelCustomersWithdrawal
+	if asking(ctx).has("approvals") {
+		cancel = d.DB().CancelWithdrawal
+	}
+
+	if err := cancel(ctx, ident.Party(r.Treasury), r.WithdrawalId, d.Now); err != nil {
 		return nil, err
 	}
 

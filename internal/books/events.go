@@ -9,9 +9,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/canton-exchange/suite/internal/amount"
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/memo"
 	"github.com/canton-exchange/suite/internal/strictjson"
+	"github.com/canton-exchange/suite/internal/token"
 	"github.com/canton-exchange/suite/internal/txhistory"
 	"github.com/canton-exchange/suite/internal/withdrawal"
 )
@@ -27,6 +29,12 @@ func stableID(parts ...string) uuid.UUID {
 type evidence struct {
 	UpdateID   ident.UpdateID `json:"updateId"`
 	NodeID     ident.NodeID   `json:"nodeId"`
+	RecordTime time.Time      `json:"recordTime"`
+}
+
+// updateEvidence is the evidence of what is about a whole update.
+type updateEvidence struct {
+	UpdateID   ident.UpdateID `json:"updateId"`
 	RecordTime time.Time      `json:"recordTime"`
 }
 
@@ -92,6 +100,49 @@ func (r *recorder) reportUnrecognized() error {
 	}
 
 	return nil
+}
+
+type holdingsPayload struct {
+	Created       []heldPayload  `json:"created"`
+	Archived      []heldPayload  `json:"archived"`
+	CreatedCount  int            `json:"createdCount"`
+	ArchivedCount int            `json:"archivedCount"`
+	Evidence      updateEvidence `json:"evidence"`
+}
+
+type heldPayload struct {
+	ContractID   ident.ContractID `json:"contractId"`
+	Admin        ident.Party      `json:"instrumentAdmin"`
+	InstrumentID string           `json:"instrumentId"`
+	Amount       amount.Amount    `json:"amount"`
+}
+
+// reportHoldings tells what the treasury owns now that it did not own before, and the other way round. An update may
+// change any number of holdings; the event names the first ones.
+func (r *recorder) reportHoldings() error {
+	created, archived := r.effects.Created, r.effects.Archived
+	if len(created) == 0 && len(archived) == 0 {
+		return nil
+	}
+
+	payload := holdingsPayload{
+		Created: []heldPayload{}, Archived: []heldPayload{}, CreatedCount: len(created), ArchivedCount: len(archived),
+		Evidence: updateEvidence{UpdateID: r.update.ID, RecordTime: r.update.RecordTime},
+	}
+
+	for _, h := range created[:min(len(created), event.MaxHoldings)] {
+		payload.Created = append(payload.Created, held(h.Contract, h.Holding))
+	}
+
+	for _, h := range archived[:min(len(archived), event.MaxHoldings)] {
+		payload.Archived = append(payload.Archived, held(h.Contract, h.Holding))
+	}
+
+	return r.event("holdings.changed", string(r.update.ID), payload)
+}
+
+func held(id ident.ContractID, h token.Holding) heldPayload {
+	return heldPayload{ContractID: id, Admin: h.Instrument.Admin, InstrumentID: h.Instrument.ID, Amount: h.Amount}
 }
 
 func (r *recorder) event(kind, subject string, payload any) error {

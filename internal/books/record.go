@@ -41,6 +41,10 @@ func Record(u Update, e txhistory.Effects, g *Grounds) (Entries, error) {
 		return Entries{}, err
 	}
 
+	if err := r.reportHoldings(); err != nil {
+		return Entries{}, err
+	}
+
 	return r.entries, nil
 }
 

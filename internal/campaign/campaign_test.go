@@ -36,7 +36,7 @@ const (
 	perKill = 5 * time.Second
 	// catchingUp is far more than the updates take that ingestion was killed over.
 	catchingUp = 5 * time.Minute
-	shown   = 40
+	shown      = 40
 )
 
 func TestMain(m *testing.M) {

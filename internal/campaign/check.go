@@ -73,7 +73,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 	}}
 
 	for _, check := range []func(context.Context) error{
-		k.Updates, k.Numbers, k.Cursor, k.deposits, k.withdrawals, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.accounts, k.Balances, k.events, k.EventOrder,
+		k.Updates, k.Numbers, k.Cursor, k.deposits, k.withdrawals, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.accounts, k.Balances, k.events, k.EventOrder, k.Catalogued,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, err

@@ -209,14 +209,22 @@ func (k *checker) events(ctx context.Context) error {
 		UNION ALL SELECT 'withdrawal.' || state || ' ' || withdrawal_id || ' by ' || settled_no || ': ' || amount || ' -' FROM withdrawals
 			WHERE treasury_id = $1 AND settled_no IS NOT NULL
 		UNION ALL SELECT 'ledger.unrecognized ' || u.update_id || '/' || n.node_id || ' by ' || n.update_no || ': - -'
-			FROM unrecognized n JOIN ledger_updates u USING (treasury_id, update_no) WHERE treasury_id = $1`)
+			FROM unrecognized n JOIN ledger_updates u USING (treasury_id, update_no) WHERE treasury_id = $1
+		UNION ALL SELECT 'holdings.changed ' || u.update_id || ' by ' || u.update_no || ': ' || sum(h.n) FILTER (WHERE h.new) || ' ' || sum(h.n) FILTER (WHERE NOT h.new)
+			FROM (SELECT created_no AS update_no, 1 AS n, true AS new FROM holdings WHERE treasury_id = $1
+				UNION ALL SELECT archived_no, 1, false FROM holdings WHERE treasury_id = $1 AND archived_no IS NOT NULL
+				UNION ALL SELECT created_no, 0, false FROM holdings WHERE treasury_id = $1
+				UNION ALL SELECT archived_no, 0, true FROM holdings WHERE treasury_id = $1 AND archived_no IS NOT NULL) AS h
+			JOIN ledger_updates u USING (update_no) WHERE u.treasury_id = $1 GROUP BY u.update_id, u.update_no`)
 	if err != nil {
 		return err
 	}
 
-	have, err := k.Tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
+	have, err := k.Tally(ctx, `SELECT type || ' ' || subject || ' by ' || update_no || ': ' || (payload->>'createdCount') || ' ' || (payload->>'archivedCount')
+		FROM events WHERE treasury_id = $1 AND type = 'holdings.changed'
+		UNION ALL SELECT type || ' ' || subject || ' by ' || update_no || ': ' || coalesce((payload->>'amount')::numeric(38,10)::text, '-') || ' '
 			|| CASE WHEN type = 'deposit.offered' THEN '-' ELSE coalesce(payload->>'account', '-') END
-		FROM events WHERE treasury_id = $1`)
+		FROM events WHERE treasury_id = $1 AND type <> 'holdings.changed'`)
 	k.Compare(verdict.EventsOnce, told, have)
 
 	return err

@@ -75,6 +75,8 @@ func tamperings() []tampering {
 			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, verdict.EventsOnce},
 		{"an event tells another account", `UPDATE events SET payload = jsonb_set(payload, '{account}', '"somebody"') WHERE event_no =
 			(SELECT min(event_no) FROM events WHERE type = 'deposit.credited')`, verdict.EventsOnce},
+		{"a change of holdings is not told", `DELETE FROM events WHERE event_no = (SELECT max(event_no) FROM events WHERE type = 'holdings.changed')`, verdict.EventsOnce},
+		{"an event has a member that nobody knows", `UPDATE events SET payload = payload || '{"x": 1}' WHERE event_no = (SELECT max(event_no) FROM events)`, verdict.EventsAsCatalogued},
 		{"events are out of order", `UPDATE events SET update_no = update_no + 1000000 WHERE event_no = (SELECT min(event_no) FROM events)`, verdict.EventsOnce},
 	}
 }

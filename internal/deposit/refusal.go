@@ -14,7 +14,7 @@ func Refusals() []Refusal {
 		{"already_decided", "It is proposed, credited, on its way back or returned already; or it is an offer that has " +
 			"ended, or about which a person has decided."},
 		{"nothing_proposed", "There is nothing to confirm or to decline: nobody proposed anything, or it is done."},
-		{"same_person", "Who proposed it cannot confirm it."},
+		{"same_person", "Who proposed it cannot confirm it, under whatever name."},
 		{"unknown_account", "No memo was ever given to this account, or, where a customer is to be shown one, none of its " +
 			"memos takes deposits. Check it, or give it a memo first."},
 		{"unlisted_instrument", "The exchange does not deal in this token: list it first, or return the deposit."},

@@ -1,3 +1,5 @@
+//go:generate go run ./draw ../../docs/event-catalogue.md
+
 package event
 
 import "slices"
@@ -28,6 +30,7 @@ const (
 	Time     Kind = "time"
 	UUID     Kind = "uuid"
 	Number   Kind = "number"
+	Truth    Kind = "truth"
 	Evidence Kind = "evidence"
 	Holdings Kind = "holdings"
 )
@@ -105,10 +108,10 @@ func preapprovalFields() []Field {
 		required("contractId", Text, "The preapproval's contract."),
 		optional("provider", Text, "Party that provides it. Withheld with counterparty."),
 		optional("expiresAt", Time, "Until when it is in force."),
-		optional("reason", Text, "Why, as a code."),
 		optional("detail", Text, "In words. Withheld with memo or counterparty."),
-		optional("renewedBy", Text, "The contract that takes its place."),
-		optional("fee", Amount, "What the renewal cost."),
+		optional("successor", Text, "The contract that takes its place."),
+		optional("renewedUntil", Time, "Until when that is in force."),
+		optional("byUs", Truth, "Whether the suite renewed it."),
 	}
 }
 

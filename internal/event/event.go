@@ -126,7 +126,7 @@ func (h *Happened) Encode(seq int64, by Signer) ([]byte, error) {
 
 	raw, err := seal(Cloud{
 		SpecVersion: specVersion, ID: h.ID.String(), Source: Source(h.Treasury), Type: h.Type, Subject: h.Subject,
-		Time: h.At.UTC().Format(timeLayout), DataContentType: contentType, DataSchema: SchemaPath(h.Type),
+		Time: h.At.UTC().Format(timeLayout), DataContentType: contentType, DataSchema: SchemaID(h.Type),
 		Sequence: Sequence(seq), Treasury: string(h.Treasury), Data: data,
 	}, by)
 	if err != nil {

@@ -6,10 +6,16 @@ import (
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
-const schemaPrefix = "/event-schemas/"
+const (
+	schemaPath = "/event-schemas/"
+	schemaURN  = "urn:canton-exchange-suite:event-schema:"
+)
 
-// SchemaPath is where the JSON schema of a type's data is, relative to the API.
-func SchemaPath(name string) string { return schemaPrefix + name + ".v1.json" }
+// SchemaPath is where the API has the JSON schema of a type's data.
+func SchemaPath(name string) string { return schemaPath + name + ".v1.json" }
+
+// SchemaID names that schema. It is no address: where the API is, the exchange alone knows.
+func SchemaID(name string) string { return schemaURN + name + ":1" }
 
 type object = map[string]any
 
@@ -23,6 +29,8 @@ func (k Kind) schema() object {
 		return object{"type": "string", "format": "uuid"}
 	case Number:
 		return object{"type": "integer"}
+	case Truth:
+		return object{"type": "boolean"}
 	case Evidence:
 		return evidenceSchema()
 	case Holdings:
@@ -85,7 +93,7 @@ func closed(fields []Field) object {
 func (t Type) Schema() ([]byte, error) {
 	schema := closed(t.Fields)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["$id"] = SchemaPath(t.Name)
+	schema["$id"] = SchemaID(t.Name)
 	schema["title"] = t.Name
 	schema["description"] = t.When
 

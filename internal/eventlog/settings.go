@@ -32,6 +32,7 @@ func (c *SecretSettings) Open() (*event.Secret, error) {
 type Settings struct {
 	SecretSettings
 
+	MaxLag    time.Duration `env:"CES_EVENTS_MAX_LAG" default:"2m" help:"How far the database may be behind the ledger before that is told as an event."`
 	Retention time.Duration `env:"CES_EVENTS_RETENTION" default:"720h" help:"How long events are kept for who reads them late."`
 }
 
@@ -46,6 +47,8 @@ func (c *Settings) Validate() error {
 		return errors.New("CES_EVENTS_SECRET is not set: want at least 32 bytes, best long random ones")
 	case c.Retention < leastRetention:
 		return service.Invalid("CES_EVENTS_RETENTION", c.Retention.String(), "a duration of at least an hour")
+	case c.MaxLag <= 0:
+		return service.Invalid("CES_EVENTS_MAX_LAG", c.MaxLag.String(), "a duration above zero")
 	default:
 		return nil
 	}

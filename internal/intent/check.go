@@ -89,15 +89,15 @@ func (c *checker) times(m signing.Metadata) {
 
 	c.equal("metadata.max_record_time", optionalStamp(asked), optionalStamp(m.MaxRecordTime))
 
-	// Bounds that are too narrow only make the transaction fail. Those that leave no moment, or none from now on, are
-	// no honest node's.
+	// Bounds that are too narrow only make the transaction fail, and so do those that have passed meanwhile: an answer may
+	// be late. Those that leave no moment, or none after the preparation, are no honest node's.
 	if m.MinLedgerTime != nil && m.MaxLedgerTime != nil && *m.MinLedgerTime > *m.MaxLedgerTime {
 		c.differs("metadata.min_ledger_time", "not after "+optionalStamp(m.MaxLedgerTime), optionalStamp(m.MinLedgerTime))
 	}
 
 	if m.MaxLedgerTime != nil {
-		c.expect(m.MaxLedgerTime.Time().After(c.request.Now), "metadata.max_ledger_time",
-			"after "+stamp(c.request.Now), optionalStamp(m.MaxLedgerTime))
+		c.expect(m.MaxLedgerTime.Time().After(prepared), "metadata.max_ledger_time",
+			"after "+stamp(prepared), optionalStamp(m.MaxLedgerTime))
 	}
 
 	if m.MinLedgerTime != nil && asked != nil {

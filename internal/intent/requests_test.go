@@ -98,6 +98,23 @@ func TestBoundsOfARequest(t *testing.T) {
 	require.True(t, mismatches(t, j).Has("metadata.min_ledger_time"))
 }
 
+// TestALateAnswerIsNoLie: what could still commit when it was prepared, and cannot when it is looked at, fails on the
+// ledger. It is no reason to stop paying.
+func TestALateAnswerIsNoLie(t *testing.T) {
+	t.Parallel()
+
+	j := directScene(t)
+	prepared := j.prepared.Metadata.PreparationTime
+
+	j.prepared.Metadata.MinLedgerTime = nil
+	j.prepared.Metadata.MaxLedgerTime = new(prepared + 1)
+	j.want.Now = prepared.Time().Add(time.Second)
+	require.NoError(t, j.check())
+
+	j.prepared.Metadata.MaxLedgerTime = new(prepared)
+	require.True(t, mismatches(t, j).Has("metadata.max_ledger_time"), "it could never commit")
+}
+
 // TestDirectOnlyRefusesOffers before anything is compared.
 func TestDirectOnlyRefusesOffers(t *testing.T) {
 	t.Parallel()

@@ -94,6 +94,13 @@ func (r Report) Broken() bool {
 // Clean reports whether everything agrees.
 func (r Report) Clean() bool { return len(r.Differences) == 0 }
 
+// Tell writes the event of a reconciliation, for those who want to know that it was made and what it found.
+func Tell(ctx context.Context, db *store.DB, treasury store.TreasuryID, r Report, now time.Time) error {
+	return db.TellReconciled(ctx, treasury, store.Reconciled{
+		Offset: r.At, Holdings: r.Holdings, Differences: len(r.Differences),
+	}, now)
+}
+
 // Run compares the treasury at its cursor with the node's active contracts at the same offset, and with its own books.
 // An error means that nothing was compared.
 func Run(ctx context.Context, node Node, db *store.DB, treasury store.TreasuryID, party ident.Party) (Report, error) {

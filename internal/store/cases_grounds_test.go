@@ -312,8 +312,7 @@ func TestAConfirmationLooksOnceMore(t *testing.T) {
 		require.NoError(t, err)
 		l.exec(change)
 
-		_, err = l.db.ConfirmDeposit(t.Context(), l.party, id, "bob", now())
-		refusedWith(t, err, want)
+		refusedWith(t, l.confirms("bob", "bob", id), want)
 		require.Equal(t, deposit.Proposed, l.theCase(id).State)
 	}
 }

@@ -193,8 +193,7 @@ func TestASecondPersonConfirms(t *testing.T) {
 
 	id := l.ownerless()
 
-	_, err := l.db.ConfirmDeposit(t.Context(), l.party, id, "bob", now())
-	refusedWith(t, err, "nothing_proposed")
+	refusedWith(t, l.confirms("bob", "bob", id), "nothing_proposed")
 
 	state, err := l.db.AssignDeposit(t.Context(), l.party, id, "c1", "ann", "ticket", now())
 	require.NoError(t, err)
@@ -204,8 +203,7 @@ func TestASecondPersonConfirms(t *testing.T) {
 
 	// Not the same person, however the name is written, and nothing else meanwhile.
 	for _, same := range []string{"ann", " Ann "} {
-		_, err = l.db.ConfirmDeposit(t.Context(), l.party, id, same, now())
-		refusedWith(t, err, "same_person")
+		refusedWith(t, l.confirms("another login", same, id), "same_person")
 	}
 
 	_, err = l.db.ReturnDeposit(t.Context(), l.party, id, "bob", "", now())
@@ -220,13 +218,10 @@ func TestASecondPersonConfirms(t *testing.T) {
 	require.Equal(t, deposit.Proposed, state)
 	require.Equal(t, 0, l.count("SELECT count(*) FROM withdrawals"))
 
-	state, err = l.db.ConfirmDeposit(t.Context(), l.party, id, "bob", now())
-	require.NoError(t, err)
-	require.Equal(t, deposit.Returning, state)
-
-	again, err := l.db.ConfirmDeposit(t.Context(), l.party, id, "bob", now())
-	require.NoError(t, err)
-	require.Equal(t, state, again)
+	require.NoError(t, l.confirms("bob", "bob", id))
+	require.Equal(t, deposit.Returning, l.theCase(id).State)
+	require.NoError(t, l.confirms("bob", "bob", id), "said twice")
+	require.Equal(t, deposit.Returning, l.theCase(id).State)
 	require.Equal(t, 1, l.count("SELECT count(*) FROM withdrawals WHERE kind = 'return'"))
 	require.Equal(t, 4, l.count("SELECT count(*) FROM audit_log WHERE action LIKE 'deposit.%'"))
 	l.sound()

@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 )
 
 // ErrAnotherRequest means that an idempotency key was used for something else.
 var ErrAnotherRequest = errors.New("the idempotency key was used for another request")
+
+// ErrUnderWay means that a request with this idempotency key has not ended. Nothing was done.
+var ErrUnderWay = errors.New("a request with this idempotency key is under way")
 
 // Answer is what was answered to a request, for its repetition.
 type Answer struct {
@@ -22,12 +26,10 @@ type Answer struct {
 }
 
 // Claim takes an idempotency key for this request. Where it was taken before, the answer that was given then is
-// returned: whoever repeats a request that is still under way waits for its end. ErrAnotherRequest if it was for
-// something else.
+// returned: whoever repeats a request that is still under way waits for its end a moment, and gets ErrUnderWay then.
+// ErrAnotherRequest if it was for something else.
 func (d *Door) Claim(ctx context.Context, key string, fingerprint []byte) (*Answer, error) {
-	claimed, err := d.db.queries.AnswerClaim(ctx, d.tx, dbsqlc.AnswerClaimParams{
-		Actor: d.Actor, Key: key, Fingerprint: fingerprint, Now: d.Now,
-	})
+	claimed, err := d.claim(ctx, key, fingerprint)
 	if err != nil {
 		return nil, fmt.Errorf("claim idempotency key: %w", err)
 	}
@@ -46,6 +48,29 @@ func (d *Door) Claim(ctx context.Context, key string, fingerprint []byte) (*Answ
 	default:
 		return &Answer{Status: int(row.Status), Body: row.Body}, nil
 	}
+}
+
+// claim waits for locks a moment alone: what the request itself does afterwards may wait as long as anything.
+func (d *Door) claim(ctx context.Context, key string, fingerprint []byte) (int64, error) {
+	soon := fmt.Sprintf("SET LOCAL lock_timeout = %d", claimWait.Milliseconds())
+	if _, err := d.tx.Exec(ctx, soon); err != nil {
+		return 0, err //nolint:wrapcheck // the caller does
+	}
+
+	claimed, err := d.db.queries.AnswerClaim(ctx, d.tx, dbsqlc.AnswerClaimParams{
+		Actor: d.Actor, Key: key, Fingerprint: fingerprint, Now: d.Now,
+	})
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == lockNotAvailable {
+		err = ErrUnderWay
+	}
+
+	if err != nil {
+		return 0, err
+	}
+
+	_, err = d.tx.Exec(ctx, "SET LOCAL lock_timeout TO DEFAULT")
+
+	return claimed, err //nolint:wrapcheck // the caller does
 }
 
 // Keep stores what is answered under a key that was claimed.

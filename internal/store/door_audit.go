@@ -80,6 +80,7 @@ func (db *DB) SealAudit(ctx context.Context, most int, now time.Time) (int, erro
 
 // Seal is where the chain of hashes over the audit log ends.
 type Seal struct {
+	// No is its place in the chain, from 1 on: so many rows are sealed.
 	No   int64
 	Hash []byte
 }
@@ -91,23 +92,49 @@ func (db *DB) AuditHead(ctx context.Context) (Seal, error) {
 		err = ErrNotFound
 	}
 
-	return Seal{No: row.AuditNo, Hash: row.Hash}, wrap("read the head of the audit log", err)
+	return Seal{No: row.SealNo, Hash: row.Hash}, wrap("read the head of the audit log", err)
 }
+
+// OldestUnsealed is when the row was noted that has waited longest for its seal; zero if none waits.
+func (db *DB) OldestUnsealed(ctx context.Context) (time.Time, error) {
+	at, err := db.queries.AuditOldestUnsealed(ctx, db.exec)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+
+	return at, wrap("find the oldest unsealed row of the audit log", err)
+}
+
+// sealPatience is how long a row may wait for its seal. Rows are sealed every second: after so long, nobody does it.
+const sealPatience = 5 * time.Minute
 
 // AuditVerification is what computing the chain anew found.
 type AuditVerification struct {
 	Rows, Unsealed int64
+	// UnsealedSince is when the row was noted that has waited longest for its seal; zero if none waits.
+	UnsealedSince time.Time
 	// Head is the hash of the last sealed row: kept somewhere else, it shows whether all of the chain was written anew.
 	Head []byte
-	// BrokenAt is the first row that was changed, added or taken away after it was sealed; 0 if there is none.
+	// BrokenAt is the row at which the chain does not fit any more: one that was changed, added or moved, or before which
+	// one or its seal was taken away; 0 if there is none.
 	BrokenAt int64
+}
+
+// Late reports whether a row has waited too long for its seal: what is not sealed can be changed unseen.
+func (v AuditVerification) Late(now time.Time) bool {
+	return !v.UnsealedSince.IsZero() && now.Sub(v.UnsealedSince) > sealPatience
 }
 
 // VerifyAudit computes the chain anew.
 func (db *DB) VerifyAudit(ctx context.Context) (AuditVerification, error) {
+	since, err := db.OldestUnsealed(ctx)
+	if err != nil {
+		return AuditVerification{}, err
+	}
+
 	row, err := db.queries.AuditVerify(ctx, db.exec)
 
 	return AuditVerification{
-		Rows: row.Rows, Unsealed: row.Unsealed, Head: row.Head, BrokenAt: row.BrokenAt,
+		Rows: row.Rows, Unsealed: row.Unsealed, UnsealedSince: since, Head: row.Head, BrokenAt: row.BrokenAt,
 	}, wrap("verify the audit log", err)
 }

@@ -252,7 +252,7 @@ func (db *DB) RevokeAPIKey(ctx context.Context, id, operator string, now time.Ti
 	return key, wrap("revoke API key "+id, err)
 }
 
-// NoteAPIKeyUse stores when a key was used last.
+// NoteAPIKeyUse stores when a key was used last, unless somebody changes the key at this moment.
 func (db *DB) NoteAPIKeyUse(ctx context.Context, id string, now time.Time) error {
 	err := db.queries.APIKeyUsed(ctx, db.exec, dbsqlc.APIKeyUsedParams{KeyID: id, Now: &now})
 

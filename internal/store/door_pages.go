@@ -48,8 +48,10 @@ type listing[T any] struct {
 	// skewed has each page planned for what it asks for: one account may have ten rows and another one a million, and a
 	// plan that is kept is made for the average.
 	skewed bool
-	scan   func(pgx.CollectableRow) (T, error)
-	keyOf  func(T) []any
+	// ask makes the statement of a page where that is not made of the branches.
+	ask   func(after []any, rows int) (string, []any)
+	scan  func(pgx.CollectableRow) (T, error)
+	keyOf func(T) []any
 }
 
 type keyColumn struct {
@@ -158,7 +160,11 @@ func (l *listing[T]) read(ctx context.Context, db *DB, w Window, branches ...bra
 	}
 
 	most := min(max(w.Limit, 1), MostRows)
+
 	query, arguments := l.query(after, most, branches)
+	if l.ask != nil {
+		query, arguments = l.ask(after, step(most))
+	}
 
 	if l.skewed {
 		arguments = append([]any{pgx.QueryExecModeCacheDescribe}, arguments...) // a statement without a name keeps no plan

@@ -157,24 +157,63 @@ type StatementLine struct {
 func (db *DB) Statement(
 	ctx context.Context, treasury TreasuryID, account string, s Span, w Window,
 ) (Page[StatementLine], error) {
-	c := of(treasury)
+	c := of(treasury) // what a cursor is of
 	c.and("account = ?", memo.Stored(account))
 	c.within("at", s)
 
 	list := &listing[StatementLine]{
-		name: "statement", columns: "at, what, reference, instrument_admin, instrument_id, amount, update_id",
-		key:       []keyColumn{{"at", aTime}, {"what", aText}, {"reference", aText}},
-		ascending: true, skewed: true,
+		name: "statement",
+		key:  []keyColumn{{"at", aTime}, {"what", aText}, {"reference", aText}},
+		ask: func(after []any, rows int) (string, []any) {
+			if after == nil {
+				after = []any{nil, nil, nil}
+			}
+
+			return "SELECT * FROM api.statement_page($1, $2, $3, $4, $5, $6, $7, $8)",
+				append([]any{int32(treasury), memo.Stored(account), s.Since, s.Until}, append(after, rows)...)
+		},
 		scan:  pgx.RowToStructByPos[StatementLine],
 		keyOf: func(l StatementLine) []any { return []any{l.At, l.What, l.Reference} },
 	}
 
-	var branches []branch
-	for _, view := range []string{"deposits", "assignments", "withdrawals", "returns"} {
-		branches = append(branches, branch{view: "api.statement_" + view, where: c})
+	return list.read(ctx, db, w, branch{view: "api.statement_page", where: c})
+}
+
+// WholeStatement gives the lines of a statement to each, page by page, beginning after a cursor if there is one. All
+// are of one moment, so that they sum to what the account held then: pages that are read one by one miss what comes
+// before the place of their cursor meanwhile. It holds a connection, and back the vacuum: for as long as ctx allows,
+// and few at once. ErrBusy if there are as many.
+func (db *DB) WholeStatement(
+	ctx context.Context, treasury TreasuryID, account string, s Span, cursor string, each func([]StatementLine) error,
+) error {
+	select {
+	case db.long <- struct{}{}:
+		defer func() { <-db.long }()
+	default:
+		return ErrBusy
 	}
 
-	return list.read(ctx, db, w, branches...)
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
+		within := *db
+		within.exec = tx
+
+		for w := (Window{Cursor: cursor, Limit: MostRows}); ; {
+			page, err := within.Statement(ctx, treasury, account, s, w)
+			if err != nil {
+				return err
+			}
+
+			if err := each(page.Items); err != nil || page.Next == "" {
+				return err
+			}
+
+			w.Cursor = page.Next
+		}
+	})
+
+	return wrap("read statement", err)
 }
 
 // SeenToken is a token and how the exchange deals in it: a row of api.instruments.

@@ -77,6 +77,8 @@ func (db *DB) SeeUpdates(ctx context.Context, treasury TreasuryID, s Span, w Win
 
 // Proof is a transfer as it is on the ledger, and where it is there.
 type Proof struct {
+	// Status is the transfer's own: by one that is not completed the receiver has nothing.
+	Status       string
 	UpdateID     string
 	RecordTime   time.Time
 	Synchronizer string
@@ -93,27 +95,31 @@ type Proof struct {
 	Body []byte
 }
 
-const proof = `
-	SELECT x.update_id, x.record_time, x.synchronizer_id, x.ledger_offset, x.participant_id, x.instrument_admin,
+// An update may hold several steps of a transfer, of which the last one says how it stands.
+const (
+	proof = `
+	SELECT x.status, x.update_id, x.record_time, x.synchronizer_id, x.ledger_offset, x.participant_id, x.instrument_admin,
 	x.instrument_id, x.amount, x.sender, x.receiver, x.memo, b.body
 	FROM api.transfers x
 	LEFT JOIN api.update_bodies b ON b.treasury_no = x.treasury_no AND b.update_no = x.update_no AND b.bytes <= $3 `
+	proofOrder = ` ORDER BY x.status = 'pending', x.node_id, x.leg LIMIT 1`
+)
 
-// DepositProof reads what proves a deposit; ErrNotFound if the ledger has nothing of it.
+// DepositProof reads how a deposit stands on the ledger; ErrNotFound if the ledger has nothing of it.
 func (db *DB) DepositProof(ctx context.Context, treasury TreasuryID, id uuid.UUID, mostBytes int) (Proof, error) {
 	return one(ctx, db, "proof of deposit "+id.String(), proof+`
 		JOIN api.deposit_transfers d
 			ON (d.treasury_no, d.update_no, d.node_id, d.leg) = (x.treasury_no, x.update_no, x.node_id, x.leg)
-		WHERE x.treasury_no = $1 AND d.deposit_id = $2 ORDER BY x.node_id, x.leg LIMIT 1`,
+		WHERE x.treasury_no = $1 AND d.deposit_id = $2`+proofOrder,
 		pgx.RowToStructByPos[Proof], int32(treasury), id, mostBytes)
 }
 
-// WithdrawalProof reads what proves a withdrawal; ErrNotFound if it has not reached the ledger.
+// WithdrawalProof reads how a withdrawal stands on the ledger; ErrNotFound if it has not reached the ledger.
 func (db *DB) WithdrawalProof(ctx context.Context, treasury TreasuryID, id string, mostBytes int) (Proof, error) {
 	return one(ctx, db, "proof of withdrawal "+memo.Shown(id), proof+`
 		JOIN api.withdrawal_transfers w
 			ON (w.treasury_no, w.update_no, w.node_id, w.leg) = (x.treasury_no, x.update_no, x.node_id, x.leg)
-		WHERE x.treasury_no = $1 AND w.withdrawal_id = $2 ORDER BY x.node_id, x.leg LIMIT 1`,
+		WHERE x.treasury_no = $1 AND w.withdrawal_id = $2`+proofOrder,
 		pgx.RowToStructByPos[Proof], int32(treasury), memo.Stored(id), mostBytes)
 }
 

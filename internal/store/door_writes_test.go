@@ -75,7 +75,7 @@ func TestALargeWithdrawalWaitsForSomebodyElse(t *testing.T) {
 	require.NoError(t, approve("unwanted", "key-2", false), "said twice")
 	require.Equal(t, "801", l.booked(books.Customer, "c1"), "its money is back")
 	require.Equal(t, 1, l.count("SELECT count(*) FROM withdrawals WHERE withdrawal_id = 'unwanted' AND state = 'failed' AND reason = 'not_approved'"))
-	require.Equal(t, 2, l.count("SELECT count(*) FROM audit_log WHERE action LIKE 'withdrawal.%'"))
+	require.Equal(t, 2, l.count("SELECT count(*) FROM audit_log WHERE action IN ('withdrawal.approve', 'withdrawal.reject')"))
 	l.sound()
 
 	// Not even a wrong worker can pay what waits for approval.
@@ -262,81 +262,6 @@ func TestStatementsSumToBalances(t *testing.T) {
 	require.Equal(t, 1, l.count("SELECT count(*) FROM (SELECT sum(amount) AS total FROM api.statements WHERE account = 'c1') AS s WHERE s.total = 11"))
 	require.Equal(t, 8, l.count("SELECT count(*) FROM api.statements WHERE account = 'c1' AND at IS NOT NULL"))
 	l.sound()
-}
-
-// sealed seals all that is written, and says how many rows that were. Transactions that are open in any database of the
-// server, as those of other tests, hold it back until they end.
-func (l *ledger) sealed() (rows int) {
-	l.t.Helper()
-
-	require.Eventually(l.t, func() bool {
-		rows += l.count("SELECT seal_audit(1000, now())")
-
-		return l.count("SELECT unsealed FROM verify_audit()") == 0
-	}, patience, pollInterval)
-
-	return rows
-}
-
-// TestTheAuditLogIsSealed: whoever changes a row that was sealed is found, however the row was changed.
-func TestTheAuditLogIsSealed(t *testing.T) {
-	t.Parallel()
-
-	l := queue(t)
-	broken := func() int { return l.count("SELECT coalesce(broken_at, 0) FROM verify_audit()") }
-
-	l.sealed() // what the set-up set
-	before := l.count("SELECT rows FROM verify_audit()")
-
-	for range 5 {
-		require.NoError(t, l.db.BlockSender(t.Context(), l.treasury, bob, "ann", "x", now()))
-	}
-
-	require.Equal(t, 5, l.count("SELECT unsealed FROM verify_audit()"))
-	require.Equal(t, 5, l.sealed())
-	require.Equal(t, 0, l.sealed())
-	require.Equal(t, before+5, l.count("SELECT rows FROM verify_audit()"))
-	require.Zero(t, broken())
-
-	// One who can switch triggers off changes a row, takes one away, or puts one in between.
-	for name, change := range map[string]string{
-		"changed": "UPDATE audit_log SET actor = 'eve' WHERE audit_no = 3",
-		"taken":   "DELETE FROM audit_seals WHERE audit_no = 3; DELETE FROM audit_log WHERE audit_no = 3",
-		"unseal":  "DELETE FROM audit_seals WHERE audit_no = 3",
-		"moved":   "UPDATE audit_log SET at = at + interval '1 microsecond' WHERE audit_no = 1",
-	} {
-		tx, err := l.pool.Begin(t.Context())
-		require.NoError(t, err)
-
-		for _, s := range []string{"SET LOCAL session_replication_role = replica", change} {
-			_, err = tx.Exec(t.Context(), s)
-			require.NoError(t, err)
-		}
-
-		var at *int64
-		require.NoError(t, tx.QueryRow(t.Context(), "SELECT broken_at FROM verify_audit()").Scan(&at))
-		require.NotNil(t, at, name)
-		require.NoError(t, tx.Rollback(t.Context()))
-	}
-}
-
-// TestSealsWaitForOpenTransactions, whose rows have smaller numbers.
-func TestSealsWaitForOpenTransactions(t *testing.T) {
-	t.Parallel()
-
-	l := queue(t)
-	l.sealed() // what the set-up set
-
-	tx, err := l.pool.Begin(t.Context())
-	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "SELECT note_act($1, 'slow', 'x', 'y', '{}', now())", int32(l.treasury))
-	require.NoError(t, err)
-	require.NoError(t, l.db.BlockSender(t.Context(), l.treasury, bob, "ann", "x", now()))
-	require.Equal(t, 0, l.count("SELECT seal_audit(1000, now())"))
-	require.NoError(t, tx.Commit(t.Context()))
-
-	require.Equal(t, 2, l.sealed())
-	require.Zero(t, l.count("SELECT coalesce(broken_at, 0) FROM verify_audit()"))
 }
 
 // TestARoleHasTheDoorAndNothingElse: what grant_door gives is enough for its scope, and no more.

@@ -184,12 +184,13 @@ func (db *DB) ApplyDerived(ctx context.Context, b Batch) error {
 }
 
 // resetWithdrawals takes back what history told of withdrawals: offers of the opening snapshot are open again, and a
-// request that history had met is as it was when it was submitted. A request that it had not met stays as it is. Should
-// the rebuilt history not meet one again, no worker will look at it (next_at is null): whether it was paid is then a
-// question for a person.
+// request that history had met is as it was when it was submitted, or requested if it still wants approval: the
+// database was put back to before that was given. A request that history had not met stays as it is. Should the rebuilt
+// history not meet one again, no worker will look at it (next_at is null): whether it was paid is then a question for a
+// person.
 const resetWithdrawals = `
 	UPDATE withdrawals SET
-		state = CASE WHEN offered_no = 0 THEN 'offered' ELSE 'submitted' END,
+		state = CASE WHEN offered_no = 0 THEN 'offered' WHEN approval = 'wanted' THEN 'requested' ELSE 'submitted' END,
 		reason = '',
 		correlation_id = CASE WHEN offered_no = 0 THEN correlation_id END,
 		offered_no = nullif(offered_no, greatest(offered_no, 1)),
@@ -283,7 +284,8 @@ func compareScratch(ctx context.Context, tx pgx.Tx, treasury int32) ([]TableDiff
 // replaceDerived puts the rebuilt rows in place. Postings are inserted last, after the balances were emptied: the
 // trigger sums them up again.
 func replaceDerived(ctx context.Context, tx pgx.Tx, treasury int32) error {
-	// The books are written once; this is the one exception, and the database knows it by this setting.
+	// The books are written once, and withdrawals are admitted when they are requested; this is the one exception, and the
+	// database knows it by this setting.
 	if _, err := tx.Exec(ctx, "SET LOCAL ces.rebuild = 'on'"); err != nil {
 		return fmt.Errorf("announce rebuild: %w", err)
 	}

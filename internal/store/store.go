@@ -18,6 +18,11 @@ import (
 const (
 	// maxConnections bounds the pool of one service.
 	maxConnections = 8
+	// maxForRequests bounds that of a program that answers requests: as many for those that change something as others
+	// have for everything.
+	maxForRequests = 2 * maxConnections
+	// maxLong bounds how many of them are held by what takes long to be read.
+	maxLong = 2
 	// connectTimeout bounds one attempt to reach the server.
 	connectTimeout = 5 * time.Second
 	// rollbackTimeout bounds the clean-up of a transaction whose caller has gone away.
@@ -36,33 +41,36 @@ type DB struct {
 	exec        executor
 	queries     *dbsqlc.Queries
 	instruments *instrumentCache
+
+	changes chan struct{} // a place for each request that changes something: half of the pool
+	long    chan struct{} // a place for each reading that holds a connection for long
 }
 
 // Open prepares a pool. It does not connect: a database that is away is found by the first call.
 func Open(ctx context.Context, url secret.String) (*DB, error) {
-	return open(ctx, url, "force_custom_plan", "")
+	return open(ctx, url, maxConnections, "force_custom_plan", "")
 }
 
 // OpenAs is Open for a person, whose name the audit log gets for what is set through these connections; the role of the
 // connection where the name is empty.
 func OpenAs(ctx context.Context, url secret.String, actor string) (*DB, error) {
-	return open(ctx, url, "force_custom_plan", actor)
+	return open(ctx, url, maxConnections, "force_custom_plan", actor)
 }
 
 // OpenForRequests is Open for a program that answers very many small requests: plans are kept, because to make the plan
 // of a page takes several times as long as to read it. PostgreSQL makes them anew when its statistics change.
 func OpenForRequests(ctx context.Context, url secret.String) (*DB, error) {
-	return open(ctx, url, "auto", "")
+	return open(ctx, url, maxForRequests, "auto", "")
 }
 
-func open(ctx context.Context, url secret.String, plans, actor string) (*DB, error) {
+func open(ctx context.Context, url secret.String, connections int32, plans, actor string) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url.Reveal())
 	if err != nil {
 		// pgx quotes the whole URL, password included, so its error must not travel on.
 		return nil, errors.New("parse database URL: want postgres://user:password@host:port/database")
 	}
 
-	config.MaxConns = max(config.MaxConns, maxConnections)
+	config.MaxConns = max(config.MaxConns, connections)
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
 		if err := registerAmounts(ctx, connection); err != nil || actor == "" {
@@ -95,7 +103,10 @@ func open(ctx context.Context, url secret.String, plans, actor string) (*DB, err
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 
-	return &DB{pool: pool, exec: pool, queries: dbsqlc.New(), instruments: newInstrumentCache()}, nil
+	return &DB{
+		pool: pool, exec: pool, queries: dbsqlc.New(), instruments: newInstrumentCache(),
+		changes: make(chan struct{}, config.MaxConns/2), long: make(chan struct{}, maxLong),
+	}, nil
 }
 
 // Close waits for running queries and closes every connection.

@@ -71,7 +71,16 @@ func (db *DB) RequestWithdrawal(
 
 // CancelWithdrawal ends a withdrawal for which nothing is reserved and gives the money back. Repeating it does no harm.
 func (db *DB) CancelWithdrawal(ctx context.Context, treasury ident.Party, id string, now time.Time) error {
-	if _, err := db.exec.Exec(ctx, `SELECT cancel_withdrawal($1, $2, $3)`, string(treasury), id, now); err != nil {
+	return db.cancel(ctx, `SELECT cancel_withdrawal($1, $2, $3)`, treasury, id, now)
+}
+
+// CancelCustomersWithdrawal is CancelWithdrawal for who does not decide about deposits: their returns are refused.
+func (db *DB) CancelCustomersWithdrawal(ctx context.Context, treasury ident.Party, id string, now time.Time) error {
+	return db.cancel(ctx, `SELECT cancel_customers_withdrawal($1, $2, $3)`, treasury, id, now)
+}
+
+func (db *DB) cancel(ctx context.Context, call string, treasury ident.Party, id string, now time.Time) error {
+	if _, err := db.exec.Exec(ctx, call, string(treasury), id, now); err != nil {
 		return fmt.Errorf("cancel withdrawal %q: %w", id, refusal(err))
 	}
 

@@ -32,6 +32,7 @@ const (
 	InvalidMemo         Reason = "invalid_memo"
 	InsufficientFunds   Reason = "insufficient_funds"
 	Conflict            Reason = "conflict"
+	RequestedMeanwhile  Reason = "requested_meanwhile"
 	UnknownWithdrawal   Reason = "unknown_withdrawal"
 	TooLate             Reason = "too_late"
 	NotCertainYet       Reason = "not_certain_yet"
@@ -40,6 +41,7 @@ const (
 	LimitExceeded       Reason = "limit_exceeded"
 	NothingToApprove    Reason = "nothing_to_approve"
 	OwnRequest          Reason = "own_request"
+	ScopeMissing        Reason = "scope_missing"
 )
 
 // Reasons for which a withdrawal waits.
@@ -110,6 +112,7 @@ func Explanations() []Explanation {
 		{InvalidMemo, Refusal, "A memo has 1 to 255 bytes and no control characters; leave it out if the receiver wants none."},
 		{InsufficientFunds, Refusal, "The customer's account holds less than the amount."},
 		{Conflict, Refusal, "A withdrawal with this id exists and says something else. Nothing was changed."},
+		{RequestedMeanwhile, Refusal, "A withdrawal with this id was requested at the same moment. The same request again is answered."},
 		{UnknownWithdrawal, Refusal, "There is no withdrawal with this id."},
 		{TooLate, Refusal, "The withdrawal can no longer be cancelled: a payment is being made, or it has ended."},
 
@@ -120,6 +123,7 @@ func Explanations() []Explanation {
 		{LimitExceeded, Refusal, "The account would withdraw more of the token within a limit's time than it may."},
 		{NothingToApprove, Refusal, "The withdrawal waits for no approval: none was needed, or it was decided already."},
 		{OwnRequest, Refusal, "Who requested a withdrawal cannot approve it."},
+		{ScopeMissing, Refusal, "The withdrawal carries a deposit back to its sender. Only who may decide about deposits, with the scope approvals, may cancel it."},
 
 		{AwaitsApproval, Waits, "Its amount wants somebody else than who requested it to approve it."},
 		{Insufficient, Waits, "The treasury holds less of the token than is to be paid. Send it tokens, or cancel."},

@@ -27,7 +27,10 @@ UPDATE api_keys SET successor = @successor, expires_at = @expires_at WHERE key_i
 UPDATE api_keys SET revoked_at = @now WHERE key_id = @key_id AND revoked_at IS NULL;
 
 -- name: APIKeyUsed :exec
-UPDATE api_keys SET last_used_at = @now WHERE key_id = @key_id AND (last_used_at IS NULL OR last_used_at < @now);
+-- Of a key that is being changed it is not noted: who uses it must not wait for that.
+UPDATE api_keys SET last_used_at = @now WHERE key_id = (
+    SELECT k.key_id FROM api_keys k WHERE k.key_id = @key_id AND (k.last_used_at IS NULL OR k.last_used_at < @now) FOR NO KEY UPDATE SKIP LOCKED
+);
 
 -- name: AnswerClaim :execrows
 INSERT INTO api_answers (actor, key, fingerprint, status, body, answered_at) VALUES (@actor, @key, @fingerprint, 0, '', @now)

@@ -18,7 +18,10 @@ ORDER BY l.audit_no DESC LIMIT @most;
 SELECT seal_audit(@most::integer, @now::timestamptz)::integer AS sealed;
 
 -- name: AuditHead :one
-SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1;
+SELECT seal_no, hash FROM audit_seals ORDER BY seal_no DESC LIMIT 1;
+
+-- name: AuditOldestUnsealed :one
+SELECT l.at FROM audit_unsealed u JOIN audit_log l USING (audit_no) ORDER BY u.audit_no LIMIT 1;
 
 -- name: AuditVerify :one
 SELECT v.rows::bigint AS rows, coalesce(v.unsealed, 0)::bigint AS unsealed, v.head::bytea AS head, coalesce(v.broken_at, 0)::bigint AS broken_at FROM verify_audit() AS v;

@@ -47,7 +47,7 @@ FROM deposits WHERE treasury_id = @treasury_id AND state = 'credited' GROUP BY a
 SELECT v.deposit_id, v.kind, v.state::text AS state, v.reason, coalesce(v.account, '')::text AS account, v.instrument_admin, v.instrument_id, v.amount, v.sender, v.memo,
     coalesce(v.update_id, '')::text AS update_id, v.record_time
 FROM api.deposits v
-WHERE v.treasury = @treasury
+WHERE v.treasury = @treasury::text
   AND v.deposit_id IN (
     SELECT d.deposit_id FROM ledger_updates u JOIN deposits d ON d.treasury_id = u.treasury_id AND coalesce(d.settled_no, d.offered_no) = u.update_no
     WHERE @update_id::text <> '' AND u.treasury_id = @treasury_id AND u.update_id = @update_id

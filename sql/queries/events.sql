@@ -14,3 +14,12 @@ FROM withdrawal_freezes f
 JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i USING (instrument_no)
 WHERE f.treasury_id = @treasury_id AND f.instrument_no = @instrument_no;
+
+-- name: EventTell :exec
+SELECT tell(@treasury_id::integer, @what::text, @subject::text, @stable::text, @payload::jsonb, @at::timestamptz);
+
+-- name: EventTellLag :one
+SELECT tell_lag(@treasury_id::integer, @synchronizer::text, @record_time::timestamptz, @behind::boolean, @at::timestamptz)::boolean AS fresh;
+
+-- name: ClocksOfAll :many
+SELECT treasury_id, synchronizer_id, record_time FROM synchronizer_clocks ORDER BY treasury_id, synchronizer_id;

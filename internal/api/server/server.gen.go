@@ -166,6 +166,36 @@ func (e FailureState) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCompleted ProofStatus = "completed"
+	ProofStatusExpired   ProofStatus = "expired"
+	ProofStatusFailed    ProofStatus = "failed"
+	ProofStatusPending   ProofStatus = "pending"
+	ProofStatusRejected  ProofStatus = "rejected"
+	ProofStatusWithdrawn ProofStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCompleted:
+		return true
+	case ProofStatusExpired:
+		return true
+	case ProofStatusFailed:
+		return true
+	case ProofStatusPending:
+		return true
+	case ProofStatusRejected:
+		return true
+	case ProofStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReplayRequestDead.
 const (
 	True ReplayRequestDead = true
@@ -213,22 +243,22 @@ func (e Scope) Valid() bool {
 
 // Defines values for SubscriptionState.
 const (
-	Active   SubscriptionState = "active"
-	Disabled SubscriptionState = "disabled"
-	Paused   SubscriptionState = "paused"
-	Pending  SubscriptionState = "pending"
+	SubscriptionStateActive   SubscriptionState = "active"
+	SubscriptionStateDisabled SubscriptionState = "disabled"
+	SubscriptionStatePaused   SubscriptionState = "paused"
+	SubscriptionStatePending  SubscriptionState = "pending"
 )
 
 // Valid indicates whether the value is a known member of the SubscriptionState enum.
 func (e SubscriptionState) Valid() bool {
 	switch e {
-	case Active:
+	case SubscriptionStateActive:
 		return true
-	case Disabled:
+	case SubscriptionStateDisabled:
 		return true
-	case Paused:
+	case SubscriptionStatePaused:
 		return true
-	case Pending:
+	case SubscriptionStatePending:
 		return true
 	default:
 		return false
@@ -419,10 +449,22 @@ type AuditVerification struct {
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
 
 	// Head Hash of the last sealed row: keep it somewhere else.
-	Head     *string `json:"head,omitempty"`
-	Rows     int64   `json:"rows"`
-	Unsealed int64   `json:"unsealed"`
-	Whole    bool    `json:"whole"`
+	Head *string `json:"head,omitempty"`
+
+	// Late Whether it has waited for more than five minutes: then nothing seals the audit log.
+	Late bool `json:"late"`
+
+	// Rows How many are sealed.
+	Rows int64 `json:"rows"`
+
+	// Unsealed How many wait for their seal.
+	Unsealed int64 `json:"unsealed"`
+
+	// UnsealedSince When that one was written that has waited longest.
+	UnsealedSince *time.Time `json:"unsealedSince,omitempty"`
+
+	// Whole Whether every row is as it was when it was written. If not, `brokenAt` is the row at which the chain does not fit any more.
+	Whole bool `json:"whole"`
 }
 
 // Balance defines model for Balance.
@@ -459,7 +501,7 @@ type Clock struct {
 	SynchronizerId string    `json:"synchronizerId"`
 }
 
-// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is in the schema that `dataschema` names, at `/event-schemas/TYPE.v1.json`.
 type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.
@@ -940,16 +982,22 @@ type Proof struct {
 	Memo            *string `json:"memo,omitempty"`
 
 	// ParticipantId The node that the offset is of. Empty if that was an earlier one than today's.
-	ParticipantId  string    `json:"participantId"`
-	Receiver       *string   `json:"receiver,omitempty"`
-	RecordTime     time.Time `json:"recordTime"`
-	Sender         *string   `json:"sender,omitempty"`
-	SynchronizerId string    `json:"synchronizerId"`
+	ParticipantId string    `json:"participantId"`
+	Receiver      *string   `json:"receiver,omitempty"`
+	RecordTime    time.Time `json:"recordTime"`
+	Sender        *string   `json:"sender,omitempty"`
+
+	// Status How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+	Status         ProofStatus `json:"status"`
+	SynchronizerId string      `json:"synchronizerId"`
 
 	// Update The update as the node told it, while it is kept.
 	Update   *map[string]interface{} `json:"update,omitempty"`
 	UpdateId string                  `json:"updateId"`
 }
+
+// ProofStatus How the transfer stands on the ledger. Only `completed` proves that the receiver has the money. `pending` is an offer that nobody has accepted yet; the others are offers that ended, after which the sender has the money. The update id of any of them is on the ledger: it alone proves no payment.
+type ProofStatus string
 
 // Replay defines model for Replay.
 type Replay struct {
@@ -1994,7 +2042,7 @@ type ServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam, params DeclineDepositParams)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -2096,7 +2144,7 @@ type ServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam, params CancelWithdrawalParams)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -2234,7 +2282,7 @@ func (_ Unimplemented) DeclineDeposit(w http.ResponseWriter, r *http.Request, tr
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetDepositProof What proves it on the ledger.
+// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 func (_ Unimplemented) GetDepositProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, depositId DepositIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -2438,7 +2486,7 @@ func (_ Unimplemented) CancelWithdrawal(w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetWithdrawalProof What proves its payment on the ledger.
+// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 // (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 func (_ Unimplemented) GetWithdrawalProof(w http.ResponseWriter, r *http.Request, treasury TreasuryParam, withdrawalId WithdrawalIdParam) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -6283,7 +6331,8 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 }
 
 type ProblemAnswerResponseHeaders struct {
-	RetryAfter *int
+	RetryAfter      *int
+	WWWAuthenticate *string
 }
 type ProblemAnswerApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -6329,6 +6378,9 @@ func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAudi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6371,6 +6423,9 @@ func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerify
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6412,6 +6467,9 @@ func (response GetEventKeysdefaultApplicationProblemPlusJSONResponse) VisitGetEv
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6456,6 +6514,9 @@ func (response ListInstrumentsdefaultApplicationProblemPlusJSONResponse) VisitLi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6497,6 +6558,9 @@ func (response ListKeysdefaultApplicationProblemPlusJSONResponse) VisitListKeysR
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6542,6 +6606,9 @@ func (response CreateKeydefaultApplicationProblemPlusJSONResponse) VisitCreateKe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6585,6 +6652,9 @@ func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKe
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6631,6 +6701,9 @@ func (response RotateKeydefaultApplicationProblemPlusJSONResponse) VisitRotateKe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6672,6 +6745,9 @@ func (response ListTreasuriesdefaultApplicationProblemPlusJSONResponse) VisitLis
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6717,6 +6793,9 @@ func (response GetAccountBalancesdefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6761,6 +6840,9 @@ func (response GetDepositAddressdefaultApplicationProblemPlusJSONResponse) Visit
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6804,6 +6886,9 @@ func (response ListDestinationsdefaultApplicationProblemPlusJSONResponse) VisitL
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6851,6 +6936,9 @@ func (response AddDestinationdefaultApplicationProblemPlusJSONResponse) VisitAdd
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6896,6 +6984,9 @@ func (response RemoveDestinationdefaultApplicationProblemPlusJSONResponse) Visit
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -6962,6 +7053,9 @@ func (response GetStatementdefaultApplicationProblemPlusJSONResponse) VisitGetSt
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7006,6 +7100,9 @@ func (response ListBalancesdefaultApplicationProblemPlusJSONResponse) VisitListB
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7049,6 +7146,9 @@ func (response ListDepositsdefaultApplicationProblemPlusJSONResponse) VisitListD
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7113,6 +7213,9 @@ func (response GetDepositdefaultApplicationProblemPlusJSONResponse) VisitGetDepo
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7159,6 +7262,9 @@ func (response AssignDepositdefaultApplicationProblemPlusJSONResponse) VisitAssi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7203,6 +7309,9 @@ func (response ConfirmDepositdefaultApplicationProblemPlusJSONResponse) VisitCon
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7250,6 +7359,9 @@ func (response DeclineDepositdefaultApplicationProblemPlusJSONResponse) VisitDec
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7293,6 +7405,9 @@ func (response GetDepositProofdefaultApplicationProblemPlusJSONResponse) VisitGe
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7340,6 +7455,9 @@ func (response ReturnDepositdefaultApplicationProblemPlusJSONResponse) VisitRetu
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7383,6 +7501,9 @@ func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEve
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7457,6 +7578,9 @@ func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStrea
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7500,6 +7624,9 @@ func (response GetEventdefaultApplicationProblemPlusJSONResponse) VisitGetEventR
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7545,6 +7672,9 @@ func (response ListHoldingsdefaultApplicationProblemPlusJSONResponse) VisitListH
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7589,6 +7719,9 @@ func (response MatchMemodefaultApplicationProblemPlusJSONResponse) VisitMatchMem
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7632,6 +7765,9 @@ func (response ListMemosdefaultApplicationProblemPlusJSONResponse) VisitListMemo
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7678,6 +7814,9 @@ func (response CreateMemodefaultApplicationProblemPlusJSONResponse) VisitCreateM
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7722,6 +7861,9 @@ func (response DisableMemodefaultApplicationProblemPlusJSONResponse) VisitDisabl
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7768,6 +7910,9 @@ func (response EnableMemodefaultApplicationProblemPlusJSONResponse) VisitEnableM
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7811,6 +7956,9 @@ func (response ListOffersdefaultApplicationProblemPlusJSONResponse) VisitListOff
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7875,6 +8023,9 @@ func (response GetOfferdefaultApplicationProblemPlusJSONResponse) VisitGetOfferR
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7919,6 +8070,9 @@ func (response RetryOfferdefaultApplicationProblemPlusJSONResponse) VisitRetryOf
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -7966,6 +8120,9 @@ func (response SetOfferVerdictdefaultApplicationProblemPlusJSONResponse) VisitSe
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8010,6 +8167,9 @@ func (response ListPostingsdefaultApplicationProblemPlusJSONResponse) VisitListP
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8052,6 +8212,9 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8096,6 +8259,9 @@ func (response ListSubscriptionsdefaultApplicationProblemPlusJSONResponse) Visit
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8142,6 +8308,9 @@ func (response CreateSubscriptiondefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8187,6 +8356,9 @@ func (response DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8230,6 +8402,9 @@ func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGe
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8277,6 +8452,9 @@ func (response UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8322,6 +8500,9 @@ func (response ListSubscriptionAttemptsdefaultApplicationProblemPlusJSONResponse
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8366,6 +8547,9 @@ func (response ListSubscriptionFailuresdefaultApplicationProblemPlusJSONResponse
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8413,6 +8597,9 @@ func (response ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse) Visi
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8459,6 +8646,9 @@ func (response RotateSubscriptionSecretdefaultApplicationProblemPlusJSONResponse
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8504,6 +8694,9 @@ func (response TestSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitT
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8547,6 +8740,9 @@ func (response ListUnattributeddefaultApplicationProblemPlusJSONResponse) VisitL
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8592,6 +8788,9 @@ func (response ListUpdatesdefaultApplicationProblemPlusJSONResponse) VisitListUp
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8635,6 +8834,9 @@ func (response ListWithdrawalsdefaultApplicationProblemPlusJSONResponse) VisitLi
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8694,6 +8896,9 @@ func (response RequestWithdrawaldefaultApplicationProblemPlusJSONResponse) Visit
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8758,6 +8963,9 @@ func (response GetWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitGetW
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8804,6 +9012,9 @@ func (response ApproveWithdrawaldefaultApplicationProblemPlusJSONResponse) Visit
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8849,6 +9060,9 @@ func (response CancelWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitC
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8892,6 +9106,9 @@ func (response GetWithdrawalProofdefaultApplicationProblemPlusJSONResponse) Visi
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -8938,6 +9155,9 @@ func (response RejectWithdrawaldefaultApplicationProblemPlusJSONResponse) VisitR
 	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -9009,7 +9229,7 @@ type StrictServerInterface interface {
 	// DeclineDeposit Take back what was proposed.
 	// (POST /v1/treasuries/{treasury}/deposits/{depositId}/decline)
 	DeclineDeposit(ctx context.Context, request DeclineDepositRequestObject) (DeclineDepositResponseObject, error)
-	// GetDepositProof What proves it on the ledger.
+	// GetDepositProof How it stands on the ledger, and where. It proves the money's arrival if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/deposits/{depositId}/proof)
 	GetDepositProof(ctx context.Context, request GetDepositProofRequestObject) (GetDepositProofResponseObject, error)
 	// ReturnDeposit Send a deposit back to its sender, with the sender's own memo.
@@ -9111,7 +9331,7 @@ type StrictServerInterface interface {
 	// CancelWithdrawal Cancel a withdrawal for which nothing is reserved yet.
 	// (POST /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/cancel)
 	CancelWithdrawal(ctx context.Context, request CancelWithdrawalRequestObject) (CancelWithdrawalResponseObject, error)
-	// GetWithdrawalProof What proves its payment on the ledger.
+	// GetWithdrawalProof How it stands on the ledger, and where. It proves the payment if its `status` is `completed`.
 	// (GET /v1/treasuries/{treasury}/withdrawals/{withdrawalId}/proof)
 	GetWithdrawalProof(ctx context.Context, request GetWithdrawalProofRequestObject) (GetWithdrawalProofResponseObject, error)
 	// RejectWithdrawal Refuse a withdrawal that waits for approval. Its money goes back to the account.
@@ -10834,199 +11054,215 @@ func (sh *strictHandler) RejectWithdrawal(w http.ResponseWriter, r *http.Request
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1rl9s2luBfwWrnnMQZ1sttd+LyhzkVx+nU2IndLrtr98ReCyKvJHSRAAcAS1a83jO/Zn7Y/JI9uAD4",
-	"EkmRslguO/4w004JxOs+cN/3/SQUSSo4cK0mp+8nS6ARSPzn45d0Yf43AhVKlmom+OR08mhJ+QIUWTG9",
-	"JHoJRIISmQzhIVHAI8I0oYpMz+cHvwkOB79SHS6nh5NgosIlJNRMqNcpTE4nSkvGF5MPHz4Ek5RKmoB2",
-	"K5+Foci4fsJ49Nz8YP7GzOL/kYFcT4IJp4mZ4YrxqDLzv0iYT04n//OoONSR/VUdlSadmCXdf3cuQO2Y",
-	"oWtU59fL6hop1cumJST8R8YkRJNTLTPYbUkt5JYDaSErx0nou6fAF3o5Ob17fBxsACeYnM01FLNWseEZ",
-	"j9cErs2OCDXjiF4yRdKYhmCA3rgHM66yh7mQCdWT0wnj+q/3JoHZFEuyZHL64Pj4+5MHD+7ev/f9veMH",
-	"D06CScK4/anYK+MaFiBxs48yqUTbbqcc3ukpEXNE3JQugMxgLmTrVkOcre2+7h03X9hPkArF9HnUBffI",
-	"D+qEfH4zWcbMyNbFLjTV0Al6ZUb0xuTytLjOYwPk7iOBHfKRB8KFLrLZPyHUfbBuJjJtsc5daYC8KZJ0",
-	"RWMiJBF6afGSLwIyWxOmFWFRG8iVXbkN5vdP7iIO+v8+aT3Cy3UKquUA+JvBQ3uIgCgwHFBDZDYYiiSh",
-	"6iGZugMdfjclTBEax0QvqSYzWDBOlGg7Am6oncaPex7gkrI2AFxAKHikiBZkRZkmcyEJ5fY0do+J4fug",
-	"2rZovqpsMYI5zWKNZJ1T/1+Pt9L7z5TFmYR9o395WlznPIIkFRp4uH4C65ZrOTEXcvf+fXLNFJvFQMIl",
-	"lTQ0z1pA1iIz/3MFqbsvTWKgSpO798jS/JbflX2Di62X1j54AuvKIVKqNUjz1f/5/X8c/L8370+Cu/fv",
-	"f/iXRtI6n5s3GZ/k6l1trFh+vQc+F+dcaZklwPVZlDDeRgFiAUiXKEew/JvzKCCrJQuXhMaCAzEbUoQL",
-	"JN82bGLVJXtD+TmVel3b9Hm3yFHeaevF3L+/ncSewLqbm16ZAZ28tAT7q7e/04M/jg8evHl/crcF+k+p",
-	"0nUuXnsfWZS/jrFBzRJBM0WuuFjxQ3KuCYociiRCgvmVkyk+6tNWFDZrH+DiB+c/tSKw3X9w8te2E7Ck",
-	"lSW9ECvkqBTf9TZMic0MzYzn5LjMeu4fl3nPSSPvecqUhqjrjdJLocDen7lTeBei9EwioLEijLdv08zc",
-	"vE+LBW47MyFioBy385uoSQE1ilsCQSZYhSehsQQardu2wt2srUCjB3+8NVC7f9wCtWcpcHMbXRcl5nOQ",
-	"yu5sSa/BUDwBHkHrOy1S4AMv6MJM2C0fKxyyAwO5YDxsu/nfhHZyppVTJIRCRkSzBAIiZGDQthBZVIC4",
-	"Yn71tGhYACjdKrKYtZsF6ohqODBTNUKmLmXtKg81zpzfQDebU5WRffmdymY9ON5LeNfGLi4Npq2oIuar",
-	"ViTT8K5bMyvdxEmLNvBSAlWZXHeQpXZDvlEkNRhFWBTgy3d6Omd8ATKVjBfgr16g/3hnDbJA4ldcs7hl",
-	"nz+WENhirn2mzX8azkKTVqabmWl3wc9Xqfn9PPq7ma8TSzM38qOe5H+AjNgWcri2Y3pzCDcnzj9YoLaa",
-	"S860OZl6bjwdXbA2m2V80fN1yzftGBxVgndt0Vz5zg/KZc4ru1nLqjSuLxX30u+KDexb76jNbI1jElQq",
-	"uAK0jT2XYhZDcsbVCqT5Qyi4Bq7NP2maxiykBkZHqR33r/9UBmDv+/IC+5Vdt4ljGnlwJYVRpakywpb9",
-	"gHz74udH5MG9+9/fMWAvWRFfgJbrA7QhtaO9NR1ZhqIF0XJN6ILWJPkNJMVNup2XzIbNPNbLXt8oYqQe",
-	"Ax0rLoaZ0iIBSZwl7tDan3IEuPvDFoQIyvZKszhwQ1a/TzjolZBXk2Di18CriQ0yZpxqLdkss3Je6flH",
-	"TA3FNUj8ZQ6gkJBCgVwyFkrhXzJuhi04+wPHGXnIbOdN0/6S5ns54wTe0VCTCEKW0JjwLJmBNDcA72iS",
-	"xmaak7uH9ydBmUIP/s1L6nd/+PDt69eHueB+/OHOv23SbDB5d7AQB+6PFDdz6PZU+u2AJamQ2rGD5eR0",
-	"smB6mc0OQ5EchZRrwQ88FI9UxjQcGVyQnMZHdlJrrlSKLfgLKzIhVUQRMwem8XMpUpCaGUqa01hBMElL",
-	"f3qfG2P72lwDIx5DT0Gg4D+/l6y+OEEBNGGlLXMOrSFJB59A931fgwm1K/wmGm2wdXIz/EBTFm+i0a90",
-	"TZYijsjKKzoSQmDXhqSl0HBKQIU0BcKQuDb2YY1gTSQeTOZMKn1hgGlk3H77NKrrwE9EppG+Nr0TAXLw",
-	"TG0e+5isloAikfn/RpbkglDky4eNi2ghrn5tPGcdO3LAGCBN6rdQO2F+gfkK+Z6Lg3Vg2HO6gIFYxjQk",
-	"1X90kovD5A/5HqiUdI3kYwTsBpdQ9T7sKo1HyCJ2Awcwq7wQq9FOYOYeyqksFjbgq/XxNP4yhDmYffVn",
-	"DVTTGVXwSkHz0gXvaD5kRWkvbmdJ1bKZKJ1auvXm/TkcJXkHWGXDgb/OoKTuuh23wuwfINncSVsDgTeT",
-	"4gr4me55uUaa2mQ/v1C1rBjrFNAYIiLF6pRcAaSEaaJEApZLQaygkftKsVI9N5Jxu0bP4auliMsstWyL",
-	"KYPIjnM7Ka3SdPU/0pg6tj7qu06rIl1vx3Lg5JttH70UmsZmeN123U9ZD6qG6O1UUNpj0GAvr5m13Rk6",
-	"APCUDRauhvFcD+gNltubs7oZRn8dWnf68Y/Do1iEVwM3b62LL5mVZqo84/E1yDW6UkiWGk0LWQNThHHk",
-	"I54rGkbR75lQax4upTBaiOyDiLXxQXm7LTeQReg42HoNNd2GFJ+Sk8PjQzJVTmJCbyrTLkzBn71khBMy",
-	"AukNXEsr2C1o+pCgg6Rk8SJLsQIj54q5Bm4YrvlRxJFZjS041Zm0y1Fi3pNwCRH598sL8u3j6KeLs4BQ",
-	"cgVrw8WnR9cnRyjHHVzBWk3vEKMBWq8BHsFoiCLThOnA7zikXHAW0pgYWJlZjBL+w/c/3D8kqK1PDTyn",
-	"eAKzBfcHi7doQapijvlx8AttPnImCPtb0+Ofr9rgt4GYanYNqPcvgdAokqCUf9nOnp8HTs5mmnCACKFx",
-	"BevGx4xFPYIMgokqaQebDqgHTXanYJIDtFkgwSCo5p9SCK9BKicoePPAyeFxo7beLtoEE+3Iuh9x5qbh",
-	"vo9KKwQN9qHlYjuBlw6L8MivJsgDE3IZy228jkMVjClBKygbuwtw2OGb7KNqd/inEvzwBV39CkqZJ6GI",
-	"nRlfmOglEjiLyIdgEgopkSzQJdIsTocsguhsgEBfBBz1oRB4B2GmwVr9+y8ykjQT2FC/EvEIDm+VhtSo",
-	"uPM5yEZKSiARjbMZgAoF0dlgUBZf6ho5U7Q74YumM8kbN+S//nHduC1rN2/5qfyq9wOGhBiogiFIYvde",
-	"NrA3czTrJm2zlsCw6LKgcN9sZS/lsDkf/uks7H2l2q0yh9vdmX2JRucOrVhqfniRn31TjUI4aP+ObXJ/",
-	"o2T2F2Orp35pPm4SaQe+KTXwlfh3YQLFC6gdt3S2/CTbYWV3PRhgkGr1DCMQmq85lBAxDRF6MZzPotlc",
-	"ORr/y711fd8Q9wEeq/9XKpQAvBnd6lrLNnLzW67tJajdeMv1lvbSAffRlTsvIoyg3FWYYPlpM/eCJOAv",
-	"ptVtZNm19bHYf7s/mzUqjiWOPp3U0dacsqqBpUC0n0BpxvtZteoalw1eQIdwya+W0HUe3kK0OCVzKRKr",
-	"wAgRM744EPN5Jd4F6f0bRVIRs3DtvINTGqHEMyXWtfzRQlk0UICyDt0maQKpuC+pS0jE9ZCVW11Hdt3i",
-	"JM1IloNzdJNNGXV2N9uUZnlhrorGAzc9BBy1XdlPt+5qF9eix54tAbTBONtHM8gTWA8n6WwWsxCtFOji",
-	"/+H4L9bFXyO/eNFIGqG8bhHnW8R83SwZZ6qZ9N5tZ8BXSCNmI3bZADdrpzQTdF3XUOHvyn3Si1xymGyj",
-	"FZy1dZs7PIHNDoWXS3AWMc+GC4tYEQ1cMQ222/6HcY6Sla/hoTWLb273VWHAXFFFYiGuIDr1kcj+DOaR",
-	"LsdPbt16I59ye3CumCZQuISBgYDwGTObkRkzhUY/72B2RkCGofA2h4DyNQZgV07Vps6jA/lnfPUHPXnw",
-	"Tg9TH1sVWDXMId9LjaxmaWyxnEl35w1++WarV92wVVihvMZp56zfbn5t+X10IMzoAqxHzBEE2Mr1lwTY",
-	"IsAvqpJLAY2fJcAfQw9e+JA38VuKPzY8qp/GUtVKA7V7deNyR3PpEE2X/YuIIzPNQOV2sOWRa0nDtrON",
-	"dmmxCK8eo3qihgDRfNZmG5GgQF5D9LOQzW9dKUvQpaytiUptDvPhPnxdpcscYp1yh9pYrwMrRuciHvtG",
-	"4CJF6tVOhpsuuw1NUymu4WcpBhhOrNL9E8R03WnqcTGTN20IcqlBjed18d2F+XawuajkERnTzOS+2mWj",
-	"XRaqahztHkxYeR5W7XqCKvJtWLgacKi08+o2u2lidKW9RH676+x9NMu6whiLFUSeNGsJUzZw2uWDMcua",
-	"Z0AyBRFajx4a6dd5heeEorCM6Qb+xJviX41rhRKoHiYMu09afDcw/PWyGZ6NRE6VfqX2ZZ7yRtVmTpVK",
-	"mLN3DfFlYoVBEgpCCS7pXDVHkMG10b2GbFaFIoX+SHphhnd4I3IBsfrG5+kpDoUUwENMo29GmgEu8nZN",
-	"HfkGwiK/2vy4ZViUUbCMWy3kNTof6GOI6GQAO0bcV/lAvtVySk6TlSyh787t2Ps2l8n918kmjuxAmQ3G",
-	"upOtdRNqlJYnW50cH29LJt6dIIp7+OuWa6iSyjCkL1bx19C2Tg1jHCG40zVhzq/O+zmqi3UHbh8xRWcD",
-	"zSXA8ZNm0YQplUHUlD0RAZmtbUxZxjTY+iWEknAJ4RWJ2KKij5TlPXd3NduRjU/L/S8uJK1Zq6nBy7li",
-	"Cx+DP1K+//JltsHT1ogaCFV/mI1Mmi1Et2MGjjtpa/qNOYctf/HJ/P8SFGZu1gFsa6tEAfE4GpCMYzJ/",
-	"QBKmMKM5IJCkek2EJFqIt7Gw1TOaIjnaIgg27BW4m9Inbdc2ujaKPGMEVfRXF4FwE4ljLru3iR9cAaGE",
-	"w4oIDoTGeimyha215pbBiE7BYQhXaMiB1PBueLZjizey6Tp/g9VwxeAK1j1FFSuYtth2liJGPwbTgc1J",
-	"FjyE7fzPrN5ylHJJg4Fn2stOg0qphK0CQnnshim7/GPjcYWGHd2cu3HjVjacGxZuVYDm6OGXHabu2xaZ",
-	"2fp8eVTY+AFLtzTKSAaKtC17rdO5tN94xA5nkS8A0bfuQzDBHPBBgY2utk1Ra8KlkXt/U4F+Q+zK9iZa",
-	"iWz0V9uS8gjP9nMfMdEcj9RaTKXIcacxC+H09OTu3eP//s//qj6J9dIh9xqI67lQegfnzK3LSis43Ij2",
-	"aw7NlJWIa/BugIYMbckWrJn67U+9c1VToQbqgqkFbx+fTzE033Jpg6VDupsI9pia57BwdEL22D4GKUuw",
-	"TpvBUV+oLA9U14cbhvLXZEusgAsQKDbVfFhbbGXgQUXUkNn3s5AklWIhadJspG0r3nBpS66lKXDA2ovO",
-	"XAqUK1fRB0giOKzdj1qQSBy2iRi0LRrdxeA0Bbv8PRMa07u0wCqZxIsBzScp6jE0hHIwHUOHA2DzjXj1",
-	"4tzaiG2lSXPaK8YjI5G72jbbtQaXtGQXLxVfQFB1ZpI/l0LMR/bpj8fKIVqAfDafK+ibyt6ekUOlZiFL",
-	"aXM8lNGUuIhKtRQFLkuMvjQ/JI/R2MHmvhqVwnK0VMYMJKrRWD5Li4iuv2lzYtiSJXvLvumSSbcFEviM",
-	"mG3ZmJuXZL8j1GKyvTJr/MN81hhckuoVpGVzYIGR/VNxSjXXSvcTbKb4VvCkDuqPe/JeQBrT9S5Rd6rZ",
-	"45VQvrbVzLQgM3d5WIvqsLXWTM/YxIfO54RclUVql3BEt/X2q9hNa49cQKiL4DLI9abJtDSXIumsrNOn",
-	"cHuj/4NFVfljq4ZccUlscwFpMcauPzRBQZinfzcoiGuQMU1LUSf5xu7ef3C36kU63oortemacMa6kUqh",
-	"e9IgQi6Tqo3KZF44w19gthTiCv+MhNsU6HehKY8YXzzyb9YgScd906eAUxxBEyU+q5RWPSWrJdjkefsB",
-	"kqcTTQyFirkrRetGMjvCKdwYBo2DnLauTtFFXiro2r9yQpc5Y6CU2coe0aBhw0g47Cxm0Dh+Np+c/t5P",
-	"4HhTf5aem5ti13BaMWEblgrR4dCyRCOGbc5Beg6x+a46gGNxCDxHgVXf+HYCLY94y4JGmN5cq6GHQfnf",
-	"b32Wl9mGG/vWZh5DtF1QxRJIuHD5wB/3BOc4NrreWcXmEbTPi1yzGMKlYhFeDUp1CK+aNu9ZypDrKLHW",
-	"hhnnGGQ9IFTcBmU3zMT4AoYaTXbQDkQey7mfC9hQKhoS8iv2hu7SqMXQXWprWGbQ20pVi2Tcx4W052LX",
-	"RfKaxJ5vvYIJgUf9AtPq4oLw8ZE5cjeS3e6etVxQ6V3Kr+R3rwa11JFnRsOrWCw61ATXgcbWf6Tm/1wH",
-	"JKqLDkg9QD3zYQbd6xg11okq6ACmmiTCyCMnRvHlQhNF7UPUv4tBMLEe4V0CIQd9YhsptShKRc8oL3AZ",
-	"tSsgs8wqSytfYhpfX+z0Q6Oelxs15ro99qDDmsYSyIJdAydZGhCsVo6F82YiWhOJahVCOem55JyymPEF",
-	"tgTYRbLpj815lYYtuJzQdz+2ofPPUiRkWcO1GSzRCMZJCiKNLXqvqJE8HhIMaDuuI127VmXH94mC2zHu",
-	"Dut1NcVWXWjJQm3reZ1aNDLAUViuVpEstX8LRQK+CHVbrJVY8aZojculIAmNAA0szuqCJSdJLBYkpHFc",
-	"oE53vGAL8TuKV4QShWPRUEqvQD0k949bKf+kx22nEq6ZyNQFhidg8f8GCkVyyNWmPBoYuwEwTYzoaehV",
-	"7KL51O9y7axTWOCMalv6PiA5C8irj6Mm1hLQZDb4m2ianoVLG2nho5qV3f7h7imI5bernoeoWiNatxaZ",
-	"30rRtbYZO2Q8qh5tyYS0cd+c8YUiKguX2Nyx6EtWiZ+uU+3QM2WyyT/B9JIstU5VkNfAo2isD7DXj1Ir",
-	"o3sLSSiZS7owDPSQPM804cJjKzOK/GkZt0pEWouAutsn5tBnOG5/VwxxGmrlhPIIuagBS8mk2FMU9MXX",
-	"Gpw3Bp0d246E4wbr3oHtl37yCnzubpEdN7q2uEBfA0KPXhUzUk4S1YeudLiCjXuJqBouX3rDPDcuMnFz",
-	"qg+Kno2zfHQtIbUIpKiE4OeC0DYZdafw1lEl1U8oP34VW2612JLSTLVFpH9i8eMGXsmv79xHvnO34+Xp",
-	"5Mbjmx0robQjWB1L839U9PkX97bMG7NDizo15bZBzKcoBjn9GvQvFX0W87xH7UMy5WI1re+tVAr4Wy5W",
-	"/zfva/Pgw51/+aqzf36P39cH7usD9zk8cA0pk+YOt70WG5V3UkD7v2toco05yFYALBIam930pVlfDn+A",
-	"SnWstjd434hnaaltsksx1325h4e2jhxQVaL5qJrGTdGJKsO6/tb9qnxLgoSubZdcbMCMCaLKRri5pLDG",
-	"Zm33jvs0ayt1LB3qCB3uFthbMeHunFR/oNGT6POb2z2T/lW5wuvQKK5exVtKJW0TSESpBnrPQA8vPL7Z",
-	"bBFpKy4AMROTlcjiyAbRRYZtugUft2dJN+fEbL2n0VWAClBGUAFebYn2bOF1w53yvoz+Prz1OwXFbo98",
-	"1ZLO5yx8JFTfjXSG2QxyuzdGuKJVsRTs6srO13zk3SGw5UNVnOjt2DA+UlukGwGd/1HkyOXdEbBe0iSY",
-	"GCneXMGCC2zdYWtVNwolbppxE1ErGX31WKyQRUBioNegXH4CdrfMYqN6eAt+3yP6vL2Gs9Zutkj8a82L",
-	"rZbOulXJsa7qWluhJFr0NW3y1sfsGuT6s8h8rfckKXX59Y1pu9uBtGZDdCS7bXGe2sruN5PhkMfNDisR",
-	"6z5qQY9eXteNNtl7fzZaPXzuniMBthZvIq6BcLFqvPJVdyOVeh/Ear9y987kWYQ79TmxEC+ornpR3Zxl",
-	"9BeoxMRGeIWK2W+spscnyswapK22FQi53GjeLIFG6pC83Ix2JmxOYphrIrJ6BZE+Gyhzol4HrtNRdef/",
-	"W2RSBbYq9lxIAte2A/PHKPE1WiwKIu1Afd3IuWHEyTnkpChiaz3oCdP2z6UWISJJY9Dbunpcluxcfh1X",
-	"AQkPBrLeO6B0LwrCTDK9vjBgcR1sgcqmcKgzTs6en9t2AdMQ1Nv//s//mt4JrFUP23r4wuwsAq6ZXhMj",
-	"LLDIQgwBjxqhnT/fzVLrdIL9/hmftyEv5fUKN2qtDHsgVF0V8Rcijk7JClVVH5ZKqJTsush/VSSlLDLY",
-	"HZSDD+d4jBSkEvzwNX/Nv/vOErP67juc214aWl5pram+K+pl/SLk7g/ebOMiqcyVpIJxjfs8OS4s24b+",
-	"1jg7N4j9mtv5cJF/v3j2mzcK+exfIkXGI7e9J7BWh999R7DxZ+6hCc1xQZHpWaaXQrI/sK/FKfkRb50Y",
-	"mJ2a23SgrIMPc3Q34UfOCNZ5e80VXasik5iuSSROydSwk2lApt5bZf5dChfGn3x6Ef7m8ovwB0NrU3eo",
-	"F5ACNa+zOdkZef7s4mVAnp+9fPSL2ehPj58+fvkYlzXnXJPpeQRJKjTwcH3wBNZTy9Kwf6dBVARM3tET",
-	"gz4XYON6CVZ2d03drcQfvObmZNj106dNe8UgFJwDNoZ76MBtizzZSa3VWsIcy5ji7/eOHxySghUoa9Wj",
-	"3LBYf9FixV/zGSgWQW4AdAmcObc7LfbPIosnJMWo1RULwV3bYymF9JjqcpuJzU1WtrnHg3v3v79zSKah",
-	"iGzX0nkpqzwgUzt4Sgr4bkkcf80xcxxxupQ8bvfzlCkknFAk2IQ1pQtzQtu1YWXwFG//kEyNJJD3XbXx",
-	"PZX+DubLwBK4zbAUvGiLLTgckt9gRaRYqdfc2/GXbK7R77DwNUINLTK+wGfPbfHSSoEGzy4xyntqGMHU",
-	"Zh0jC7b7dQhifVI+VtJ21lUiAdtx1yAJxLGlJqRuJawPyjqelFv0QkvDwqT6Bit0If1ODbM2hGCziqd4",
-	"2BweIeXoHbN3TPka8c1dArfFdMlKCg2H5LEKaQo2JvU1z7PWTyePKNeCk8eOg5KLjGnsv2or0djupZMT",
-	"X8CHpmxyOvnL4fHhX6zBeYkPw9H1yRF6ZMx/LKwtyabzu0DFiQE7NlC3eQc0AY1JHy1Wx2LI0YX1pz03",
-	"f5l8CLaOPwu1kL1HP2UJ6z/3I8RCN/wNPtSp4Mq+jnePj23+IrY0RVkyTWPXK/7on05/KzridkqL5qpQ",
-	"Esfnb9MVbtD60OrOc+rqBTZNmO/wyNWdOEOktS98liTUaN0Yzxwxi0kNtGjwhS4MtCZPXFeadwfKZpG6",
-	"LFAzX44FR9cg2XzdigzYRH/t0WHcS6w07G+4zEtfOmCOD+gerxTwEUDmtaQM39AlVUtQRZPnImacKVsT",
-	"bshdF42jSze9iSr2NTNvno3a9t5hF9gtMHoAiH94D8n947+Qb6d22Fsu9FsF+m2WTu/YUgtQVOqwL5cC",
-	"TbiZIksPJ0EN1n8DXfRVGhHYxSItFGPuaX/gxXCUvEuWi/11TmN899xtWgEREzXx8cd0AYoiHLmEGXkC",
-	"a3IB2r7E398/sW22PAY8zhP/CxzAZG2PArVQlFbWe16Jvh3GgJ9iOfwbYHq1+vctcLRtQUvB1ij3JKCt",
-	"LLAUK9s6yb9oERgRi3ECNFzuFwE+cisFnF/mrU5b4Fwj8k0Aj01evhj5jRCX00BKISN6CUz69I1ePNLW",
-	"72rmiD6upOirhYqPk+e8XChR4YCIzBq0icIUiCzQxiJVwfIIvdNPYD2Y4kqLPYF1mfJQk/tRROt9AtYb",
-	"yj5UzSFaZvBhA6VO9rayKxTbjlFWWyrydvaHYLbabq7qHpLzouVBKcbIKYA8IlzYvhMQq0FPtMHio/fY",
-	"IODDke2YgM0qHWpWEeYF/r4LwjwxC/SWYtvRazzm0QHm/YH1sdEFEXOoLgrq7gQq4e1zLaDC3z8lqPbP",
-	"CapFbG4VM+CwGpch/I1dg0cdorIwBKWErBmJJFsstTONG70bpWbsWGOzh1E0tuV3CPBIDcG+ap+G1mf+",
-	"ZTFsRHqtRE61iWFuDJZbZaB8jTY0Uq1945U9y1s91yyu3dX2aBesins/eu+n/3DkjZVH792/PhzNaEx5",
-	"2AGev4F2TqEf/dChvMHf+wBbBy74nOrlDbBxd642rLisdQDPy9aLONqrraJzmQL2Zz4/Yg/Qdy6DAxpF",
-	"ElQnErhAuzM38gvDgdrpeqBBkilNZkDUUqx4yfFhqHhNGB8PM7avPBay5F3Du7n5T+WBXxyiVFvQN2IK",
-	"llApAYyuc58z0SLw9ibUs79RJBUxC9fkCiBVhJKYKb1Xg90edlNg1GW1218dqYIWyfIsisod9T8BVtwu",
-	"qbShBf8Ni6ZlcLQIQyWK36MVJIrQVSX1mmjhuoK346dRYo3ymmHCR16VCEgoRMz44kDM53mxwq1ImicX",
-	"fhT3O5KQiOtOldf8/hXh2xA+sYXH+iD88SdCeEKVq9+0R2HfdkOyuI94uwRksEGTZj8CEitfdLBL0ssr",
-	"E95OpMVKVL1HY8Wfz91tWq1KiUnk8E4fheq6Okc92mkDxzFyxjnwsUu4uIaoQesIylVlXeDCmSKPLv5h",
-	"bQfTMwwPPyV+H9M9WrtG3OMeBOOtCrMRC29cVX7CeDSc6vo+E9UowR2+G2AavKUk6CDaFrtw6fykcp0r",
-	"7i6mZ4buUtTigxyHrTMVw6n2bULYdRN7II1y0dcO5dANGp00yn2wRqONCwxh6v8cuTD9v2cw4CQ3SoB/",
-	"wvfVYUobcXuUbQoh2hftdq1RkOZPpcqzO5Hm0fu8NduHHta+GyPSAfh5SQeg0G9iIP2fz38THLBX7s0h",
-	"XhPSPeN5RLfBgCXQyJWTfvySLtomdsOOcAzO+pfje5vRAlaldlVlzNii1QyGnCq6z7iH2lFGQeYjWze+",
-	"rJI3VJmh3FUfKFrv1Mxe5uRBHuqM7pdMaRIKPmcysaHJblVzhdOslEw9dYJnKkUqFERnGD09LdxofDOa",
-	"4gy3fYvJ7SZtBPYyBtnDboQWSz0T9u6b9cikmzMziBaItVYs2U4+RU+THWjIYXm7XeuRHfBZousXgja/",
-	"0GvAkk4E5nMItQ+TLxiWZz8jI0sEoW9/2YwsP9kBX3mbjQQRA4NQPl8URTPnjIZXPt1M3RROpr4D4Ra5",
-	"1nYqvHGMHJMP2SO1mSawiAEatH02ERb82LPtoXWVsYQ+V46gww9jfv/Kgf5sHOgCMGTSy1bIi7RwIXY8",
-	"AhmUYuDwDy7HNoFE7I9HFb0ZG7NYztSVTcN0egP6NqdYyzCmSk8N5wzIqsi4kWDj8cu1SiXhwgXmY7IK",
-	"UyRhyrBazMUUmc4nzquKFod35nOcLI8Qx3aa5HyeJ37UOsHY/F0XYo6bSYSESvIgU+TeyXGRbrMQHKZ3",
-	"TvOMZBeKHFFNZ9SW2eKokurcJ6bKrels8knhEDskZ3lg+5IqEoNyReOmMUuYnvq9W/ey9lnHMZUL34PB",
-	"/IAZiy6LMjFK/6aG9pQp7RJWxrfmm5seyZqGZ8BamqMZQ3GJoYmNN2rcxB2WLEhvxk7d6kp29Blr1g6z",
-	"LuVUnRJKQpGufZnfGL1/3ygyW2tQBPMQGai9Ot24dqn+eTiqpXtqib7B3TYko6uLQR4p85eklU9OWZQn",
-	"TOMX3yi/J8tfpsjZ9To1fzE8ZVqMNazG8EWjihySy6VAeTTMNDrgFwKUEVYsA35KlT7Aoxyc/zRFwMyk",
-	"WCmQWDJ1tsZMYwXxNaiHeRIPc+x3VWW3QZ3flnLMFZlLkRAuVkTwQ3JGQpEYCLuka+vDObmf51KTc42h",
-	"1+XWNfKahYD5OsXyjBNKEsYzDcVQoxPix0LaBp8Y701s8pZZXKLR0DL4PP/nCiAlWWru3V+WWSWknCyE",
-	"2fUGo7xAKN5SVkkdEx/KK75shrmd/aHz3GbkFlQ6IOKgzOdqzcgQJ/cp9TUzMcdcLeEhTWMVGnmAlm67",
-	"t/2xsveuCHCndwWXGJ9Eqgg/7KkLY5FF9kz/OuzZe2S+tCfswof9uhdwysDFbDFFSj1kPw6sSxFHjC+6",
-	"fdq/+EGjg/RrKIY6crfdJVl5+H2jiK0dTjwcybevXv6vZ+rOOBk8XesVqPgUrSKDUdHopgeJb2HRiIzo",
-	"t/zVlsIaGRNfwrubEKLNYfBUHTkZ5hGKylWanSa35wSMtmX2EDljJu1mMb/iiJsLyPy8WYS5rTb+gDc5",
-	"ZihH6wL9EKUtwz+35mD1JKsEYFWjhF6hEgMBUUshda4NGCVyCeGVrc5mTSYuLkxbXcT2usECYc5MZqQ0",
-	"NKZMnUsJNS8FrYUAbobb3KSd1JzoE+Vk4GW2vGlomiyKvRnAOeOhN3EVOYMOsGJORCYVobFBrfXefdcb",
-	"yYp0w4DajOk9I9iRLR65Xh8djkY74MvERNef8YYN9lsRcb/+7NzM69iWfWQp09UqlS4VyJYEtE2uMTzC",
-	"+r4bYiT2gH3Au5HPNoD4inufI+49khAx3Yx9eUX8veASFljslvCe2SGjI9GzFPgzHvf/wHUu+NxlQrzf",
-	"NqHQXr4vfVoYj3ypzxlYy6yYY5GrMcXHPWxlD+52i7B9w4Vxz7fSv36j4bz2GlqCefFGv4RQ3vwgIyDZ",
-	"kQRtG2a0BnTI9e3FtpsOPmxFOKzlY+G016iuLCWU25md9pFjm20Fr4UgYq6B7y+KogFLSl1umvHkwvGk",
-	"f+TNZ/7UoT+15kM3LNDdJJZe0PXGM2kwNgWHtra4N2oQRuQzsl7gkwLMG2vDgfaHvQY/tzoQnvtBX/NF",
-	"vxAnhYNoa0qZyGYxHADXck08ioyaX9Z3wT1Ys5WtTralxED20dg+dsp91lgI6hexInMqie17xwQnTJUb",
-	"axRtN+ZS/AF7rJwyfOWPrhinSq10OwIZa60nzPy+zQVx3R6IAqxsJ5S1S2LasREXAmIrwPCIoDGTajIX",
-	"cYyF4Jti8S4qWxqdYd7WkhClW+jyhFYAuMdntjytzTK31Qq7WcqlKx9exUNfVHyS//GAxkps9YiY8716",
-	"8dTqP1cQuZLwPmAWq7dw2/skeeiiT5i1jivKIqKEqxZfOgwm9bnO01NvcNR5OwpMz2KxgTUJl0IowBLL",
-	"kKR67Sq5YEQuh8D9rgiNY2e3t5V4Xbl6Gi7zHjbfXmjKIyoj4m/oTjnCdcfSzeTMNeg5OT6uIgJSILeh",
-	"YYbwPMG3OXnK4P6yzJzlk326GrGV++1ByeNVjEVzvIudRrTXglBDZbsXk96N6Ps/S0fvy//pLFURxGAr",
-	"HdeT0szfbxafLyrbu73WhMFYOEKJLFvruryKjW6dC7kAnTdmQoODiKN9PC6tQuqnR5LbBO39GhHLM59i",
-	"SwmUbDWKtLmtm2kS0/BK7UWG8JFTteDylGYKoikxbB5lAy58i6s4KqQGI1XTWDmn+8NqNHcClK+WLIZc",
-	"WsBsf3JWpZfiHVdZAhHKChh84V2Yr148DSoSSF47gGoUdXLZpWR8y+WcIpa1isu26MxnzvPGffo/jafz",
-	"05GgPW+N0x6SS4egRorkNIGIKI3+g0/4mh+5br/dFrTyVZ75D24rlt/W7mz23rrUSQ+L/YbPxmJhk/2w",
-	"XzoDNYYW+TEoOKcsziT0R8Gf/Qe3FQXdBocVR7qleOvOsj3Vbu+pJkWLLMMxNb0CfupsXHk9FxvC5B54",
-	"LddWvCkPMt/baKYszdtw3BLMl5DGdN1eVukxw3NNWaSmKM9M51IkF+a55iH4ikha5H+xgyLbPjdvAEvj",
-	"uPEyvAXj/vHxsa+Re2oT0Fx6ok2VLp4upZmZS5CZ7Y7su7c645BmCQppecNvvG8WKV8q0ec8u5BKRRMI",
-	"iBJ2d7ToJ37FxcqaljYFrhd4aV8FrnonHryWT+SEtIu3GfSTUko9Em0JgVwk2GgWFtuJ2SjTRgWivldz",
-	"2ciY49knZATYRunAGoC2dZAqI+OF/eIrAXz6VlS7mxk5rMZqTlW1KLl30q1V6Ull7eZaiB59qW6ePjQo",
-	"3f5MnlvpQOFl2iIazoAqZASSxOzKlvXA41sRoex4AN9at8oXNp+el6D0V+vmNmX7Jaju7FQnjBhRwj0D",
-	"e34AKHcLTSsauMGiaW54R6dalT5iwcc2rpdLWnYqPK/KA8fHs2GVlr/WTB6XnMrAb021ExzWudUzd/Nv",
-	"VrlsKi6yt3S8j9nEHoJcM7S+dpsOXrkx4xPRnxBR8W7bUNTmYhMHJIsmodEyJYeoEoE/ZnTWx+3iozPL",
-	"S4W1OtG03JFmdFQtFhtmpLqkzEbefQnRjX9Cei3g3tpso0DDMYlyyzI7tMRr0LZoAmRa0N+5LyKed+d1",
-	"d4pGMtwlRMUIa9MyytG3d4+P77iqhlaFyj90Lsd5piAi3947fnDnkJzNhBVCe5VDZ5XK1EWp4W8U8WHQ",
-	"5NvpyhLeKaE4+K3/aXqnyUKGOnBxc19WVFFxrk9k7SpdbJueb5BrRZWPQYPItRJ9aNUOIyuJlQG90pS7",
-	"Trf7tEds32JBFqc2Vh8lOaby1ml5xu++SN5Bi9DS2kH/xmzld7T3i3v0vkz+nWl2N0kul6VN/Sl7c3Tj",
-	"5zNexs8vIa2vepqeb9uOSH5k34aOtPozO+DWY/yfpIDzEGa9T7Woyoo3mmR44WMGJKUsOiS/Ce3KdGJs",
-	"M44vHjjWT2zrm9rVgd8h5SHEHY008PfPGLtvAZ7VhAIs8u3qzu9dMLDwqiLjHKtIs3CZRwza0D6Q1xCR",
-	"Negbkxm29z0oKVU30/qgAd1uQfcDRVK6xkK7N9IGoXW50d9XCf+ErvzoF/j719f1z/y6vkCTQK8H1iZ/",
-	"WFaLJbN9R4UKsx34tJrNQJhJpteIcTOgEuTk9Pc3BsS2SK/FxTpJgwQSJtERTZmtTmc4rlk/k/HkdLLU",
-	"OlWnR0fwzta4PsA6eYeMa5Dc3PGbfKfvW5I7i+p6RTx6nlUWUm4kDgkxg4hkqeCEi5VZn9MEsBK2TR4N",
-	"mkw+aGFRhcXF75JEQGNFbNEhN9FLHNsw0aNa5TWFnemYxHx2FRDfpdimtPv20ao0dZ7duzm59ZgIjhxs",
-	"RdeE8dO8SFJg0+jLUfqbrpTSOrnfpMc6ItOlL8tItPnxZW6x8hVysL1tldP6WDuomtYTGgFaNkRpOWc7",
-	"b1nJRvpDFPh68tZvn2JMnzfN++L9hncTIYmtmG1R063iyhA3rSJyj78oWm9UqleXL8d7eJtnSii2tTDg",
-	"8YASJGIWYKVpnsBaTT68+fD/AwAA//8=",
+	"7L3rdtvGki/+Kv3nf9ZKnIEoydve2ZY/zFIcZ+KxE3sse+vMinPCFlAkewvoxnQ3RTM+PmueZh5snuSs",
+	"rurGjQAJ0KTsOP4URwTQt6rquv7q3ShWWa4kSGtGZ+9Gc+AJaPzn41d85v6bgIm1yK1QcnQ2ejTncgaG",
+	"LYWdMzsHpsGohY7hITMgEyYs44ZNnkyPflYSjn7iNp5PxqNoZOI5ZNx90K5yGJ2NjNVCzkbv37+PRjnX",
+	"PAPrRz6PY7WQ9qmQyQv3g/ubcIP/5wL0ahSNJM/cF66FTGpf/icN09HZ6P8/Lhd1TL+a48pHR25I//8b",
+	"B+D0zNAx6t+38/oYObfztiE0/OdCaEhGZ1YvYLchrdJbFmSVri0n42+fgZzZ+ejs7slJtHY40eh8aqH8",
+	"ap0anst0xeDGzYhx9xyzc2FYnvIY3KG3zsE9V5vDVOmM29HZSEj713ujyE1KZItsdPbg5OTb0wcP7t6/",
+	"9+29kwcPTqNRJiT9VM5VSAsz0DjZRwttVNdsJxLe2glTUyTcnM+AXcFU6c6pxvi1rv26d9K+Yd9Droyw",
+	"T5JN556EhzaefLEzi4VwT3YOdmG5hY1Hb9wTvSm5+lkc57E75M1LAnrkAxeEA10srv4Bse1DdVdqYYnq",
+	"/JZGKJsSzZc8ZUozZedEl3IWsasVE9YwkXQduaGRu878/uldpMHw/6edS3i1ysF0LAB/c3RIi4iYAScB",
+	"LSRugrHKMm4esolf0PibCROG8TRlds4tu4KZkMyoriXghLp5/KTnAi656DqAC4iVTAyzii25sGyqNOOS",
+	"VkNzzJzcB9M1RfdWbYoJTPkitcjWBff/9WQrv//ARbrQsG/yr34Wx3mSQJYrCzJePYVVx7acug25e/8+",
+	"uxFGXKXA4jnXPHbXWsRWauH+cw253y/LUuDGsrv32Nz9VuwV3cHl1CtjHz2FVW0RObcWtHvrf//y/x39",
+	"31/fnUZ3799//0+trPVk6u5kvJLre7U2YvX2HnhdPJHG6kUG0p4nmZBdHKBmgHyJeoQo3nmSRGw5F/Gc",
+	"8VRJYG5ChkmF7NtFTaI+ZO9TfsG1XTUm/WSzylGdaefG3L+/ncWewmqzNL12D2yUpZWzv/7tF370+8nR",
+	"g1/fnd7tOP1n3NimFG/cjyIpbsfUkWaFoYVh11It5Zg9sQxVDsMypcH9KtkEL/VJJwm7sY9w8KMn33cS",
+	"MM0/Ov1r1wpE1imSXqolSlSO93oXpaTuC+2C5/SkKnrun1Rlz2mr7HkmjIVk0x1l58oA7Z/bU3gbo/bM",
+	"EuCpYUJ2T9N9uX2eRAV+OldKpcAlTudn1dACGhw3B4ZCsH6ejKcaeLLqmor0X+08NH70+2/u1O6fdJza",
+	"8xyk241NG6WmU9CGZjbnN+A4noFMoPOeVjnIgRt04T64WT82+MgOAuRCyLhr539W1uuZpKdoiJVOmBUZ",
+	"REzpyJFtqbKYCGnF/Rp40YkAMLZTZXFjtyvUCbdw5D7VejJNLWtXfaj1y8UObBZzpvZkX3lnFlc9JN4r",
+	"eNslLi4dpS25Ye6tTiKz8HazZVbZidMOa+CVBm4WerWBLa1/5CvDckdRTCQR3nxnZ1MhZ6BzLWR5/PUN",
+	"DC/vbEGWRPxaWpF2zPO7CgET5dI17f7XSRaedQrdhfvsLvT5One/P0n+3X1vI5Uu/JMfdCX/HXQitrDD",
+	"DT3TW0L4b+L3ByvUZLkUQluySZDGk4Mr1m6yQs563m7FpL2A40bJTVN0W77zhXJZyMrNomVZea4vF/ey",
+	"78oJ7NvuaHyZnGMaTK6kAfSNvdDqKoXsXJolaPeHWEkL0rp/8jxPRczdGR3n9Nw//8O4A3vXVxbQWzRu",
+	"m8R0+uBSK2dKc+OULXqBff3yh0fswb37395xx17xIr4Eq1dH6EPqJntyHZFAsYpZvWJ8xhuafBuRXl4e",
+	"nS/sHKR164YWQp2yeyenZ0SlnF0B16Cd0FpyaSGJGJcJW87B+whAA94KSlYFnFNGZkoltMq/fnv/5M4W",
+	"j6abnN/TikOzXfoHrfArw5w+5uiGFNl4YazKQDPvIxyTZ6wgzbt/20KqUdWT6gYH6Rj+l5EEu1T6ehSN",
+	"whh4aKljk4Xk1mpxtSANtKKYIA/F6gY0/jIFMMjisUL5nSpj8C8L6R6bSfE7Puc0NTedX9vml7Xvy7lk",
+	"8JbHliUQi4ynTC6yK9BuB+Atz/LUfeb07vj+KKrKjqN/CTbE3b+9//rNm3FhUpy8v/Mv69IkGr09mqkj",
+	"/0eOkxn7OVV+OxJZrrT1gmo+OhvNhJ0vrsaxyo5jLq2SR+EUj81CWDh2VKolT4/po+RINUbM5EtS5pBf",
+	"k0S4BfP0hVY5aCscj095aiAa5ZU/vSvcxH29wZFT3KGnilJKxl8q/mj8QHloivRAtw5rIcsHr8D2vfmj",
+	"EacRflat3uGmIHCSynKRrpPRT3zF5ip1HO5NMA0xiBsnbLSycMbAxDwHJpC51uZB7rk24RONpkIbe+EO",
+	"02nf/ebpjOqBr6iFRf5alzIR3i0Ls77sEyfRUFkL8kwqxvHGGLcOYpW6/sl0CNkadRQH4w5p1NyFxgqL",
+	"DSxGKOZcLmwDhb3gMxhIZcJCVv/HRnbxlPy+mAPXmq+QfZzq3yLa6/tBo7QuYZGIW1iAG+WlWh5sBe7b",
+	"QyUVUWELvVL0qfWXIcLBzau/aOCWX3EDrw20D13KjvZF1twJ5e7MuZm3M6U3mLfufFiH56QQmqtNOArb",
+	"GVUMcT/jzjP7O2gx9XrgwMO70uoa5LntublOz1sXPz9yM6+5EQ3wFBKm1fKMXQPkTFhmVAYkpSA10Cp9",
+	"01aN7tIra8KyOTdoeUCCtkfpjpyKG2CZkAsLxul+IIMLGedCJivuP0vVrDJ44S6KRlotW0Trj2rJMi5X",
+	"jGvw63Kv99irhaTHN3yzYkWB0Pj5gR9HN1TrnklSgZWkC2GphbXhj5V9TJWceVdTP25czlW64ZTgBvTK",
+	"nTxGsIw7NRzeTSj8m6YyZk+m7pQiNglUOAneBfe+sz7IQJhjYEVIliiKDbCpsMxtYOZjuS3Ovyrn0Zz9",
+	"EVdOxpNcG2N9x1Put/agWhuvK+y9Exoir71ue+mVsjx1jzdjJv2cRFE9ALJdxlXmGLXEaRrhFL+GDQfw",
+	"TAxWnYfdqOGg1y7U3vem/8LB7/7OmX741f8oVfH1wMmTV/uVyFqkwWMnBUj+LnJn4aPgF4YJiewc7rz+",
+	"YsesZDzXytmYug8hNp6PqtPt2IFFggGrrdvQsFxZ+So7HZ+M2cR4fRjFmbA+PSasveL8VToBHfwOc1Lb",
+	"Zzx/yDAwV/G0srlaOsnK1NSSIHU/qjRxo4mZ5HahaTjOnLYQzyFh/3Z5wb5+nHx/cR4xzq5h5e7oyfHN",
+	"6TFq6UfXsDKTO8zZ9xStwiU4+18tLBM2CjOOuVRSxDx1d1XmvvLyh0fsb9/+7f6YoZdo4s5zgisoz5jI",
+	"li4cfID+MKEQb+Tk+8TPpBBW//Hi8fjmdPwPoyR6POsU5z4yWG9zL3mXGf3WphIWs2v32AQXTWVZbitx",
+	"1a2ajEh65L5EI1MxDdfjog/a3KHRqDjvdm0Uc/Paf8ohvgFtvJYYfEOn45NWV023XhuNrOf6frxbRCz6",
+	"3jmdB+WIE91W2/m/slg8j2JroiJfplCw/cSbpFIjjMppRdUYTHkc9Pi6dKk7nRxtj1/y5U9gjLsxypSu",
+	"w+savTQG7w57H41ipTWk3Efq2m2pWCSQnA+w5so8uD4cAm8hXligYFT/QQ6k7ESUgVphHiXhN2MhH0Uj",
+	"DGm3clIGmWr9mjtQZSA5H3yU5Zu2wc4cnY544dmFlq0TCm9/t2qdFoVzOn6qXvr9DkNDCtzAECKhuVfj",
+	"Pu0SjaL3Xa4yGJb0GJVRxa3ipZrNGbKSfeCnr9K7VSXxsztPEg3GHFw6dFKp++FlsfZ3LaazASc0O64d",
+	"62y7/lpufdWv3MttGu/AO6VxfBX5Xfq/cQMay62srVjJ9rOiWQ8+MMiteY6JMe3bHGtInNGOwTUfSmv3",
+	"VR9M/hVB5L53iH8Bl9X/LRNrANlObk2jZhu7hSk35hI1drxjeytz2XDuB7f9gopwANuvJgSrV5vbF2SB",
+	"sDGdMUMS1xRgo3/7P7sxalFFiQG93PPWlIu0trEloX0PxgrZz6XZNMgop8ZHgIugasZXRdYVs+qMTbXK",
+	"yL5RKhVydqSm01oaFvL7V4blKhXxygetJzxBjWfCKOPhg5WyZKACRXkGbdoEcnFfVteQqZshI3fGDWnc",
+	"ciXtRFYc58E9OlXS2d2rU/nKS7dVPB046SHH0ZgVvbp1VrvElQP1bMnrjg4zffSSPIXVcJZeXKUiRicG",
+	"5mT87eQvlHnSYL901soasb7pUOc71HzbrhkvTDvrvd0ugK+RR9xEaNgIJ0ufdB/YtF1Dlb9r/0ovdinO",
+	"ZBuv4Fc7p7nDFdgeTXo1B+8wC2K4dJiVSeo94yTDJEfFCdhy0brB16f7uvRvLrlhqVLXkJyFBPmwBndJ",
+	"V9N6t069VU75Ofg4XNtR+DqWgQcRCrnW03KuDPoEQ3aB9xH6FCksbamGYbaa85g98APe+oOuPHhrh5mP",
+	"nQasGZaN0cuMrBcPbfGcab/nLUkZ7V6vpmOr9EIFi5O+2dzdYtuK/dhAMAdXYANhHkCBrW1/RYEt806T",
+	"OruUp/GDBvh96MLLBIJ1+tbq97Vw+sfxVHXyQGNf/XNFlkFlEW2b/aNKE/eZgcbtYM+jtJrHXWs72Kal",
+	"Kr5+jOaJGXKI7rUu34gGA/oGkh+Ubr/rKsWrvpJyxUxOpfXjfYTCKps5xDvlF7U23gaqOLgUCdR3AClS",
+	"VgTu5LjZ5Lfhea7VDfyg1QDHCRnd30PKVxtdPT5h9rYdQb5irXW9vuygdN8OdhdVIiKHdDP5t3aZ6CYP",
+	"VT2Jeg8urKI8sLE9UZ341jxcLTRUmXl9mpt54uBGe4X9drfZ+1iWTYMxVUtIAms26vgoa96XKQoSzVfA",
+	"FgYS9B49dNovKcdiyjgqy1gFE1a8rv41pFasgdthyrB/pSN2A8NvLyo8bmVybuxrsy/3VHCqtkuqXMNU",
+	"vG1PlhPWMAOxBo+FYMbtWv+Ns72GTNbEKof+RHrhHt8QjSgUxPodX1RNeRIyAA8R3aGdaAaEyLstdZQb",
+	"eBbF1hbLrZ5FlQSrtNXBXgeXA30cERsFwI7lFnU5UEy1WinW5iXL+Nsn9Ox9KrHz/3e6TiM7cGaLs+50",
+	"K5xHg9OKGsDTk5NtNe67M0S5D3/dsg11VhlG9OUoYRu6xmlQjGcEv7o2yvnJRz8PGmLdQdonwvCrge4S",
+	"kPhKu2oijFm0JSX/xBNgVyvKcVoICwSrwziL5xBfs0TMavZIVd/ze9fwHVH6WhF/8Rlr7VZN47x8KLaM",
+	"MYQlFfOvbmbXeRJ02cBTDYtZK6PawnQ7ll/5lXbWXrl1ECrLR4v/azBYUNw8YIL8SSIWaDRiC4kYExHL",
+	"hMFC+4hBltsVU5pZpX5LlZy127TdGQRr/gqcTeWVrm07uDWKMuMApuhPPgPhNqoGfdF5mzy4BsaZhCXW",
+	"EPDUztViRtn4fhhM+FQShkiFlgJYC2+Hl7p2RCPbtvNnWA43DK5h1VNVIcW0w7czVynGMYSNqFReyRi2",
+	"yz83esdSqkgbA9e0l5lGNQSPrQpC9dk1V3b1x9blKgs7hjl3k8adYrhwLHxSCZoHT7/c4Or+1DIzO6+v",
+	"QAprPyCiUKuO5E6Rd5Uubgwu7TcfcUOwKOCS9IUjiUYIADAosdFDLpUQKB5DIMSbSvIb4lemnehksoPf",
+	"2sTKB7i2X4SMifZ8pE6MnxLggKcihrOz07t3T/7nv/67fiU2EW3utTDXC2XsDsGZT65orZRwB/RfS2jn",
+	"rEzdQAgDtJTnazET7dxPP/UuVM6VGWgL5nS8fWI+5aPFlCsTrCzS70S0x8o9T4UHZ+RA7YdgZQ0UtBmc",
+	"9YXG8kBzfbhjqLhNtuQK+ASBclLtiyUMoIELVUlL4d8PSrNcq5nmWbuTtgu545LqkvMcJCAkqHeXApcm",
+	"lEizTElY+R+tYokad6kYvCsb3efgtCW7/PtCWXCDWoXgrSyoAe0rKcE4WlI5hE1hQwBg/Y54/fIJ+YgJ",
+	"ANWt9lrIxGnkHnJpu9Xgi5Zo8AryBh7VRhiBF1qp6YFj+ocT5ZDMQD+fTg30xTHorsjh2opY5Lw9HwqL",
+	"AVVSgfhUOCxz9tJ0zB6js0NMA0iaQZRkrlMBGs1oRCuwKuGrr7qCGIRXs7fqmy066aID84AS77g0U0Kk",
+	"k4mzCAniAfd7zBATbuKOLgULyYRhlNuUe1Ng78y5Kfl3zCY5yETIGRWsSgID9dSvrlSywhcotAkJW4F9",
+	"SHtt56ANIjFU8UMRNjSqY4rNgdHCm2O7E6QyHyaQu7hc+SS9DE+xusYz7G6AuMR+bVKxnK8yH7IJmUZ+",
+	"Pchqfjc+MP19a45HKFbaVg+7Tr9+9X5biJrJL4uVyCn48uJryKue2lJY9K+SKiRQBa6xQsPRepV2jZeb",
+	"7PhhaslLyFO+2iUz0myD8LCKXfldRBi7cScYVM/80Yc+Log3n0jMLimjfurdW7GbZyXxSbue9h2V/drm",
+	"/ptqlW2EvurT86E1RiWSuo641YtRCxttC9NZdYhZv287BeXUs91OQd2ATnleyQwqJnb3/oO79UjfyVZa",
+	"aXyujWYo1FdJr9SOEAq7waxBBwYFGn+Bq7lS1/hnZNw2mXfhbhkhZ4+CXjFIG/Xv9EFYSxNo48TnNVTm",
+	"M8KswXsHX0D29Oqj41A19bfQWQ3dxjtFMFUdH/IeFXOGaQwVLOj+4BebXE4DLYFO8YhOJ0r1kbCzKsjT",
+	"9Pl0dPZLP6Xw1+b99MLtlLiBs1qYwYlUSMZDccMOmFo7BQ2twEvugvUHjvgeuI6Sqr4KnUg6bvOOAZ3B",
+	"sz5WS/uT6r9/C5V4bhr+2d+oOhyS7cYEYpThwNUFf9gVXNDYwX0DdWo+gIfgotCdh0ipVMXXg8pR4uu2",
+	"yQeRMmQ7KqK15YtTTIQfkM5PifMtXxKIJzbMA7KDBaeKfNv9bMCa4dcCmlDzCW1GVS4f3QX/hIRBb09i",
+	"I9t0HxvSXS/fVMkbGnsx9RolRIH0S0prqgsq5LAWxN3KdrtHPwtFpTfWZiU3op541CSeKx5fp2q2wUzw",
+	"zasIoNUZsKF5Grdl87QeR30VUkE2j+MsVq+qkC1tWaacPnLKBILuMcPpIurfACUaUdR+l2TVQa9QD7YO",
+	"Q6lsNxcULmd2RexqQcbSMqDT4+2LTcJ4X8TGpLUe8XE4OoRD18Bm4gYkW+QRw0YHiGyJXguNZhWectZz",
+	"yCkXqZCzAsZxqGbTn5oLJI0ttJzxt991kfMPWmVs3qC1K5ijo1KyHFSeEnkvudM8HjJMOjxpEl23VUXP",
+	"98lU3DE3EiHX2vLfLqwWsSVItjMiI3c4BvGkDVvk9LdYZRDw67vy4dRStmXUXM4Vy3gC6GnhDUxSFvM0",
+	"LUlnc05nB/N7jjeMM4PPojObX4N5yO6fdHL+aY/dzjXcCLUwF5hCgn1DWjgU2aEwm4qMbWwkIixzqqfj",
+	"V7WL5dPcy5V3UwmPaYoWTsQKEVA0LkBLrCPpzE3wZ9X2eRHPKRsmZJ4bmv549zLR6t3VrBU1nVnHW/tT",
+	"bOXoRsedHapSTY+OhkpTbr4UcmaYWcRz7AtbtjSs5bg3uXbomha6LYYk7JzNrc1NVMAYcgyoRNgmzJil",
+	"s72VZpxNNZ+hG5e9WFgmVaBW4Qz5syptNYCDh/VWjIoq1O33imNOx60Se1Q4KeqOpeJS7KkKBoC8lgCb",
+	"I2cvthPlpcGqd/HBZfh47XzubtEd1xo++WRsd4SBvGpupIIl6hddZXGlGA8aUb2koXKHBWlcVksXXB+V",
+	"7V6viqcbRcNlskutTKJQhLbpqDulIB9UU/2I+uMXteWTVltyvjBdVQMfWf24hVvyyz33gffcp3HzbJTG",
+	"h3c71tKdD+B1rHz/gyoEPru7ZdpawVtiCVWzA0QoI40K/nXkX8HtxrwAmvBDNpFqOWnOrQLX/LVUy/9T",
+	"NJ568P7OP32x2f94l9+XC+7LBfdHuOBaylrdHm67LdbQkcqcJR5bcYN14qQAlkWn7WH6yldfDb+AKlhj",
+	"WxI32vJZOvBndgHc3Vd4eGjX2QHIH+1LtTxtyyA1C2zNQOFXE7pKZHxFDbaxWRIW8RrKQvSFe63dFO+d",
+	"9OmmWGl2PDQQOjwssDfA5811w2FBBwc6KHZud7SD11UU3qFZXL0AdiqwwxlkqoJT3zPRIyiPv653lyVU",
+	"DGDuw2ypFmlCSXSJE5t+wMfdleztdUtb9+ngJkDtUA5gArzekvbZIeuGB+VDq4N9ROt3SlzengJrNZ9O",
+	"RfxImb4T2ZhmMyjs3jiwSty7kuzqWwM0YuSbU2Cri6oF0bup4fBETUR3AHL+e1nHWHSwwMTvUTRyWrzb",
+	"gplU2F6FEqpblRL/mcMWC9eqLpu5WLFIgKXAb8D4GhJMgV+kzvQIHvy+Swy1lS1rbexsWZzZWbtchzf7",
+	"pAqYPTJeF5gVLxsPt0XrU3EDevWHqE5u9o2ptOEOnaM3t2zprFjZUJC4JXhK5Qe3U4VS5M0Og/H1L3WQ",
+	"R6+o61qH/b1fG50RPr/PRdfKTN0Ak2rZuuXLzc1umh0tq08X90xR6blTLxo68ZLr6hu1WbIc/AaqCLED",
+	"3ELl128Nd+UjVc8Nsla7QFwu1yq8NPDEUHVVI9uZiSlLYWqZWjRRXvpMoCqJei24yUf1mf+HWmgTEXL5",
+	"VFG72sGz2syLJWjVDty3mTjXnDiFhByVQMMUQc+EpT9X2rhUatM2lJ5dVvxcYRyPUoULA93s71DZFwPx",
+	"Qgu7unDH4ltMA9dt6VDnkp2/eEItHSYxmN/+57/+e3InIq8etl4J4PkiAWmFXWERnkjoxPDg0SKk7xez",
+	"mVubj96/R9qfdhEvl00UIrMyTjwwbq7L/AuVJmdsiaZqSEtlXGtxU9YoG5ZzkTjqjqrJh1NcRg7aKDl+",
+	"I9/Ib74hZjbffEO9pHHT0PPKmQfxZXKRXYH2wGsUF2F3/xbcNj6Tym1JroS0OM/Tk9Kz7fiPOlVLR9hv",
+	"JH0PB/m3i+c/B6dQqNBmWi1k4qf3FFZm/M037DF1cPYRmtgtFwybnC/sXGnxO/YeOWPf4a4zd2Znbjf9",
+	"UTaPD+uo18+PnTPE4nsjDV+Zstqbr1iiztjEiZNJxCYhWuX+XUkXxp9CeRH+5uuL8AfHaxO/qJeQA3e3",
+	"s1vZOXvx/OJVxF6cv3r0o5vo94+fPX71GId161yxyZMEslxZkPHq6CmsJiTSsAWrI1Q8mKIpKyZ9zoDy",
+	"ehmi7zMuzRI0afzRG+lWBlQCS6XtwTCIlZSAzfse+uMmIC76KHmtNUwRahZ/v3fyYMwusT6zHE1J7Kq7",
+	"wErXJV9FTFjzRmrIweLd5anRLpUPWRBlCqIdLL9184WE3T/5C/t6gl/6bclXkzvYRn3MSuljyJHIpa+c",
+	"pRr5pWRXYEQCBpeL8TVTF7Bn5ZaJhEiT5ZgouxQx+JN6rLXSgTl8yTujknVDPV8e3Lv/7Z0xm8QqoV63",
+	"0wrYQMQm9PCElSS1BU/gjcSiYNyKCqYAzeeZMMirscqwdW/OZ2Ai38xj6VgDj2DMJk75KLr1UkpRre2H",
+	"ezMimUJFnaHGmNMJjtnPsGRaLc0bGUIHczG1GOqYBehYx/5CzvCmHbPvFrZROQ3ubAtirJSZhTRGkAnN",
+	"AskJKQAp7o30EdJMyVlFzCH4QKhvU3TD04RI3uA/Yy5ZJowJxe2k5CKV+9m797zkGrNXik1Vmqol42n6",
+	"RhaDlUGeGc8jegcrspGPaO+QoxjweE7LwmVMjMCArQUZ+v9XxWQKbo8npcUyYWr6Rk6oGmFSlqpTpTKb",
+	"F3P1u8gTt+dh+nh1+Iipt/j5Fc3bL4Wl3O1NXeUX9sxdK28k0R237GrFJqijBznl5haI39POCrg27NRt",
+	"5YMHDx44Gnz96pF//pJsDifVLrGmYOIYfUI4BHjhE6l6cUQR0JCZS624jcqAWnQ7kQRpSrIbz9Yoinh6",
+	"meEHvbDaXZjafIWYfXhbTJxq4MQuldtP8KwKVnTkMVepZy8uVyjdPP1LgtdmS60sjNljE/McKAP6jSxw",
+	"LM5Gj7i0SrLH/r5mFwthwV04hE1F/YxHpwHSi+didDb6y/hk/BcKb8xRDTm+OT3G+J/7nxl5Lgngw6fF",
+	"jhzHn+MTWOXCM7BYYtTh4y4fOb6g6O0L95fR+2jr8+exVbr3089EJvp/+xEKIP/4r6gW5koa0sXunpxQ",
+	"tSw2OUbLJc9TEeMmHP/DewvKVtgbbRO3VWj3obK1nnjhJNqYPDVT7hFE2z5YzPDYI9GcI9GSPrnIMq5X",
+	"Pns+EURJLWLY0QufudMaPfV9qt4eGapZ9jXH7nsFFRzfgBbTVScx/B1/DuRw2E3Esfz7bZt5GcBEpqiu",
+	"7XFLAVUOvLfmTtCqKZtzMwdTdoUvKxSEIZTIIXtddpqv7PQ6qZA24zQsqhEIuQi+jEBhrgqwoOaNvbZC",
+	"j/0mlf3NgP1tkU/uEPgKlNg9pLQYsEy6Tyzy8ShqnPW/gi07rR3wsMtBOjjG7dP+jheTn4q+eQEshVIU",
+	"UA/wu0nmCJYF46WKxSkcDQZ2CVfsKazYBVhSwr69f0qN9wIFPC5gJkoaQGiAQAKNxKdO0fuklus9TAA/",
+	"wwYZtyD0Gh0xOs6RGgVXUvtR5c3AkgI29/g6wQJlCTjtWkjUbvZLAB84lfKcXxXNjzvOucHk6wd8aPYK",
+	"7Qluhbm8vVtJULJzEDoUC/WSkYTo1y4RQxZT2WkPzWyvzwWTQKN5CwkqlE3btdRCUQRS5lv9WB5hLsRT",
+	"WA3muMpgT2FV5Tz0G3ynktU+Dza4Zd/XnW9WL+D9Gkmd7m1kDx3dTVHBmApVYvsjMMLfLhwrY/akbIJS",
+	"yWjz7gaZMKmoEw2kZtAV7aj4+B22DHl/TD1UsH2tJ806wbzE33chmKdugN5abDd5HU54bDjm/R3rY2fK",
+	"IuVwW0Js73RUKniDO44Kf/+YR7V/SVCHTPqkhIGE5WEFwr+KGwikw8wijsEYpRsuSS1mc+sDMc7uRq0Z",
+	"e1hRrTqqxgT2hB6jIdRX79zSec2/Kh87IL/W8vS61DD/DAIwixKZEP2Tq9CKac/6Vs8xy233SDLdilW5",
+	"78fvwuffHwfX+PE7/6/3x1c85TLecDz/CtaHIL8Ljw6VDWHfB/g6cMAX3M5vQYz7dXVRBcV+yp40RSML",
+	"lSZ79VVsHKY8+/NQjbOH0/ceyCOeJBrMRiLwaZ3n/snPjAYaq+tBBtnCWHYFzMwpnBEcwI6LV0zIw1HG",
+	"9pEPRSzGCom7u1maf1998LMjlGJt3QIDAXsqB8ZXRYYDsyoK/ia0s78yLFepiFfsGiA3jLNUGLtXh90e",
+	"ZlNS1GW9/2eTqKIOzfI8SSpb9zGo4tPSSiub8ZFU0+pxdChDFY7foxckSTDOp+2KWcWWW+jTGbEYr8by",
+	"ogIDC1isVCrk7EhNpwU05lYiLUpZP0j6HWvI1M1Gk9f9/oXguwg+I5i7PgR/8pEInnHj0cL2qOxTfzSi",
+	"faTbOaCAjdos+wMQsQkQl52RlXPDHl38vXBQTlKRYYwYeZCnaWj3paZoJ2bKfY1galMhwWBJGbK1j5IX",
+	"eiykiU8PucD6UDYVKRTKDIbv3ahCMu7D8pGHY4sX1u2Wz4eQLDRrYEstLFCmStg/9oLPgMITGPanwLig",
+	"pJMwW5opWlmUmVVLk8LMBh9Q96kZGXBJOOcYbJcYF2oNChUgop8mxyNoXO+nEZzrjx5zrgPIIt4DvLXH",
+	"sbmpf6OZmLgmIDDJzWc/lFkr6yZbVAWA9gk/FbZik3Os5DhjYR6TPboKDzjHPVgVW70NTqe+dT/DUyGT",
+	"4VzX946tJ/Tu8N4Av+onyoL+RLsSPy59kFmvitvCi98rjDWjCyQqaNjnmWFjjz1b2btOYg+sUcVnbr2Z",
+	"v1vVgODZeS2VT5TNTyIWuoiU0N7SXaW+i0jI+ON2Lc0vo2YslG461cpdlngzU07dVKvMX5UY8DdcJD6b",
+	"zWkxJmJGITKKogS/9luSXAR+tQfn8Wp/xIMx+QUmsvW/V31p0L8vYMBKblWS/AkVBU8pXVIqkGxbItm+",
+	"hNCmMUoZ830F7XonGXP8rmjZ+b6Hz/fWmHQAfV7yAST0sxrI/0+mPysJ2EP99givjeiey6KKxFHAHHji",
+	"Iewfv+Kzrg/7x47xGfzqX07urd8o5FjxSFbu2bIFGeacG77P7JfGUg5CzMfUq6LqmGlBtuLSI56UudwN",
+	"56dbeVSUV2AQztmpsZJToTOqTQjZ28KwyaIC4DDxGnSuVa4MJOdYsTEpg6ly/Uo8x2l/wux2m54i2oxB",
+	"XtFb4cVKn5a9R+gDMdn2ajCsjZBBMd3OPmUfpR14yFN5t3fzET3whyTXz4RsfuQ3gDByDKZTiG0oligF",
+	"VhA/ByaWBOLQFrmdWL6nB77INsoHUgNTkf64JIrO7iseX4cSV3NbNJmHzrRb9FrqYHvrFHlIOURLajni",
+	"J87k971ZIx/baLYu3aN4Ukts3tDSA9bXE85BA4b2igawvt3qV75amqdMkHdiQoV2WKhWaR17OCXSQ6ps",
+	"iO65379ItD+bRLsATMQNuhrKNqt84qZMHG2XmZX4B48TkEGm9ifzyv6yHRG8a++uIzsEI+YTxGNNubET",
+	"J4kjx4ChjksDVXlU8ZY1k8qXe0hfMJ4J40Q3FndjaNB/uEBGLhfv4wr4scI9ib2B2ZNpUU7U6GZFGAS+",
+	"cAEnk6GfsZKyLgy7d3pSFnHNlITJnbMCVcEnuCfc8itOUIESTVxbRFpNtb1mUdrsw6zoVPVjzblhKRgP",
+	"fBnioH7ulLRgA3JCyvUs9JFxP2AdrC/Lzriloph1J6gvgzp8mMPt9IG8c7gGxAM+mHMVhxhaLnurzlKc",
+	"YcUj9euhCwI3ldCGOkjy66wqlXpnjLNY5asAVZ5iWPQrw65WFgzD6lYBZq/RSGk9XEmR5Ex8z4npW+KQ",
+	"Q+oENwnIY+P+knXKyYlICgQGfOMrE+ZE8mWCkt2ucvcXJ1Mm5bNO1Di56EybMbucK9RvfaICmylArYcE",
+	"8DNu7BEu5ejJ9xM8mCutlgY0wj5frbB+3UB6A+ZhkXkhbIm8UBG3UVPeVkArDAVopFoyJcfsnMUqcyfs",
+	"S/kpuHV6v6jQd+oXQkBU2m/pGxEDVoGVw1dSMspHnY2JLyM0iPFVBIxKAt3gGp2QJOCLqrJrgJwt8kpW",
+	"B44Sc8lmys16TVBe4Cl+oqKSeyE+VFZ83gJzu/jDrAKq8y65dEAqRlXONRoqIk3uU+trF2JeuBLjUTAU",
+	"9A3oI/Sc09z2J8reeSDzjdEaHOLwLFIn+GFXXZyqRUJr+udh194j9yatcBM97DdcgZ+sWMuVPtgfdqxz",
+	"lSZCzjbnwfwYHjr4kX7JUTHHfrc3aVbh/L4yjPofsHCO7OvXr/7Xc3PnMHVhm8YrSfEZulcGk6KzTY+y",
+	"0IanlRgxDvoTwfkdmBJfwdvbUKLdYnBVGyp93CWUVJHmvSW357KermH2kFLkPrpZxPyET9xepuofW0S4",
+	"3eqSD7iTh0wN6RygH6F04UYU3hzE5CIjALGyMn6NRgxEzMyVtiUMHGfxHOJrQpgkl4lPmLNkixCyG2aZ",
+	"eTeZ09LQmTLxISq0vAx0wkvcjrS5TT+pW9FHqvTBzey409A1WQJWuoPzzsPg4ioz+P3BqilTC20YTx1p",
+	"rfYeC18rgeVrDtR2Su9ZF4Fi8dj3K9oQuKQHPk9K9D1mb9lhv5UQ9xsfr0FFeirC5Io60q4vMCOMUWrU",
+	"j+kWFEtvybnYA/WB3Ex81MTmC+39EWnvkYZE2HbqK7p67IWWCGu1Z8b4WZHyjS5XTB2nmiYfCiZHhkya",
+	"qeHksV1ynZgxu1AlbKv3HbpP5EXVFaaL+54mHlQPXaXUJXA9wRwdK2k6Zo85wQDz1KhKlE1N2bWQCZvg",
+	"jCcBjjrmkl2BR4b1YFaE69oea3lOW3VwZnqeg3wu0/4v+C40f3TdGPe3SzmmzQ/HXjrRAobyFZCHWk2x",
+	"aO+QavQeprKHtANi3L5p2DjnTzLP4FbTpGkbOpKkcUc/hxTpYiEHILJjDZaaH3UmtujVp0ttt53U2Ulw",
+	"r+bFOe01W26RlwDtZIUV1Ga1QIh0xdTUgtxfNkkLlVQ6lrXTyYWXSX8vGon9qVOgGo3kblmxvU0qveCr",
+	"tWvSUSzqeFNMLSy6Vzjt0em8USi2cHcspUXtj3odfW4NpLwID30pKP5MgjX+RDtL9dTiKoUjkFavWCCR",
+	"g9bt9R1wD159yobdpC96dMAPpPZDYzIsWmHWflRLNuWaUQ9ToSQTptokqWyhNNXqd5D7zVkeNvIH4zGa",
+	"Slv0DQmdjTZC7vuhZVHoo8MMoL2tDPlnsS7dqQsRI3wlmTB06nLrbWbTbidf1KZ0cIH5qWKGVHZhU0S4",
+	"doB7vGarnyWPDWGBbhYplx6cv06HAbJ/VPzxiKdGbY0MufW9fvmM7J9rSHzDhZA4jNhIkloHZQ99Fo6g",
+	"KAHiAhjlezFUFoMp/DnIRMjZJDhebdHsBcveROrOmsVzpQwggDlkuV15nCTMTJYQ+d8N+Y4q6Oe+GQSP",
+	"50U/sq8vLJcJ1wkLO3Snmum7IzA6O/fN1k5PTuqEEMCRrn2fqMDwXcGu6nF/Xu7e6so+HgJzbX97cPLh",
+	"8JgxLOFzyJHssefV65fPdodq343p+19Lx++q/+s9VQmkQDjizWI/9/fbpeeL2vQ+XW/CYCo8AAAdIclX",
+	"RyGP/1TpGdii4x06HFSa7ONy6VRSPz6RfEqnvV8nYvXLZ9iwBTVbiypt4evG1nPxtdmLDhEyyBpJ9jlf",
+	"GEgmzIl51A2kCg3k0qTUGpxWzVPjkw8e1rPaS/S9oC0QjuB5nV/Ke9wsMkhQV8AklBDKff3yWVTTQApM",
+	"Bm5R1Sl0l4rzrdBzypzeOi0TmM8fXOYd9ur/OBHfj8eCtN6GpPWtIH13HskzSJixGD/4iLf5se/cvtmD",
+	"Vt3K8/DCp0rln2rvQ9q3TeZkOIv9phGnakZFj6m4AUcdh7AiP4QEp1ykCw39SfCH8MKnSoJ+gsNApz5R",
+	"uvVr2V5yuPeSm7IBnZOYll+DPPM+rgInh1K5/AVv9SpksJQPufcpq2uRF01uPhHK15CnfNUNV/VY4Lom",
+	"IjET1GcmU62yC3ddYwtjKjC0qvgLPZRQK/SiszZP09bNCB6M+ycnJwFB+YwK8XyZJpWMl1eXscJ9S7Er",
+	"6nQf2mJ75xA2WRaGpTC1TC2ouzwTiQlpR6H226eWGp4BgkYSFjPTEIMTUuxaqiW5ltYVrpe4aV8Urmaf",
+	"K9yWjxSEpMG7HPpZBVoAmbZCQD4j7mAeFt8DnBs0gXjou191MhZ09hEFATYpOyIH0Lb+bFVivKA3vjDA",
+	"x2/0trubUcLyUK3f6h4lf0/6sWod38hvbpXq0fXt9vnDgrHd1+QT0g4MbiaBiXgHqtIJaJaKa4I3weWT",
+	"ilANPEBoXF2XC+tXzysw9ot3c5ux/QrM5ipdr4w4VcJfA3u+ALj0A01qFrijoknheMegWp0/Ug9YfUBC",
+	"r0KFbjR4XlcfPDydDUOw/oJFfVh2qh5+Z8mhkrAqvJ5FmH8dPbQNZGVvZYkfMok9JLku0Pu62XXw2j9z",
+	"eCb6ExIq7m0XiVJNOvOHRGQSOytTS0hqGfiHzM76sFl8cIV9BWBsI5lW+z0dnFTLwYY5qS65oMy7zyG7",
+	"8U/Ir+W5d3ZjKcnwkEy5ZZgdGk62WFs8AzYp+e9JAGcvel/7PUUnGc4SkvIJ8mk54+jruycndzy6I5lQ",
+	"xYs+5DhdGEjY1/dOHtwZs/MrRUpoL5h5UUP8LiGcvzIspEGzrydLYrwzxvHh38JPkzttHjK0gcud+7yy",
+	"isp1fSRvV2Vju+x8R1xLbkIOGiS+b85DMjucrlTFyEW+2qc/YvsUS7ag9n2IvouFoL4xYVH5vC+W96fF",
+	"eGXsqH/bw+o92vvGPX5XZf+NZXa3yS6XlUn9KXuebKbP57JKn59DWV99NT3vth2J/Jjuhg3wAuf0wCdP",
+	"8X8SIOshwnqfZlFdFK81HwnKxxWwnItkzH5W1sOVYm4zPl9ecKKf2ta3tGsDfcdcxpB2+4OfB4SCmGv3",
+	"2Y2g3WUae1FaEWaIqNlLSNMoYK2KeF6KigRikRAeYCOtG+f3B+auT4DOG0oJnptvJLB3xYTOq84MU0Tz",
+	"ducdMhYptRD0DSRsBfbWdJbt/SwqRt3ttLRoIbcvXS06ulrkfIUgzP27WRxIK6CuoJuq/93vX3SCP7NO",
+	"8BIdGb3UAipZIQGNgOfhaq2J6IEKgZsMxAst7Aop7gq4Bj06++VXd8QEsUy02MTsBA0szpJjngvCFnRy",
+	"2o2/0OnobDS3Njdnx8fwlhDKjxDlcCykBS3dHv9azPRdR0lqiY1YZtEXtXAej0hDKiBhixx7xC/d+JJn",
+	"gDjmVPIatTmq0C9kSj9RmCVLgKeGEWSU/9ArfLblQ48auHnmzLe+zwg6MjTfpkL80BXdVD5d1CSvf5zi",
+	"PEqiDFvyFRPyrIC4iqj4v1pbsB4AqoxTRHt6jKMWtvJmlYjWX74s/GwB1we7NreJavf/tYBAxhNEwjKq",
+	"Mpz3+HeMRPUJkEShGwBlG+SYiRgCCqH1AuJiKc0I75xI04/iQaTbRlFFnoIqG6fUsMermxPi0u1fyjg2",
+	"JXHHEw5KsUTQgVU+8xRWZvT+1/f/LwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

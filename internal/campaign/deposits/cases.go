@@ -11,6 +11,9 @@ import (
 	"github.com/canton-exchange/suite/internal/sandbox"
 )
 
+// first and second are operators at one machine, whom the tool tells apart by CES_OPERATOR.
+const first, second = "operator", "second operator"
+
 // decision is what an operator said of money that had arrived.
 type decision struct {
 	// action is assign, return, confirm or decline; account is whom it was assigned to.
@@ -22,9 +25,9 @@ type decision struct {
 }
 
 // decide has an operator say something of money that has arrived.
-func (c *Campaign) decide(ctx context.Context, id uuid.UUID, d decision, arguments ...string) error {
+func (c *Campaign) decide(ctx context.Context, id uuid.UUID, d decision, operator string, arguments ...string) error {
 	d.from = c.cfg.Clock.Now()
-	said, err := c.operate(ctx, arguments...)
+	said, err := c.operateAs(ctx, operator, arguments...)
 
 	c.grounds.mu.Lock()
 	defer c.grounds.mu.Unlock()
@@ -47,7 +50,7 @@ func (c *Campaign) decideCase(ctx context.Context, rng *rand.Rand) error {
 	if rng.IntN(2) == 0 {
 		c.did("deposits sent back")
 
-		return c.decide(ctx, id, decision{action: "return"}, "return-deposit", id.String(), "operator", "the campaign says so")
+		return c.decide(ctx, id, decision{action: "return"}, first, "return-deposit", id.String(), first, "the campaign says so")
 	}
 
 	account := accountOf(rng.IntN(accounts))
@@ -57,10 +60,11 @@ func (c *Campaign) decideCase(ctx context.Context, rng *rand.Rand) error {
 
 	c.did("deposits assigned")
 
-	return c.decide(ctx, id, decision{action: "assign", account: account}, "assign-deposit", id.String(), account, "operator", "the campaign says so")
+	return c.decide(ctx, id, decision{action: "assign", account: account}, first, "assign-deposit", id.String(), account, first, "the campaign says so")
 }
 
-// confirmCase has somebody have take effect what an operator has proposed, or take it back. Who proposed it cannot.
+// confirmCase has somebody have take effect what an operator has proposed, or take it back. Who proposed it cannot, whatever name
+// it gives.
 func (c *Campaign) confirmCase(ctx context.Context, rng *rand.Rand) error {
 	ids := c.offerIDs(ctx, "SELECT deposit_id FROM deposit_cases WHERE state = 'proposed' ORDER BY deposit_id LIMIT 200")
 	if len(ids) == 0 {
@@ -71,13 +75,13 @@ func (c *Campaign) confirmCase(ctx context.Context, rng *rand.Rand) error {
 
 	switch rng.IntN(6) {
 	case 0:
-		return c.decide(ctx, id, decision{action: "decline"}, "decline-deposit", id.String(), "second operator", "the campaign says so")
+		return c.decide(ctx, id, decision{action: "decline"}, second, "decline-deposit", id.String(), second, "the campaign says so")
 	case 1:
-		return c.decide(ctx, id, decision{action: "confirm by who proposed it"}, "confirm-deposit", id.String(), "operator")
+		return c.decide(ctx, id, decision{action: "confirm by who proposed it"}, first, "confirm-deposit", id.String(), "another name")
 	default:
 		c.did("proposals confirmed")
 
-		return c.decide(ctx, id, decision{action: "confirm"}, "confirm-deposit", id.String(), "second operator")
+		return c.decide(ctx, id, decision{action: "confirm"}, second, "confirm-deposit", id.String(), second)
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 
 	for _, check := range []func(context.Context) error{
 		k.read, k.readFiles, k.failed, k.deposits, k.attributions, k.cases, k.answers, k.submissions, k.verdicts, k.work, k.accounts, k.events, k.alarms, k.seen, k.screenings,
-		k.Updates, k.Numbers, k.Cursor, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.Balances, k.EventOrder,
+		k.Updates, k.Numbers, k.Cursor, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.Balances, k.EventOrder, k.Catalogued,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, err

@@ -137,13 +137,18 @@ func (c *Campaign) openRegistries(ctx context.Context) error {
 
 // operate has the operator's tool do something until it is certain that it is done, or that it cannot be.
 func (c *Campaign) operate(ctx context.Context, arguments ...string) (bool, error) {
+	return c.operateAs(ctx, "", arguments...)
+}
+
+// operateAs is operate for one of several people.
+func (c *Campaign) operateAs(ctx context.Context, operator string, arguments ...string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, settling)
 	defer cancel()
 
 	var last error
 
 	for {
-		out, err := c.stage.Operate(ctx, arguments...)
+		out, err := c.stage.OperateAs(ctx, operator, arguments...)
 		if err == nil {
 			return true, nil
 		}

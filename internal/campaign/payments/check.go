@@ -109,7 +109,7 @@ func (c *Campaign) checkIn(ctx context.Context, tx pgx.Tx) ([]verdict.Violation,
 
 	for _, check := range []func(context.Context) error{
 		k.read, k.withdrawals, k.strangers, k.ended, k.accounts, k.events, k.inputs, k.seen, k.frozen,
-		k.Updates, k.Numbers, k.Cursor, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.Balances, k.EventOrder,
+		k.Updates, k.Numbers, k.Cursor, k.Holdings, k.LookAlikes, k.Offers, k.Movements, k.Balances, k.EventOrder, k.Catalogued,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, err

@@ -183,6 +183,7 @@ func (c *Campaign) certain(ctx context.Context, do func() error) error {
 		said, ok := errors.AsType[*pgconn.PgError](err)
 
 		switch {
+		case ok && said.Message == "requested_meanwhile": // the same again is answered
 		case ok && said.Code == refusalState:
 			return refusal(said.Message)
 		case ok && !passes(said.Code):

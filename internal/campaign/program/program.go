@@ -28,9 +28,11 @@ type Life struct {
 }
 
 // Start runs a program with nothing in its environment but what is given. never are texts that its log must not have.
-func Start(ctx context.Context, path string, environment, never []string) (*Life, error) {
+func Start(
+	ctx context.Context, path string, environment, never []string, arguments ...string,
+) (*Life, error) {
 	l := &Life{log: &tail{}, never: never, exited: make(chan struct{})}
-	l.command = exec.CommandContext(ctx, path)
+	l.command = exec.CommandContext(ctx, path, arguments...) //nolint:gosec // what a campaign has built
 	l.command.Env = environment
 	l.command.Stdout, l.command.Stderr = l.log, l.log
 	l.command.SysProcAttr = dieWithUs()
@@ -91,6 +93,9 @@ func (l *Life) signal(s syscall.Signal) error {
 	return nil
 }
 
+// PID is the process.
+func (l *Life) PID() int { return l.command.Process.Pid }
+
 // Exited is closed when it has ended.
 func (l *Life) Exited() <-chan struct{} { return l.exited }
 
@@ -116,6 +121,18 @@ func Build(ctx context.Context, directory, overlay string, names ...string) erro
 	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // our own programs, named by a test
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %v: %w\n%s", names, err, out)
+	}
+
+	return nil
+}
+
+// BuildOther makes a program of a module that this one depends on.
+func BuildOther(ctx context.Context, directory, name string) error {
+	arguments := []string{"build", "-o", directory + string(filepath.Separator), name}
+
+	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // named by a test
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 
 	return nil

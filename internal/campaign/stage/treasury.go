@@ -119,8 +119,14 @@ func (s *Stage) Signer() []string {
 
 // Operate runs the operator's tool and returns what it printed.
 func (s *Stage) Operate(ctx context.Context, arguments ...string) (string, error) {
+	return s.OperateAs(ctx, "", arguments...)
+}
+
+// OperateAs is Operate for one of several people, whom the tool tells apart.
+func (s *Stage) OperateAs(ctx context.Context, operator string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.Program("treasury"), arguments...) //nolint:gosec // a program that the test has built
-	command.Env = append(s.Signer(), "CES_LEDGER_URL="+s.Direct, "CES_LEDGER_TOKEN_FILE="+s.tokenFile(), "CES_DATABASE_URL="+s.URL.Reveal())
+	command.Env = append(s.Signer(), "CES_LEDGER_URL="+s.Direct, "CES_LEDGER_TOKEN_FILE="+s.tokenFile(), "CES_DATABASE_URL="+s.URL.Reveal(),
+		"CES_OPERATOR="+operator)
 
 	if s.Party != "" {
 		command.Env = append(command.Env, "CES_TREASURY_PARTY="+string(s.Party))

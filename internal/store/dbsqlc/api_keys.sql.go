@@ -210,7 +210,9 @@ func (q *Queries) APIKeySucceed(ctx context.Context, db DBTX, arg APIKeySucceedP
 }
 
 const aPIKeyUsed = `-- name: APIKeyUsed :exec
-UPDATE api_keys SET last_used_at = $1 WHERE key_id = $2 AND (last_used_at IS NULL OR last_used_at < $1)
+UPDATE api_keys SET last_used_at = $1 WHERE key_id = (
+    SELECT k.key_id FROM api_keys k WHERE k.key_id = $2 AND (k.last_used_at IS NULL OR k.last_used_at < $1) FOR NO KEY UPDATE SKIP LOCKED
+)
 `
 
 type APIKeyUsedParams struct {
@@ -218,9 +220,11 @@ type APIKeyUsedParams struct {
 	KeyID string
 }
 
-// APIKeyUsed
+// Of a key that is being changed it is not noted: who uses it must not wait for that.
 //
-//	UPDATE api_keys SET last_used_at = $1 WHERE key_id = $2 AND (last_used_at IS NULL OR last_used_at < $1)
+//	UPDATE api_keys SET last_used_at = $1 WHERE key_id = (
+//	    SELECT k.key_id FROM api_keys k WHERE k.key_id = $2 AND (k.last_used_at IS NULL OR k.last_used_at < $1) FOR NO KEY UPDATE SKIP LOCKED
+//	)
 func (q *Queries) APIKeyUsed(ctx context.Context, db DBTX, arg APIKeyUsedParams) error {
 	_, err := db.Exec(ctx, aPIKeyUsed, arg.Now, arg.KeyID)
 	return err

@@ -11,21 +11,21 @@ import (
 )
 
 const auditHead = `-- name: AuditHead :one
-SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1
+SELECT seal_no, hash FROM audit_seals ORDER BY seal_no DESC LIMIT 1
 `
 
 type AuditHeadRow struct {
-	AuditNo int64
-	Hash    []byte
+	SealNo int64
+	Hash   []byte
 }
 
 // AuditHead
 //
-//	SELECT audit_no, hash FROM audit_seals ORDER BY audit_no DESC LIMIT 1
+//	SELECT seal_no, hash FROM audit_seals ORDER BY seal_no DESC LIMIT 1
 func (q *Queries) AuditHead(ctx context.Context, db DBTX) (AuditHeadRow, error) {
 	row := db.QueryRow(ctx, auditHead)
 	var i AuditHeadRow
-	err := row.Scan(&i.AuditNo, &i.Hash)
+	err := row.Scan(&i.SealNo, &i.Hash)
 	return i, err
 }
 
@@ -111,6 +111,20 @@ func (q *Queries) AuditNote(ctx context.Context, db DBTX, arg AuditNoteParams) e
 		arg.Now,
 	)
 	return err
+}
+
+const auditOldestUnsealed = `-- name: AuditOldestUnsealed :one
+SELECT l.at FROM audit_unsealed u JOIN audit_log l USING (audit_no) ORDER BY u.audit_no LIMIT 1
+`
+
+// AuditOldestUnsealed
+//
+//	SELECT l.at FROM audit_unsealed u JOIN audit_log l USING (audit_no) ORDER BY u.audit_no LIMIT 1
+func (q *Queries) AuditOldestUnsealed(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, auditOldestUnsealed)
+	var at time.Time
+	err := row.Scan(&at)
+	return at, err
 }
 
 const auditPage = `-- name: AuditPage :many

@@ -339,6 +339,50 @@ func (q *Queries) PostingInsert(ctx context.Context, db DBTX, arg []PostingInser
 	return db.CopyFrom(ctx, []string{"postings"}, []string{"treasury_id", "origin", "origin_no", "movement", "line", "account_kind", "account", "instrument_no", "amount", "posted_at"}, &iteratorForPostingInsert{rows: arg})
 }
 
+// iteratorForPushAttempts implements pgx.CopyFromSource.
+type iteratorForPushAttempts struct {
+	rows                 []PushAttemptsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForPushAttempts) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForPushAttempts) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].SubscriptionID,
+		r.rows[0].FirstSeq,
+		r.rows[0].LastSeq,
+		r.rows[0].Events,
+		r.rows[0].At,
+		r.rows[0].TookMs,
+		r.rows[0].Status,
+		r.rows[0].Outcome,
+		r.rows[0].Detail,
+	}, nil
+}
+
+func (r iteratorForPushAttempts) Err() error {
+	return nil
+}
+
+// PushAttempts
+//
+//	INSERT INTO subscription_attempts (subscription_id, first_seq, last_seq, events, at, took_ms, status, outcome, detail)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+func (q *Queries) PushAttempts(ctx context.Context, db DBTX, arg []PushAttemptsParams) (int64, error) {
+	return db.CopyFrom(ctx, []string{"subscription_attempts"}, []string{"subscription_id", "first_seq", "last_seq", "events", "at", "took_ms", "status", "outcome", "detail"}, &iteratorForPushAttempts{rows: arg})
+}
+
 // iteratorForReservationInsert implements pgx.CopyFromSource.
 type iteratorForReservationInsert struct {
 	rows                 []ReservationInsertParams

@@ -385,7 +385,7 @@ const caseListWrong = `-- name: CaseListWrong :many
 SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
     coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, proposed_actor, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 LEFT JOIN LATERAL (
     SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
         bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole
@@ -410,7 +410,7 @@ type CaseListWrongRow struct {
 //	SELECT coalesce(d.deposit_id, c.deposit_id)::uuid AS deposit_id, coalesce(c.state, '')::text AS state, coalesce(d.state, '')::text AS deposit,
 //	    coalesce(p.account, '')::text AS booked_to, coalesce(p.lines, 0)::integer AS lines
 //	FROM (SELECT treasury_id, deposit_id, kind, state, reason, account, instrument_no, amount, sender, memo, correlation_id, offered_no, settled_no, settled_node, settled_leg, record_time, execute_before FROM deposits WHERE deposits.treasury_id = $1 AND deposits.state IN ('held', 'unattributed')) AS d
-//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
+//	FULL JOIN (SELECT treasury_id, deposit_id, case_no, state, reason, release_at, account, action, proposed_by, proposed_actor, confirmed_by, note, confirm_from, returns, withdrawal_id, steps, opened_at, changed_at, arrived_at FROM deposit_cases WHERE deposit_cases.treasury_id = $1) AS c ON c.deposit_id = d.deposit_id
 //	LEFT JOIN LATERAL (
 //	    SELECT string_agg(postings.account, ' ') FILTER (WHERE postings.account_kind = 'customer') AS account, count(*) AS lines,
 //	        bool_and(abs(postings.amount) = d.amount AND postings.instrument_no = d.instrument_no) AS whole

@@ -165,7 +165,7 @@ const depositSearch = `-- name: DepositSearch :many
 SELECT v.deposit_id, v.kind, v.state::text AS state, v.reason, coalesce(v.account, '')::text AS account, v.instrument_admin, v.instrument_id, v.amount, v.sender, v.memo,
     coalesce(v.update_id, '')::text AS update_id, v.record_time
 FROM api.deposits v
-WHERE v.treasury = $1
+WHERE v.treasury = $1::text
   AND v.deposit_id IN (
     SELECT d.deposit_id FROM ledger_updates u JOIN deposits d ON d.treasury_id = u.treasury_id AND coalesce(d.settled_no, d.offered_no) = u.update_no
     WHERE $2::text <> '' AND u.treasury_id = $3 AND u.update_id = $2
@@ -209,7 +209,7 @@ type DepositSearchRow struct {
 //	SELECT v.deposit_id, v.kind, v.state::text AS state, v.reason, coalesce(v.account, '')::text AS account, v.instrument_admin, v.instrument_id, v.amount, v.sender, v.memo,
 //	    coalesce(v.update_id, '')::text AS update_id, v.record_time
 //	FROM api.deposits v
-//	WHERE v.treasury = $1
+//	WHERE v.treasury = $1::text
 //	  AND v.deposit_id IN (
 //	    SELECT d.deposit_id FROM ledger_updates u JOIN deposits d ON d.treasury_id = u.treasury_id AND coalesce(d.settled_no, d.offered_no) = u.update_no
 //	    WHERE $2::text <> '' AND u.treasury_id = $3 AND u.update_id = $2

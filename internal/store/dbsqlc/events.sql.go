@@ -9,8 +9,42 @@ import (
 	"context"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/google/uuid"
 )
+
+const clocksOfAll = `-- name: ClocksOfAll :many
+SELECT treasury_id, synchronizer_id, record_time FROM synchronizer_clocks ORDER BY treasury_id, synchronizer_id
+`
+
+type ClocksOfAllRow struct {
+	TreasuryID     int32
+	SynchronizerID ident.SynchronizerID
+	RecordTime     time.Time
+}
+
+// ClocksOfAll
+//
+//	SELECT treasury_id, synchronizer_id, record_time FROM synchronizer_clocks ORDER BY treasury_id, synchronizer_id
+func (q *Queries) ClocksOfAll(ctx context.Context, db DBTX) ([]ClocksOfAllRow, error) {
+	rows, err := db.Query(ctx, clocksOfAll)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClocksOfAllRow
+	for rows.Next() {
+		var i ClocksOfAllRow
+		if err := rows.Scan(&i.TreasuryID, &i.SynchronizerID, &i.RecordTime); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 type EventInsertParams struct {
 	TreasuryID int32
@@ -20,6 +54,34 @@ type EventInsertParams struct {
 	UpdateNo   int64
 	Payload    []byte
 	CreatedAt  time.Time
+}
+
+const eventTell = `-- name: EventTell :exec
+SELECT tell($1::integer, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz)
+`
+
+type EventTellParams struct {
+	TreasuryID int32
+	What       string
+	Subject    string
+	Stable     string
+	Payload    []byte
+	At         time.Time
+}
+
+// EventTell
+//
+//	SELECT tell($1::integer, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz)
+func (q *Queries) EventTell(ctx context.Context, db DBTX, arg EventTellParams) error {
+	_, err := db.Exec(ctx, eventTell,
+		arg.TreasuryID,
+		arg.What,
+		arg.Subject,
+		arg.Stable,
+		arg.Payload,
+		arg.At,
+	)
+	return err
 }
 
 const eventTellFreeze = `-- name: EventTellFreeze :exec
@@ -55,4 +117,32 @@ type EventTellFreezeParams struct {
 func (q *Queries) EventTellFreeze(ctx context.Context, db DBTX, arg EventTellFreezeParams) error {
 	_, err := db.Exec(ctx, eventTellFreeze, arg.TreasuryID, arg.InstrumentNo)
 	return err
+}
+
+const eventTellLag = `-- name: EventTellLag :one
+SELECT tell_lag($1::integer, $2::text, $3::timestamptz, $4::boolean, $5::timestamptz)::boolean AS fresh
+`
+
+type EventTellLagParams struct {
+	TreasuryID   int32
+	Synchronizer string
+	RecordTime   time.Time
+	Behind       bool
+	At           time.Time
+}
+
+// EventTellLag
+//
+//	SELECT tell_lag($1::integer, $2::text, $3::timestamptz, $4::boolean, $5::timestamptz)::boolean AS fresh
+func (q *Queries) EventTellLag(ctx context.Context, db DBTX, arg EventTellLagParams) (bool, error) {
+	row := db.QueryRow(ctx, eventTellLag,
+		arg.TreasuryID,
+		arg.Synchronizer,
+		arg.RecordTime,
+		arg.Behind,
+		arg.At,
+	)
+	var fresh bool
+	err := row.Scan(&fresh)
+	return fresh, err
 }

@@ -1,0 +1,67 @@
+package jetstream
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/canton-exchange/suite/internal/broker"
+	"github.com/canton-exchange/suite/internal/secret"
+	"github.com/canton-exchange/suite/internal/service"
+)
+
+// Settings say where NATS is, and what streams look like.
+type Settings struct {
+	URL             string        `env:"CES_EVENTS_NATS_URL" help:"Addresses of NATS servers with JetStream, such as tls://nats-1:4222,tls://nats-2:4222, without credentials. Not set: events are not published to NATS."`
+	CredentialsFile string        `env:"CES_EVENTS_NATS_CREDENTIALS" help:"File with the credentials for NATS, as nsc writes it."`
+	Token           secret.String `env:"CES_EVENTS_NATS_TOKEN" help:"Token for NATS, instead of credentials. With CES_EVENTS_NATS_EMBEDDED it is the one that others need; not set, one is made and kept in the directory."`
+	CAFile          string        `env:"CES_EVENTS_NATS_CA" help:"File with the certificates that NATS servers are checked by. Not set: the system's."`
+	CertFile        string        `env:"CES_EVENTS_NATS_CERT" help:"File with our certificate for NATS."`
+	KeyFile         string        `env:"CES_EVENTS_NATS_KEY" help:"File with the key of CES_EVENTS_NATS_CERT."`
+
+	Stream   string        `env:"CES_EVENTS_NATS_STREAM" default:"CES" help:"Beginning of the streams' names: there is one for each treasury, with an underscore and the treasury's token after it."`
+	Create   bool          `env:"CES_EVENTS_NATS_CREATE" default:"false" help:"Make the streams, and keep their limits as they are set here. Otherwise they must be there. The embedded server's are always made."`
+	Replicas int           `env:"CES_EVENTS_NATS_REPLICAS" default:"1" help:"Copies of each stream that is made."`
+	MaxAge   time.Duration `env:"CES_EVENTS_NATS_MAX_AGE" default:"720h" help:"How long streams that are made keep events."`
+	MaxBytes int64         `env:"CES_EVENTS_NATS_MAX_BYTES" default:"4294967296" help:"Bytes that each stream that is made may hold; the oldest events make room. 0: no bound."`
+
+	Embedded     string `env:"CES_EVENTS_NATS_EMBEDDED" help:"Directory for a NATS server of our own inside this program, for a trial with one instance. It needs no CES_EVENTS_NATS_URL."`
+	EmbeddedAddr string `env:"CES_EVENTS_NATS_EMBEDDED_ADDR" default:"127.0.0.1:4222" help:"Where the embedded server listens. It speaks no TLS: keep it on this machine."`
+	EmbeddedDisk int64  `env:"CES_EVENTS_NATS_EMBEDDED_DISK" default:"17179869184" help:"Bytes of disk that the embedded server may use."`
+}
+
+const maxReplicas = 5
+
+// Validate names the variable that NATS could not live with.
+func (c *Settings) Validate() error {
+	_, port, err := net.SplitHostPort(c.EmbeddedAddr)
+	_, numeric := strconv.ParseUint(port, 10, 16)
+
+	switch {
+	case c.URL != "" && c.Embedded != "":
+		return errors.New("CES_EVENTS_NATS_URL and CES_EVENTS_NATS_EMBEDDED are both set: set one")
+	case c.Embedded != "" && !filepath.IsAbs(c.Embedded):
+		return service.Invalid("CES_EVENTS_NATS_EMBEDDED", c.Embedded, "the absolute path of a directory")
+	case err != nil || numeric != nil:
+		return service.Invalid("CES_EVENTS_NATS_EMBEDDED_ADDR", c.EmbeddedAddr, "host:port such as 127.0.0.1:4222")
+	case !regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`).MatchString(c.Stream):
+		return service.Invalid("CES_EVENTS_NATS_STREAM", c.Stream, "up to 32 letters, digits and hyphens")
+	case c.Replicas < 1 || c.Replicas > maxReplicas:
+		return service.Invalid("CES_EVENTS_NATS_REPLICAS", strconv.Itoa(c.Replicas), "1 to 5")
+	case c.MaxAge < duplicates:
+		return service.Invalid("CES_EVENTS_NATS_MAX_AGE", c.MaxAge.String(), "a duration of at least two minutes")
+	case c.MaxBytes < 0 || c.EmbeddedDisk <= 0:
+		return errors.New("CES_EVENTS_NATS_MAX_BYTES and CES_EVENTS_NATS_EMBEDDED_DISK: want numbers that are not negative")
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("CES_EVENTS_NATS_CERT and CES_EVENTS_NATS_KEY: set both or none")
+	default:
+		return nil
+	}
+}
+
+// tls is nil where nothing is set for it; the scheme tls:// is enough for the usual.
+func (c *Settings) tls() (*tls.Config, error) { return broker.TLS(c.CAFile, c.CertFile, c.KeyFile) }

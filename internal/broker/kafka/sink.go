@@ -1,0 +1,150 @@
+// Package kafka publishes events to a topic of Kafka, with the treasury as the key, so that one partition has all
+// events of a treasury in their order.
+//
+// The producer is idempotent and waits for all replicas in sync: within a connection nothing is twice, and nothing is
+// overtaken. After a failure a new producer begins after the last event that is noted as acknowledged, so that events
+// can come again, in their order: who reads drops what has no higher sequence than the last one. What comes for the
+// first time always comes in order, whoever publishes, since each publisher begins at or before what is there and
+// leaves nothing out. Transactions would not change that: they join topics, while what must be joined here is a topic
+// and our database, which they cannot; and they would make all readers wait for commits and read with
+// isolation.level=read_committed.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/canton-exchange/suite/internal/broker"
+	"github.com/canton-exchange/suite/internal/event"
+	"github.com/canton-exchange/suite/internal/ident"
+)
+
+const (
+	// Name is the sink's.
+	Name = "kafka"
+
+	contentTypeHeader = "content-type"
+	idHeader          = "ce_id"
+	sequenceHeader    = "ce_sequence"
+
+	maxBuffered = 10_000
+)
+
+// Broker is a cluster of Kafka.
+type Broker struct {
+	settings Settings
+	tls      *tls.Config
+}
+
+// New makes a broker.
+func New(s Settings) (*Broker, error) {
+	secured, err := s.tls()
+	if err != nil {
+		return nil, err
+	}
+
+	return &Broker{settings: s, tls: secured}, nil
+}
+
+// Name is the sink's in event_sinks.
+func (b *Broker) Name() string { return Name }
+
+// Open connects with a producer of its own.
+func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, error) {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(b.settings.Brokers...), kgo.ClientID("canton-exchange-suite-events"),
+		kgo.DefaultProduceTopic(b.settings.Topic), kgo.RequiredAcks(kgo.AllISRAcks()), // idempotent unless told otherwise
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the key, as Kafka's own client does
+		kgo.MaxBufferedRecords(maxBuffered), kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerLinger(0),
+	}
+
+	if b.tls != nil {
+		options = append(options, kgo.DialTLSConfig(b.tls))
+	}
+
+	if mechanism := b.settings.sasl(); mechanism != nil {
+		options = append(options, kgo.SASL(mechanism))
+	}
+
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("use Kafka: %w", err)
+	}
+
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+
+	return &sink{client: client, key: []byte(treasury)}, nil
+}
+
+func (c *Settings) sasl() sasl.Mechanism {
+	user, password := c.Username, c.Password.Reveal()
+
+	switch c.SASL {
+	case saslPlain:
+		return plain.Auth{User: user, Pass: password}.AsMechanism()
+	case saslSHA256:
+		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism()
+	case saslSHA512:
+		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism()
+	default:
+		return nil
+	}
+}
+
+// sink is a producer.
+type sink struct {
+	client *kgo.Client
+	key    []byte
+}
+
+// Last is not known: a partition may hold other treasuries' events too, and is read only from its end.
+func (s *sink) Last(context.Context) (broker.Place, error) { return broker.Place{}, nil }
+
+// Publish hands all to the producer, which sends them in their order, and waits for all answers.
+func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
+	answers := make(chan error, len(messages)) // room for all: the producer never waits for us
+
+	for i := range messages {
+		m := &messages[i]
+
+		s.client.Produce(ctx, &kgo.Record{Key: s.key, Value: m.Body, Headers: []kgo.RecordHeader{
+			{Key: contentTypeHeader, Value: []byte(event.MediaType)},
+			{Key: idHeader, Value: []byte(m.ID)},
+			{Key: sequenceHeader, Value: []byte(event.Sequence(m.Seq))},
+		}}, func(_ *kgo.Record, err error) { answers <- err })
+	}
+
+	var failed error
+
+	for range messages {
+		select {
+		case err := <-answers:
+			if failed == nil { // the first one: the others are its consequences
+				failed = err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("no answer from Kafka: %w", errors.Join(failed, ctx.Err()))
+		}
+	}
+
+	if failed != nil {
+		return fmt.Errorf("events from %d on are not in Kafka: %w", messages[0].Seq, failed)
+	}
+
+	return nil
+}
+
+// Close fails what is under way.
+func (s *sink) Close() { s.client.Close() }

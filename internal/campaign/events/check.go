@@ -1,0 +1,219 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/event"
+)
+
+// Promises.
+const (
+	numberedOnce  = "what was committed has one place, and nothing else has"
+	noGap         = "the places of a treasury have no gap"
+	toldAll       = "every subscriber was told everything that it may know"
+	toldNoMore    = "nobody was told what they did not ask for"
+	receiversFind = "receivers find nothing wrong: signatures, order, and what comes again is the same"
+	brokerHasAll  = "the broker has every event once, in order"
+	naiveLoses    = "a reader of a plain sequence loses events"
+	boundedMemory = "memory is bounded"
+)
+
+// mostMiB is what an instance may use, however many events there are.
+const mostMiB = 400
+
+type checker struct {
+	*Campaign
+
+	found []verdict.Violation
+}
+
+func (k *checker) reportf(promise, format string, arguments ...any) {
+	k.found = append(k.found, verdict.Violation{Promise: promise, Detail: fmt.Sprintf(format, arguments...)})
+}
+
+func (c *Campaign) check(ctx context.Context) ([]verdict.Violation, error) {
+	k := &checker{Campaign: c}
+
+	for treasury := range c.ids {
+		for _, check := range []func(context.Context, int) error{k.numbers, k.told, k.published} {
+			if err := check(ctx, treasury); err != nil {
+				return nil, err
+			}
+		}
+	}
+
+	for _, r := range c.receivers {
+		for _, complaint := range r.broken {
+			k.reportf(receiversFind, "%s (%s): %s", r.id, r.name, complaint)
+		}
+	}
+
+	c.naive.look(ctx, c)
+	c.report.LostToNaive = int(c.count(ctx, "SELECT count(*) FROM events")) - c.naive.seen
+
+	if c.report.LostToNaive <= 0 {
+		k.reportf(naiveLoses, "it lost %d", c.report.LostToNaive)
+	}
+
+	if c.report.PeakMiB > mostMiB {
+		k.reportf(boundedMemory, "%d MiB", c.report.PeakMiB)
+	}
+
+	return k.found, nil
+}
+
+func (k *checker) numbers(ctx context.Context, treasury int) error {
+	id := int32(k.ids[treasury])
+
+	wrong := k.count(ctx, `SELECT (SELECT count(*) FROM campaign.written w WHERE treasury_id = $1 AND (SELECT count(*) FROM event_log l
+			WHERE (l.treasury_id, l.event_id) = (w.treasury_id, w.event_id)) <> 1)
+		+ (SELECT count(*) FROM event_log l WHERE treasury_id = $1 AND NOT EXISTS (SELECT FROM campaign.written w WHERE w.event_id = l.event_id))`, id)
+	if wrong != 0 {
+		k.reportf(numberedOnce, "%d of %s are wrong", wrong, k.parties[treasury])
+	}
+
+	gaps := k.count(ctx, "SELECT max(seq) - count(*) + min(seq) - 1 FROM event_log WHERE treasury_id = $1", id)
+	if gaps != 0 {
+		k.reportf(noGap, "%d places of %s", gaps, k.parties[treasury])
+	}
+
+	return nil
+}
+
+// told holds what every receiver has against the log.
+func (k *checker) told(ctx context.Context, treasury int) error {
+	rows, err := k.pool.Query(ctx, "SELECT seq, type, account FROM event_log WHERE treasury_id = $1", int32(k.ids[treasury]))
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+
+	var (
+		seq   int64
+		about event.About
+	)
+
+	lacks, more, n := map[*receiver]int{}, map[*receiver]int{}, 0
+
+	_, err = pgx.ForEachRow(rows, []any{&seq, &about.Type, &about.Account}, func() error {
+		n++
+
+		for _, r := range k.receivers {
+			wants := r.treasury == treasury && event.Filter{Types: r.types, Accounts: r.accounts}.Matches(about)
+			_, has := r.seen[seq]
+
+			switch {
+			case wants && !has:
+				lacks[r]++
+			case r.treasury == treasury && has && !wants:
+				more[r]++
+			}
+		}
+
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+
+	for r, n := range lacks {
+		k.reportf(toldAll, "%s (%s) lacks %d", r.id, r.name, n)
+	}
+
+	for r, n := range more {
+		k.reportf(toldNoMore, "%s (%s) has %d", r.id, r.name, n)
+	}
+
+	return nil
+}
+
+// published reads a treasury's stream from its beginning.
+func (k *checker) published(ctx context.Context, treasury int) error {
+	connection, err := nats.Connect("nats://127.0.0.1:"+strconv.Itoa(k.natsPort), nats.Token(natsToken))
+	if err != nil {
+		return fmt.Errorf("reach the broker: %w", err)
+	}
+	defer connection.Close()
+
+	js, err := jetstream.New(connection)
+	if err != nil {
+		return fmt.Errorf("reach the broker: %w", err)
+	}
+
+	want, err := k.idsOf(ctx, treasury)
+	if err != nil {
+		return err
+	}
+
+	names := js.StreamNames(ctx)
+	at := 0
+
+	for name := range names.Name() {
+		consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+
+		info, err := consumer.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+
+		if info.NumPending == 0 {
+			continue
+		}
+
+		for left := info.NumPending; left > 0; left-- {
+			message, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
+			if err != nil {
+				return fmt.Errorf("read stream %s: %w", name, err)
+			}
+
+			e, err := event.Parse(message.Data())
+			if err != nil {
+				return err
+			}
+
+			if e.Treasury != string(k.parties[treasury]) {
+				break // another one's stream
+			}
+
+			if at >= len(want) || e.ID != want[at].String() {
+				k.reportf(brokerHasAll, "message %d of %s is not the event of that place", at+1, name)
+
+				return nil
+			}
+
+			at++
+		}
+	}
+
+	if at != len(want) {
+		k.reportf(brokerHasAll, "%s has %d of %d", k.parties[treasury], at, len(want))
+	}
+
+	return nil
+}
+
+func (k *checker) idsOf(ctx context.Context, treasury int) ([]uuid.UUID, error) {
+	rows, err := k.pool.Query(ctx, "SELECT event_id FROM event_log WHERE treasury_id = $1 ORDER BY seq", int32(k.ids[treasury]))
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+
+	return ids, nil
+}
+
