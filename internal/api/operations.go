@@ -124,6 +124,13 @@ func newOperation(route routers.Route) (*operation, error) {
 		o.streams = ok.Value.Content.Get(streamType) != nil
 	}
 
+	o.know(described)
+
+	return o, nil
+}
+
+// know notes the parameters that it knows, and what of it holds times.
+func (o *operation) know(described *openapi3.Operation) {
 	for _, parameter := range described.Parameters {
 		if parameter.Value.In == openapi3.ParameterInQuery {
 			o.query = append(o.query, parameter.Value.Name)
@@ -141,8 +148,6 @@ func newOperation(route routers.Route) (*operation, error) {
 			}
 		}
 	}
-
-	return o, nil
 }
 
 func isTime(schema *openapi3.SchemaRef) bool { return schema.Value.Format == "date-time" }
