@@ -494,7 +494,7 @@ type Clock struct {
 	SynchronizerId string    `json:"synchronizerId"`
 }
 
-// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is at `dataschema`.
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is in the schema that `dataschema` names, at `/event-schemas/TYPE.v1.json`.
 type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.

@@ -77,6 +77,10 @@ func (s *Service) RotateSubscriptionSecret(
 		return nil, err
 	}
 
+	if err := noteSubscription(ctx, d, r.Treasury, "subscription.rotate", held.ID, r.Body); err != nil {
+		return nil, err
+	}
+
 	fresh, err := s.told(ctx, whose, held.ID, secret)
 
 	return server.RotateSubscriptionSecret201JSONResponse(fresh), err
@@ -125,6 +129,10 @@ func (s *Service) ReplaySubscription(
 
 	whose, held, err := s.holding(ctx, r.Treasury, r.SubscriptionId)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := noteSubscription(ctx, d, r.Treasury, "subscription.replay", held.ID, b); err != nil {
 		return nil, err
 	}
 

@@ -307,7 +307,7 @@ func TestEventKeysAndSchemas(t *testing.T) {
 	e, err := event.Parse(one)
 	require.NoError(t, err)
 
-	schema := w.get(e.DataSchema, "").is(http.StatusOK)
+	schema := w.get(event.SchemaPath(e.Type), "").is(http.StatusOK)
 	require.Equal(t, "application/schema+json", schema.header.Get("Content-Type"))
 	require.Equal(t, e.DataSchema, schema.text("$id"))
 
@@ -316,7 +316,7 @@ func TestEventKeysAndSchemas(t *testing.T) {
 	}
 
 	w.get("/event-schemas/nothing.v1.json", "").is(http.StatusNotFound, "unknown_path")
-	w.post(e.DataSchema, "", "").is(http.StatusNotFound, "unknown_path")
+	w.post(event.SchemaPath(e.Type), "", "").is(http.StatusNotFound, "unknown_path")
 
 	// Where nobody has set the keys up, events are read all the same.
 	handler, err := api.NewHandler(&w.settings, api.Parts{

@@ -55,9 +55,7 @@ type operations struct {
 // actions are the names in the audit log of operations for which nothing below writes a row. Their paths say all of it.
 func actions() map[string]string {
 	return map[string]string{
-		"retryOffer": "offer.retry", "updateSubscription": "subscription.update", "deleteSubscription": "subscription.delete",
-		"rotateSubscriptionSecret": "subscription.rotate", "testSubscription": "subscription.test",
-		"replaySubscription": "subscription.replay",
+		"retryOffer": "offer.retry", "deleteSubscription": "subscription.delete", "testSubscription": "subscription.test",
 	}
 }
 
@@ -67,7 +65,8 @@ func noteTheirOwn() []string {
 		"createMemo", "requestWithdrawal", "cancelWithdrawal",
 		"assignDeposit", "returnDeposit", "confirmDeposit", "declineDeposit", "disableMemo", "enableMemo",
 		"approveWithdrawal", "rejectWithdrawal", "addDestination", "removeDestination", "setOfferVerdict",
-		"createKey", "rotateKey", "revokeKey", "createSubscription",
+		"createKey", "rotateKey", "revokeKey", "createSubscription", "updateSubscription",
+		"rotateSubscriptionSecret", "replaySubscription",
 	}
 }
 
@@ -114,6 +113,8 @@ func newOperation(route routers.Route) (*operation, error) {
 		return nil, fmt.Errorf("x-scope-also %q: want one of %v", also, Scopes())
 	case !slices.Contains(methods(), route.Method):
 		return nil, fmt.Errorf("only %v are served", methods())
+	case o.action != "" && o.takesBody:
+		return nil, fmt.Errorf("operation %s: its row in the audit log would not say what was asked for", o.id)
 	case o.changes && (o.action != "") == slices.Contains(noteTheirOwn(), o.id):
 		return nil, fmt.Errorf("operation %s: either it writes the audit log itself, or it has a name there", o.id)
 	}
@@ -123,6 +124,13 @@ func newOperation(route routers.Route) (*operation, error) {
 		o.streams = ok.Value.Content.Get(streamType) != nil
 	}
 
+	o.know(described)
+
+	return o, nil
+}
+
+// know notes the parameters that it knows, and what of it holds times.
+func (o *operation) know(described *openapi3.Operation) {
 	for _, parameter := range described.Parameters {
 		if parameter.Value.In == openapi3.ParameterInQuery {
 			o.query = append(o.query, parameter.Value.Name)
@@ -140,8 +148,6 @@ func newOperation(route routers.Route) (*operation, error) {
 			}
 		}
 	}
-
-	return o, nil
 }
 
 func isTime(schema *openapi3.SchemaRef) bool { return schema.Value.Format == "date-time" }

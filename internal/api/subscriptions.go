@@ -86,18 +86,23 @@ func (s *Service) CreateSubscription(
 		return nil, err
 	}
 
-	detail, err := strictjson.Encode(b)
-	if err != nil {
-		return nil, fmt.Errorf("note a subscription: %w", err)
-	}
-
-	if err := d.Note(ctx, ident.Party(r.Treasury), "subscription.create", id, detail); err != nil {
+	if err := noteSubscription(ctx, d, r.Treasury, "subscription.create", id, b); err != nil {
 		return nil, err
 	}
 
 	made, err := s.told(ctx, whose, id, secret)
 
 	return server.CreateSubscription201JSONResponse(made), err
+}
+
+// noteSubscription writes what was asked for into the audit log.
+func noteSubscription(ctx context.Context, d *store.Door, party, action, id string, asked any) error {
+	detail, err := strictjson.Encode(asked)
+	if err != nil {
+		return fmt.Errorf("note what was asked of a subscription: %w", err)
+	}
+
+	return d.Note(ctx, ident.Party(party), action, id, detail)
 }
 
 // newSubscriptionID draws one.
@@ -232,6 +237,10 @@ func (s *Service) UpdateSubscription(
 
 	state := stateAfter(&held, draft.URL != held.URL, r.Body.Paused)
 	if err := s.DB.ChangeSubscription(ctx, held.ID, &draft, state, d.Now); err != nil {
+		return nil, err
+	}
+
+	if err := noteSubscription(ctx, d, r.Treasury, "subscription.update", held.ID, r.Body); err != nil {
 		return nil, err
 	}
 
