@@ -20,7 +20,7 @@ import (
 // asks for.
 func (e *exhibit) openDoor(ctx context.Context) error {
 	var cfg struct{ API api.Settings }
-	if err := service.Load(&cfg, []string{"CES_API_ADDR=127.0.0.1:0"}); err != nil {
+	if err := service.Load(&cfg, []string{"CES_API_ADDR=127.0.0.1:0", "CES_API_WEBHOOKS_PLAIN_HTTP=true"}); err != nil {
 		return err
 	}
 
@@ -38,6 +38,10 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 	e.sequencer = &eventlog.Sequencer{
 		DB: e.db, Signer: keys.Signer(), Clock: clock.System{}, Logger: e.serviceLog(),
 		Metrics: eventlog.NewMetrics(e.Metrics),
+	}
+
+	if e.dispatcher, err = e.newDispatcher(keys); err != nil {
+		return err
 	}
 
 	e.handler, err = api.NewHandler(&cfg.API, api.Parts{
@@ -67,7 +71,7 @@ func (e *exhibit) openDoor(ctx context.Context) error {
 	_, _ = fmt.Fprintf(e.Stdout, "Walk through the API with docs/walkthrough.md; it needs these:\n"+
 		"export CES_API=http://%s\nexport CES_SANDBOX=%s\nexport CES_API_KEY=%s\n\n", e.door.Addr(), e.url, text.Reveal())
 
-	return nil
+	return e.subscribe(ctx, text.Reveal())
 }
 
 // aThousand requests a second are more than anybody types.

@@ -29,6 +29,7 @@ import (
 	"github.com/canton-exchange/suite/internal/signer/keyfile"
 	"github.com/canton-exchange/suite/internal/signing"
 	"github.com/canton-exchange/suite/internal/store"
+	"github.com/canton-exchange/suite/internal/webhook"
 )
 
 const (
@@ -57,10 +58,14 @@ type exhibit struct {
 	handler  *api.Handler
 	door     *api.Listener
 	// Events are numbered and followed here.
-	sequencer *eventlog.Sequencer
-	tail      *eventlog.Tail
-	accounts  []account
-	refusals  refusals
+	sequencer  *eventlog.Sequencer
+	tail       *eventlog.Tail
+	dispatcher *webhook.Dispatcher
+	backend    *backend
+	// subscribing asks the API for webhooks, once it listens.
+	subscribing func(context.Context) error
+	accounts    []account
+	refusals    refusals
 }
 
 // tokens are those that the exchange deals in.
@@ -285,6 +290,9 @@ func (e *exhibit) perform(ctx context.Context) error {
 		service.Runner{Name: "API", Run: e.door.Run},
 		service.Runner{Name: "order of events", Run: e.sequencer.Run},
 		service.Runner{Name: "news of events", Run: e.tail.Run},
+		service.Runner{Name: "webhooks", Run: e.dispatcher.Run},
+		service.Runner{Name: "subscriptions", Run: e.dispatcher.Watch},
+		service.Runner{Name: "receiver of webhooks", Run: e.listenToWebhooks},
 		service.Runner{Name: "keeping of the API", Run: e.handler.Run},
 		service.Runner{Name: "keeper of the preapproval", Run: e.keeper.Run},
 		service.Runner{Name: "provider of the preapproval", Run: e.renew},
