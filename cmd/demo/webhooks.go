@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +28,8 @@ import (
 // headerTimeout is how long a webhook's head may take to arrive.
 const headerTimeout = 5 * time.Second
 
-// backend is the exchange's own system that is told by webhook: the receiver of docs/events.md, which prints what comes.
+// backend is the exchange's own system that is told by webhook: the receiver of docs/events.md, which prints what
+// comes.
 type backend struct {
 	listener net.Listener
 	handler  atomic.Pointer[http.Handler]
@@ -110,7 +113,9 @@ func (e *exhibit) listenToWebhooks(ctx context.Context) error {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})}
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
 
 	if err := e.subscribing(ctx); err != nil && ctx.Err() == nil {
 		return err
@@ -137,18 +142,15 @@ func (e *exhibit) printWebhook(told receiver.Event) error {
 		return fmt.Errorf("read event %s: %w", told.ID, err)
 	}
 
-	line := told.Type
+	parts := []string{told.Type, "", "", ""}
 	if data.InstrumentID != "" {
-		line += " " + data.Amount.Short() + " " + e.named(ident.Instrument{Admin: data.Admin, ID: data.InstrumentID})
+		parts[1] = data.Amount.Short() + " " + e.named(ident.Instrument{Admin: data.Admin, ID: data.InstrumentID})
 	}
 
-	for _, more := range []string{data.Account, data.Reason} {
-		if more != "" {
-			line += ", " + memo.Line(more)
-		}
-	}
+	parts[2], parts[3] = memo.Line(data.Account), memo.Line(data.Reason)
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 
-	_, _ = fmt.Fprintln(e.Stdout, "  << webhook: "+line)
+	_, _ = fmt.Fprintln(e.Stdout, "  << webhook: "+strings.Join(parts, ", "))
 
 	return nil
 }
