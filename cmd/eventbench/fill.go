@@ -83,7 +83,7 @@ func fill(ctx context.Context, dsn string, n int) (size int64, err error) {
 		}
 	}
 
-	err = connection.QueryRow(ctx, "SELECT avg(length(body))::bigint FROM event_log").Scan(&size)
+	err = connection.QueryRow(ctx, "SELECT coalesce(avg(length(body)), 0)::bigint FROM event_log").Scan(&size)
 	if err != nil {
 		return 0, fmt.Errorf("measure events: %w", err)
 	}

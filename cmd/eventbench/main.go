@@ -1,6 +1,7 @@
 // Command eventbench measures on this machine how fast events are told. Its mode drain fills the log of events and
-// publishes all of it to NATS JetStream, as the program events does from a backlog, out of a PostgreSQL with durable
-// commits. It prints the machine, the settings and the figures; docs/performance.md keeps the last run.
+// publishes all of it to NATS JetStream, as the program events does from a backlog; its mode push measures how long it
+// takes until subscribers are told by webhook. PostgreSQL's commits are durable. It prints the machine, the settings and
+// the figures; docs/performance.md keeps the last run.
 package main
 
 import (
@@ -15,14 +16,17 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/canton-exchange/suite/internal/machine"
 )
 
 type options struct {
-	mode, dir, profile string
-	events, page       int
-	inProcess          bool
+	mode, dir, profile  string
+	events, page        int
+	inProcess           bool
+	rate, subscriptions int
+	length              time.Duration
 }
 
 // say prints a line of the result.
@@ -30,10 +34,16 @@ type say func(format string, arguments ...any)
 
 // modes are what can be measured.
 func modes() map[string]func(context.Context, options, say) error {
-	return map[string]func(context.Context, options, say) error{"drain": drain}
+	return map[string]func(context.Context, options, say) error{"drain": drain, "push": push}
 }
 
-const defaultEvents = 1_000_000
+// What a run does that was told nothing.
+const (
+	defaultEvents        = 1_000_000
+	defaultRate          = 500
+	defaultSubscriptions = 50
+	defaultLength        = 30 * time.Second
+)
 
 func main() {
 	var o options
@@ -42,6 +52,9 @@ func main() {
 	flag.IntVar(&o.events, "n", defaultEvents, "events in the log")
 	flag.IntVar(&o.page, "page", 0, "events that are published at once (default: as the program does)")
 	flag.BoolVar(&o.inProcess, "in-process", false, "run the NATS server in the publisher's process, as for a trial")
+	flag.IntVar(&o.rate, "rate", defaultRate, "push: events per second")
+	flag.IntVar(&o.subscriptions, "subscriptions", defaultSubscriptions, "push: subscriptions")
+	flag.DurationVar(&o.length, "for", defaultLength, "push: how long each run takes")
 	flag.StringVar(&o.dir, "dir", "", "directory on a real disk for all data (default: the system's temporary directory)")
 	flag.StringVar(&o.profile, "profile", "", "file for a profile of the publisher's processor time")
 	flag.Parse()

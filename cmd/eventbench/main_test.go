@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -37,4 +38,14 @@ func TestABacklogIsDrained(t *testing.T) {
 	}
 
 	require.Error(t, run(t.Context(), options{mode: "guess"}, &bytes.Buffer{}))
+}
+
+func TestWebhooksAreMeasured(t *testing.T) {
+	t.Parallel()
+
+	var out bytes.Buffer
+
+	require.NoError(t, run(t.Context(), options{mode: "push", rate: 100, subscriptions: 3, length: time.Second}, &out))
+	require.Regexp(t, `by itself: \d{2,} deliveries, p50`, out.String())
+	require.Regexp(t, `in a request: \d{3,} deliveries, p50`, out.String())
 }
