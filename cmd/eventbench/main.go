@@ -1,7 +1,7 @@
 // Command eventbench measures on this machine how fast events are told. Its mode drain fills the log of events and
 // publishes all of it to NATS JetStream, as the program events does from a backlog; its mode push measures how long it
-// takes until subscribers are told by webhook. PostgreSQL's commits are durable. It prints the machine, the settings and
-// the figures; docs/performance.md keeps the last run.
+// takes until subscribers are told by webhook. PostgreSQL's commits are durable. It prints the machine, the settings
+// and the figures; docs/performance.md keeps the last run.
 package main
 
 import (
