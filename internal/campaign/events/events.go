@@ -37,8 +37,10 @@ type Config struct {
 	Events int
 	// Programs is a directory with the built programs, events and nats-server.
 	Programs string
-	Clock    clock.Clock
-	Logger   *slog.Logger
+	// Pace is how long each writer rests on average between two transactions.
+	Pace   time.Duration
+	Clock  clock.Clock
+	Logger *slog.Logger
 }
 
 // Report is what happened.

@@ -21,11 +21,13 @@ import (
 var (
 	number   = flag.Int("events", defaultEvents, "how many events TestEventsCampaign has written")
 	seed     = flag.Uint64("seed", 0, "seed of the campaign, to repeat one; 0 picks one and prints it")
+	pace     = flag.Duration("pace", defaultPace, "how long each writer rests on average between two transactions")
 	programs = flag.String("programs", "", "directory with the programs to test, instead of building them")
 )
 
 const (
-	defaultEvents = 40_000
+	defaultEvents = 60_000
+	defaultPace   = 400 * time.Millisecond
 	shortEvents   = 10_000
 	shown         = 40
 )
@@ -74,7 +76,7 @@ func TestEventsCampaign(t *testing.T) {
 	defer cancel()
 
 	c, err := Open(ctx, Config{
-		Seed: picked, Events: n, Programs: *programs, Clock: clock.System{},
+		Seed: picked, Events: n, Programs: *programs, Pace: *pace, Clock: clock.System{},
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.NoError(t, err)

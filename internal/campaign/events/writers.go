@@ -32,6 +32,7 @@ func (c *Campaign) openWriters(ctx context.Context) error {
 		c.writing.Go(func() {
 			for writing.Err() == nil {
 				c.write(writing, rng)
+				pause(writing, time.Duration(rng.Int64N(2*int64(c.cfg.Pace)+1)))
 			}
 		})
 	}
