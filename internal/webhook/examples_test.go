@@ -1,14 +1,9 @@
 package webhook_test
 
 import (
-	"bufio"
 	"errors"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -81,47 +76,5 @@ func TestTheExampleInGo(t *testing.T) {
 
 			require.Equal(t, numbers(1, 3), told[len(told)-3:])
 		})
-	}
-}
-
-// TestTheExampleInTypeScript does the same in Node.js.
-func TestTheExampleInTypeScript(t *testing.T) {
-	t.Parallel()
-
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
-
-	w := begin(t)
-	code, err := os.ReadFile(examples + "receiver.ts")
-	require.NoError(t, err)
-
-	script := filepath.Join(t.TempDir(), "receiver.mjs")
-	require.NoError(t, os.WriteFile(script, code, 0o600))
-
-	program := exec.CommandContext(t.Context(), node, script, w.keys.WebhookSecret("sub_000000000001", 1).Reveal(), "0")
-	program.Stderr = os.Stderr
-	output, err := program.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, program.Start())
-	t.Cleanup(func() {
-		_ = program.Process.Kill()
-		_ = program.Wait()
-	})
-
-	lines := bufio.NewScanner(output)
-	require.True(t, lines.Scan())
-	port, err := strconv.Atoi(strings.TrimPrefix(lines.Text(), "port "))
-	require.NoError(t, err)
-
-	id := w.subscribe("http://127.0.0.1:"+strconv.Itoa(port), "state = 'pending', batch = 2")
-	w.tell(3)
-	w.start()
-	w.eventually(func() bool { return w.cursor(id) == 3 })
-
-	for n := 1; n <= 3; n++ {
-		require.True(t, lines.Scan())
-		require.True(t, strings.HasSuffix(lines.Text(), " withdrawal.alarm "+strconv.Itoa(n)), lines.Text())
 	}
 }
