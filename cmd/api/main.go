@@ -35,8 +35,6 @@ func main() {
 }
 
 func run(ctx context.Context, s *service.Service, cfg config) error {
-	collectLate()
-
 	reference, err := api.Reference()
 	if err != nil {
 		return err
