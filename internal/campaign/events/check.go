@@ -25,6 +25,7 @@ const (
 	brokerHasAll  = "the broker has every event once, in order"
 	naiveLoses    = "a reader of a plain sequence loses events"
 	boundedMemory = "memory is bounded"
+	goesOn        = "the campaign goes on to its end"
 )
 
 // mostMiB is what an instance may use, however many events there are.

@@ -38,9 +38,11 @@ type Config struct {
 	// Programs is a directory with the built programs, events and nats-server.
 	Programs string
 	// Pace is how long each writer rests on average between two transactions.
-	Pace   time.Duration
-	Clock  clock.Clock
-	Logger *slog.Logger
+	Pace time.Duration
+	// Standstill is how long nothing may move at the end while something is left to be told; 90 s if it is zero.
+	Standstill time.Duration
+	Clock      clock.Clock
+	Logger     *slog.Logger
 }
 
 // Report is what happened.

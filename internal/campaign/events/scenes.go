@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,7 +221,7 @@ func (c *Campaign) cutWriters(ctx context.Context) error {
 	return nil
 }
 
-// standstill is how long nothing may move while something is left to be told.
+// standstill is Config.Standstill where that is not said.
 const standstill = 90 * time.Second
 
 // drain heals everything and waits until everybody was told everything.
@@ -252,7 +253,7 @@ func (c *Campaign) drain(ctx context.Context) error {
 			return nil
 		case now != left:
 			left, since = now, c.cfg.Clock.Now()
-		case c.cfg.Clock.Now().Sub(since) > standstill:
+		case c.cfg.Clock.Now().Sub(since) > cmp.Or(c.cfg.Standstill, standstill):
 			return fmt.Errorf("%d are left to be told, and nothing moves:\n%s\n%s", now, c.fleet[0].Log(), c.fleet[1].Log())
 		}
 

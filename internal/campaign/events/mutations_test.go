@@ -1,0 +1,146 @@
+package events
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/canton-exchange/suite/internal/campaign/program"
+	"github.com/canton-exchange/suite/internal/campaign/verdict"
+	"github.com/canton-exchange/suite/internal/clock"
+)
+
+// The mutations, each a campaign of its own: go test ./internal/campaign/events -run Mutations -mutations -timeout 60m.
+var mutate = flag.Bool("mutations", false, "let TestMutationsAreFound break promises on purpose, which takes minutes")
+
+const mutationEvents = 30_000
+
+// edit is a program.Edit of this table.
+type edit struct{ File, From, To string }
+
+// mutation is a promise that the programs break on purpose.
+type mutation struct {
+	name  string
+	edits []edit
+	// breaks are the promises of which one must be found broken.
+	breaks []string
+}
+
+func mutations() []mutation {
+	return []mutation{
+		{
+			name: "the outbox is read as far as it is seen, whoever may still write",
+			edits: []edit{{
+				"internal/store/dbsqlc/event_log.sql.go", "AND e.xid < pg_snapshot_xmin(pg_current_snapshot())\n    AND NOT EXISTS",
+				"AND NOT EXISTS",
+			}},
+			breaks: []string{numberedOnce, goesOn},
+		},
+		{
+			name: "a batch that failed is passed over",
+			edits: []edit{{
+				"internal/webhook/ordered.go", "		case Failed:\n			return w.hold(ctx, result, batch)\n", "		case Failed:\n",
+			}},
+			breaks: []string{toldAll},
+		},
+		{
+			name: "what failed by itself is forgotten",
+			edits: []edit{{
+				"internal/webhook/independent.go", "		w.progress.Failures = append(w.progress.Failures, f)\n", "",
+			}},
+			breaks: []string{toldAll},
+		},
+		{
+			name: "everybody is told of every account",
+			edits: []edit{{
+				"internal/event/filter.go", "(len(f.Accounts) == 0 || slices.Contains(f.Accounts, e.Account))", "true",
+			}},
+			breaks: []string{toldNoMore},
+		},
+		{
+			name: "events are signed before they have their place",
+			edits: []edit{{
+				"internal/event/event.go", "	e.Signature = by.Sign(bare)\n", "	e.Signature, e.Sequence = by.Sign(bare), e.Sequence[:18]+\"0\"\n",
+			}},
+			breaks: []string{receiversFind, toldAll},
+		},
+	}
+}
+
+// TestMutationsAreFound is why a clean campaign means something: with a promise broken on purpose it is not clean.
+func TestMutationsAreFound(t *testing.T) { //nolint:paralleltest // each campaign wants the machine for itself
+	if !*mutate {
+		t.Skip("breaks promises on purpose, one campaign each: -mutations")
+	}
+
+	for _, m := range mutations() {
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, Build(t.Context(), dir, m.overlay(t, dir)))
+
+			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+			defer cancel()
+
+			c, err := Open(ctx, Config{
+				Seed: 1, Events: mutationEvents, Programs: dir, Pace: defaultPace, Clock: clock.System{},
+				Standstill: 15 * time.Second, Logger: slog.New(slog.DiscardHandler),
+			})
+			require.NoError(t, err)
+
+			defer func() { require.NoError(t, c.Close(context.WithoutCancel(ctx))) }()
+
+			var found []verdict.Violation
+
+			if _, err = c.Run(ctx); err != nil {
+				found = append(found, verdict.Violation{Promise: goesOn, Detail: err.Error()})
+			}
+
+			seen, err := c.Check(ctx)
+			require.NoError(t, err)
+
+			for _, v := range append(found, seen...) {
+				for _, promise := range m.breaks {
+					if v.Promise == promise {
+						t.Logf("FOUND by %q: %.300s", promise, v.Detail)
+
+						return
+					}
+				}
+			}
+
+			require.Fail(t, "the campaign finds nothing", "%v", verdict.Summary(append(found, seen...), shown))
+		})
+	}
+}
+
+// overlay writes the mutated files, and the file that says what they replace.
+func (m mutation) overlay(t *testing.T, dir string) string {
+	t.Helper()
+
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+
+	edits := make([]program.Edit, len(m.edits))
+	for i, e := range m.edits {
+		edits[i] = program.Edit(e)
+	}
+
+	overlay, err := program.Overlay(root, dir, edits)
+	require.NoError(t, err)
+
+	return overlay
+}
+
+// TestMutationsAreThere keeps the mutations in step with what they change, without playing them.
+func TestMutationsAreThere(t *testing.T) {
+	t.Parallel()
+
+	for _, m := range mutations() {
+		m.overlay(t, t.TempDir())
+	}
+}
