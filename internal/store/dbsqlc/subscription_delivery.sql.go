@@ -739,14 +739,19 @@ func (q *Queries) PushWaitingCount(ctx context.Context, db DBTX, arg PushWaiting
 }
 
 const pushWarn = `-- name: PushWarn :many
-WITH behind AS (
+WITH far AS MATERIALIZED ( -- few, or none: only for them is it counted
+    SELECT s.subscription_id, s.treasury_id, s.cursor_seq, s.max_backlog, (h.seq - s.cursor_seq)::bigint AS backlog
+    FROM subscriptions s JOIN event_heads h USING (treasury_id)
+    WHERE s.state IN ('active', 'paused') AND NOT s.warned_backlog AND h.seq - s.cursor_seq > s.max_backlog
+), behind AS (
     UPDATE subscriptions s SET warned_backlog = true
-    FROM event_heads h
-    WHERE h.treasury_id = s.treasury_id AND s.state IN ('active', 'paused') AND NOT s.warned_backlog AND h.seq - s.cursor_seq > s.max_backlog
+    FROM far f
+    WHERE s.subscription_id = f.subscription_id
       AND (SELECT count(*) FROM (
-            SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq > s.cursor_seq AND l.type NOT LIKE 'subscription.%' LIMIT s.max_backlog + 1
-          ) AS others) > s.max_backlog
-    RETURNING s.subscription_id, s.treasury_id, s.cursor_seq, (h.seq - s.cursor_seq)::bigint AS backlog
+            SELECT FROM event_log l WHERE l.treasury_id = f.treasury_id AND l.seq > f.cursor_seq AND l.type NOT LIKE 'subscription.%'
+            ORDER BY l.seq LIMIT f.max_backlog + 1
+          ) AS others) > f.max_backlog
+    RETURNING s.subscription_id, s.treasury_id, f.cursor_seq, f.backlog
 ), told AS (
     INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
     SELECT b.treasury_id, encode(sha256(convert_to(concat_ws(E'\n', 'subscription', b.subscription_id, 'backlog', b.cursor_seq, $1::timestamptz), 'UTF8')), 'hex')::char(32)::uuid,
@@ -765,14 +770,19 @@ type PushWarnRow struct {
 // PushWarn tells, once, of subscriptions that are further behind than they want to be. Events of subscriptions do not count:
 // what is told of one must not be why another is told of.
 //
-//	WITH behind AS (
+//	WITH far AS MATERIALIZED ( -- few, or none: only for them is it counted
+//	    SELECT s.subscription_id, s.treasury_id, s.cursor_seq, s.max_backlog, (h.seq - s.cursor_seq)::bigint AS backlog
+//	    FROM subscriptions s JOIN event_heads h USING (treasury_id)
+//	    WHERE s.state IN ('active', 'paused') AND NOT s.warned_backlog AND h.seq - s.cursor_seq > s.max_backlog
+//	), behind AS (
 //	    UPDATE subscriptions s SET warned_backlog = true
-//	    FROM event_heads h
-//	    WHERE h.treasury_id = s.treasury_id AND s.state IN ('active', 'paused') AND NOT s.warned_backlog AND h.seq - s.cursor_seq > s.max_backlog
+//	    FROM far f
+//	    WHERE s.subscription_id = f.subscription_id
 //	      AND (SELECT count(*) FROM (
-//	            SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq > s.cursor_seq AND l.type NOT LIKE 'subscription.%' LIMIT s.max_backlog + 1
-//	          ) AS others) > s.max_backlog
-//	    RETURNING s.subscription_id, s.treasury_id, s.cursor_seq, (h.seq - s.cursor_seq)::bigint AS backlog
+//	            SELECT FROM event_log l WHERE l.treasury_id = f.treasury_id AND l.seq > f.cursor_seq AND l.type NOT LIKE 'subscription.%'
+//	            ORDER BY l.seq LIMIT f.max_backlog + 1
+//	          ) AS others) > f.max_backlog
+//	    RETURNING s.subscription_id, s.treasury_id, f.cursor_seq, f.backlog
 //	), told AS (
 //	    INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
 //	    SELECT b.treasury_id, encode(sha256(convert_to(concat_ws(E'\n', 'subscription', b.subscription_id, 'backlog', b.cursor_seq, $1::timestamptz), 'UTF8')), 'hex')::char(32)::uuid,
