@@ -158,50 +158,59 @@ func (k *checker) published(ctx context.Context, treasury int) error {
 	at := 0
 
 	for name := range names.Name() {
-		consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
-		if err != nil {
+		if at, err = k.follow(ctx, js, name, treasury, want, at); err != nil {
 			return fmt.Errorf("read stream %s: %w", name, err)
-		}
-
-		info, err := consumer.Info(ctx)
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", name, err)
-		}
-
-		if info.NumPending == 0 {
-			continue
-		}
-
-		for left := info.NumPending; left > 0; left-- {
-			message, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
-			if err != nil {
-				return fmt.Errorf("read stream %s: %w", name, err)
-			}
-
-			e, err := event.Parse(message.Data())
-			if err != nil {
-				return err
-			}
-
-			if e.Treasury != string(k.parties[treasury]) {
-				break // another one's stream
-			}
-
-			if at >= len(want) || e.ID != want[at].String() {
-				k.reportf(brokerHasAll, "message %d of %s is not the event of that place", at+1, name)
-
-				return nil
-			}
-
-			at++
 		}
 	}
 
 	if at != len(want) {
-		k.reportf(brokerHasAll, "%s has %d of %d", k.parties[treasury], at, len(want))
+		k.reportf(brokerHasAll, "%s has %d of %d in order", k.parties[treasury], at, len(want))
 	}
 
 	return nil
+}
+
+// follow reads a stream as long as it has the events of the treasury in their order, from a place on.
+func (k *checker) follow(
+	ctx context.Context, js jetstream.JetStream, name string, treasury int, want []uuid.UUID, at int,
+) (int, error) {
+	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return at, err //nolint:wrapcheck // the caller names the stream
+	}
+
+	info, err := consumer.Info(ctx)
+	if err != nil || info.NumPending == 0 {
+		return at, err //nolint:wrapcheck // as above
+	}
+
+	messages, err := consumer.Messages()
+	if err != nil {
+		return at, err //nolint:wrapcheck // as above
+	}
+	defer messages.Stop()
+
+	for range info.NumPending {
+		message, err := messages.Next(jetstream.NextMaxWait(10 * time.Second))
+		if err != nil {
+			return at, err //nolint:wrapcheck // as above
+		}
+
+		e, err := event.Parse(message.Data())
+		if err != nil || e.Treasury != string(k.parties[treasury]) { // another one's stream
+			return at, err
+		}
+
+		if at >= len(want) || e.ID != want[at].String() {
+			k.reportf(brokerHasAll, "message %d of %s is not the event of that place", at+1, name)
+
+			return at, nil
+		}
+
+		at++
+	}
+
+	return at, nil
 }
 
 func (k *checker) idsOf(ctx context.Context, treasury int) ([]uuid.UUID, error) {
