@@ -20,7 +20,6 @@ import (
 	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/machine"
 	"github.com/canton-exchange/suite/internal/secret"
-	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
 	"github.com/canton-exchange/suite/internal/webhook"
 )
@@ -31,6 +30,9 @@ const (
 	headerTimeout = 5 * time.Second
 	timeMember    = `"time":"`
 	settle        = 30 * time.Second
+	// As the program events has them.
+	attemptTimeout = 10 * time.Second
+	workers        = 128
 )
 
 // push measures how long it takes from an event's time, which its transaction wrote, until a subscriber has it.
@@ -184,19 +186,16 @@ func (p *pushing) deliver(ctx context.Context) (end func() error, err error) {
 func dispatching(
 	db *store.DB, tail *eventlog.Tail, keys event.Secret, logger *slog.Logger,
 ) (*webhook.Dispatcher, error) {
-	var cfg struct{ Webhooks webhook.Settings }
+	settings := webhook.Settings{
+		Timeout: attemptTimeout, Workers: workers, PlainHTTP: true, AllowNetworks: "127.0.0.0/8",
+	}
 
-	err := service.Load(&cfg, []string{"CES_EVENTS_PLAIN_HTTP=true", "CES_EVENTS_ALLOW_NETWORKS=127.0.0.0/8"})
+	sender, err := webhook.NewSender(settings, keys, clock.System{}, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 
-	sender, err := webhook.NewSender(cfg.Webhooks, keys, clock.System{}, rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-
-	return webhook.New(cfg.Webhooks, time.Second, webhook.Parts{
+	return webhook.New(settings, time.Second, webhook.Parts{
 		DB: db, Tail: tail, Sender: sender, Clock: clock.System{}, Logger: logger,
 		Metrics: webhook.NewMetrics(prometheus.NewRegistry()), Random: rand.Reader,
 	})
