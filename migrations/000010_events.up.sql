@@ -13,6 +13,7 @@ CREATE TABLE event_log (
     instrument_no integer     NOT NULL,
     logged_at     timestamptz NOT NULL,
     body          bytea       NOT NULL,
+    event_no      bigint      NOT NULL DEFAULT 0,
     PRIMARY KEY (treasury_id, seq),
     UNIQUE (treasury_id, event_id)
 );
@@ -21,6 +22,7 @@ CREATE TRIGGER event_log_stays BEFORE UPDATE ON event_log FOR EACH ROW EXECUTE F
 COMMENT ON TABLE event_log IS 'Events as they are told: in one order per treasury, without a gap, never changed, kept for CES_EVENTS_RETENTION.';
 COMMENT ON COLUMN event_log.account IS 'The customer account that it concerns; empty where there is none.';
 COMMENT ON COLUMN event_log.instrument_no IS 'The token that it concerns; 0 where there is none.';
+COMMENT ON COLUMN event_log.event_no IS 'The row of the outbox, which is forgotten with this one.';
 COMMENT ON COLUMN event_log.body IS 'The CloudEvent, signed, JSON in the canonical form of RFC 8785: these very bytes are delivered, however often.';
 
 CREATE TABLE event_heads (

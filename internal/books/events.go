@@ -138,7 +138,13 @@ func (r *recorder) reportHoldings() error {
 		payload.Archived = append(payload.Archived, held(h.Contract, h.Holding))
 	}
 
-	return r.event("holdings.changed", string(r.update.ID), payload)
+	// An opening snapshot is booked in parts that share its id: the first holding tells them apart.
+	first := ""
+	if len(created) > 0 {
+		first = string(created[0].Contract)
+	}
+
+	return r.eventOf("holdings.changed", string(r.update.ID), first, payload)
 }
 
 func held(id ident.ContractID, h token.Holding) heldPayload {
@@ -146,6 +152,11 @@ func held(id ident.ContractID, h token.Holding) heldPayload {
 }
 
 func (r *recorder) event(kind, subject string, payload any) error {
+	return r.eventOf(kind, subject, "", payload)
+}
+
+// eventOf is event for subjects of which there may be several; part tells them apart.
+func (r *recorder) eventOf(kind, subject, part string, payload any) error {
 	raw, err := strictjson.Encode(payload)
 	if err != nil {
 		return fmt.Errorf("encode event %s of %s: %w", kind, subject, err)
@@ -153,7 +164,7 @@ func (r *recorder) event(kind, subject string, payload any) error {
 
 	// The ordinal alone would not do: the parts of an opening snapshot are booked one by one and share an update id.
 	// The subject comes last because a withdrawal's id is any text.
-	ordinal := strconv.Itoa(len(r.entries.Events))
+	ordinal := strconv.Itoa(len(r.entries.Events)) + part
 	r.entries.Events = append(r.entries.Events, Event{
 		ID:   stableID("event", string(r.grounds.Treasury), string(r.update.ID), ordinal, kind, subject),
 		Type: kind, Subject: subject, Payload: raw,

@@ -2,6 +2,7 @@ package books_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/canton-exchange/suite/internal/books"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/memo"
+	"github.com/canton-exchange/suite/internal/token"
 	"github.com/canton-exchange/suite/internal/txhistory"
 )
 
@@ -213,4 +215,29 @@ func TestSumsOutOfRangeAreRefused(t *testing.T) {
 	entries, err := books.Record(at(1), e, books.NewGrounds(treasury))
 	require.ErrorIs(t, err, amount.ErrRange)
 	require.Equal(t, books.Entries{}, entries)
+}
+
+// TestPartsWithHoldingsHaveEventsOfTheirOwn, too: their holdings tell them apart.
+func TestPartsWithHoldingsHaveEventsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+
+	seen := map[uuid.UUID]bool{}
+
+	for part := range 3 {
+		node := ident.NodeID(part * 1000)
+		entries, err := books.Record(at(0), txhistory.Effects{
+			Created: []txhistory.HoldingCreated{{
+				Node: node, Contract: ident.ContractID(fmt.Sprint("h", part)), Holding: token.Holding{Instrument: coin(), Amount: amount.FromInt(5)},
+			}},
+			Movements: []txhistory.Movement{{Node: node, Kind: txhistory.MoveOpening, Transfer: -1, Instrument: coin(), Change: amount.FromInt(5)}},
+		}, books.NewGrounds(treasury))
+		require.NoError(t, err)
+
+		for _, e := range entries.Events {
+			require.False(t, seen[e.ID], e.Subject)
+			seen[e.ID] = true
+		}
+	}
+
+	require.Len(t, seen, 3)
 }

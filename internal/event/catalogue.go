@@ -168,10 +168,9 @@ func offerTypes() []Type {
 func withdrawalTypes() []Type {
 	return []Type{
 		{
-			"withdrawal.requested", "It was requested, and its money is off the account; or it waits again.",
+			"withdrawal.requested", "It was requested, and its money is off the account.",
 			ofWithdrawal, withdrawalFields(),
 		},
-		{"withdrawal.reserved", "What will be paid with is reserved.", ofWithdrawal, withdrawalFields()},
 		{"withdrawal.submitted", "A payment may be under way.", ofWithdrawal, withdrawalFields()},
 		{"withdrawal.offered", "The receiver was offered the money and must accept it.", ofWithdrawal, withdrawalFields()},
 		{"withdrawal.completed", "The receiver has the money.", ofWithdrawal, withdrawalFields()},

@@ -241,3 +241,116 @@ func TestOldEventsGo(t *testing.T) {
 	w.write(1)
 	w.number(6)
 }
+
+// TestAnIDThatIsThereTwice has one place, and holds up nobody.
+func TestAnIDThatIsThereTwice(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+
+	for range 2 {
+		w.exec(`INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+			VALUES ($1, '00000000-0000-0000-0000-000000000001', 'withdrawal.alarm', 's', 0, '{"reason": "books"}', $2)`, int32(w.treasury), start())
+	}
+
+	w.write(1)
+	w.number(2)
+	require.Len(t, w.all(), 2)
+}
+
+// TestWhatIsForgottenIsNotToldAgain in another life of the database: its row of the outbox is gone too.
+func TestWhatIsForgottenIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	w.write(10)
+	w.number(10)
+	w.clock.Advance(2 * time.Hour)
+	require.NoError(t, w.log.Prune(t.Context()))
+	w.exec("UPDATE event_sequencer SET identity = 'same server/the timeline before'")
+	w.write(1)
+	w.number(11)
+	require.Len(t, w.all(), 1)
+
+	head, err := w.db.EventHead(t.Context(), w.treasury)
+	require.NoError(t, err)
+	require.Equal(t, store.EventHead{Seq: 11, Pruned: 10}, head)
+}
+
+// TestEvidenceIsOfTheTransfer that the event is about, however many its update has: or it names none.
+func TestEvidenceIsOfTheTransfer(t *testing.T) {
+	t.Parallel()
+
+	for name, tc := range map[string]struct{ change, leg string }{
+		"a leg without a memo":    {"UPDATE transfers SET memo = NULL, sender = 'eve::1220ee' WHERE leg = 0", "1"},
+		"a leg that goes out":     {"UPDATE transfers SET memo = 'ACC-1', direction = 'out', receiver = 'shop::1220ab' WHERE leg = 0", "1"},
+		"a leg of another token":  {"UPDATE transfers SET memo = 'ACC-1', instrument_no = 10 WHERE leg = 0", "1"},
+		"another amount, one leg": {"UPDATE transfers SET amount = 13 WHERE leg = 1", "1"},
+		"none that fits":          {"UPDATE transfers SET sender = 'eve::1220ee'", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := begin(t)
+			w.deposit()
+			w.exec(`INSERT INTO instruments (instrument_no, admin, instrument_id, first_seen_at) OVERRIDING SYSTEM VALUE
+				VALUES (10, 'dso::1220dd', 'USDX', $1)`, start())
+			w.exec(tc.change)
+			w.number(1)
+
+			e, err := event.Parse(w.all()[0].Body)
+			require.NoError(t, err)
+
+			told := member(t, e.Data, "evidence")
+			require.Contains(t, told, "1220aa")
+
+			if tc.leg == "" {
+				require.NotContains(t, told, "transfer")
+			} else {
+				require.Contains(t, told, `"leg":`+tc.leg)
+			}
+		})
+	}
+}
+
+// TestTheTailForgetsAnotherHistory: after the database was put back, places have other events.
+func TestTheTailForgetsAnotherHistory(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	w.write(10)
+	w.number(10)
+
+	ctx, stop := context.WithCancel(t.Context())
+	tail := eventlog.NewTail(w.db, slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+
+	go func() { ended <- tail.Run(ctx) }()
+
+	defer func() {
+		stop()
+		require.NoError(t, <-ended)
+	}()
+
+	head := func(n int64) {
+		require.Eventually(t, func() bool { return tail.Head(w.treasury) == n }, patience, pollInterval)
+	}
+
+	head(10)
+	_, err := tail.Read(ctx, w.treasury, 10, 1) // so that it holds what comes
+	require.NoError(t, err)
+	w.write(10)
+	w.number(20)
+	head(20)
+
+	w.exec("DELETE FROM event_log WHERE seq > 15")
+	w.exec("UPDATE event_heads SET seq = 15")
+	head(15)
+	w.write(5)
+	w.number(20)
+	head(20)
+
+	told, err := tail.Read(ctx, w.treasury, 15, 10)
+	require.NoError(t, err)
+	require.Equal(t, w.all()[15:15+len(told)], told)
+}

@@ -40,7 +40,7 @@ type Sequencer struct {
 
 // Metrics counts what is numbered.
 type Metrics struct {
-	numbered, failures, pruned prometheus.Counter
+	numbered, failures, pruned, repeated prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -56,7 +56,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "ces_events_pruned_total", Help: "Events that were forgotten because they are older than they are kept.",
 		}),
 	}
-	registry.MustRegister(m.numbered, m.failures, m.pruned)
+	m.repeated = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "ces_events_repeated_total", Help: "Events whose id was in the outbox already. It cannot happen: look into it.",
+	})
+	registry.MustRegister(m.numbered, m.failures, m.pruned, m.repeated)
 
 	return m
 }
@@ -102,6 +105,10 @@ func (s *Sequencer) Run(ctx context.Context) error {
 func (s *Sequencer) Step(ctx context.Context) (int, error) {
 	n, err := s.DB.NumberEvents(ctx, page, s.Clock.Now(), func(h *event.Happened, seq int64) ([]byte, error) {
 		return h.Encode(seq, s.Signer)
+	}, func(h *event.Happened) {
+		s.Metrics.repeated.Inc()
+		s.Logger.ErrorContext(ctx, "ALARM: an event's id is in the outbox twice; it is told once",
+			slog.String("id", h.ID.String()), slog.String("type", h.Type), slog.String("subject", h.Subject))
 	})
 	s.Metrics.numbered.Add(float64(n))
 

@@ -131,6 +131,12 @@ func (t *Tail) fill(ctx context.Context, treasury store.TreasuryID, head int64) 
 	}
 	t.mu.Unlock()
 
+	if n != nil && last > head { // the database was put back: what was told since is another history
+		t.mu.Lock()
+		n.events, n.bytes = nil, 0
+		t.mu.Unlock()
+	}
+
 	if n == nil || last >= head {
 		return nil
 	}

@@ -28,9 +28,11 @@ type LoggedEvent struct {
 }
 
 // NumberEvents gives the next events of the outbox their places, at most so many, each as encode writes it. It reports
-// how many there were; another program that numbers at the same time makes it none.
+// how many there were; another program that numbers at the same time makes it none. An id that is there twice has one
+// place: repeated is told, because two happenings that were told under one id would be a fault of the suite.
 func (db *DB) NumberEvents(
 	ctx context.Context, most int, now time.Time, encode func(h *event.Happened, seq int64) ([]byte, error),
+	repeated func(*event.Happened),
 ) (int, error) {
 	n := 0
 
@@ -53,7 +55,7 @@ func (db *DB) NumberEvents(
 			return nil
 		}
 
-		return db.logEvents(ctx, tx, next, now, encode)
+		return db.logEvents(ctx, tx, next, now, encode, repeated)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("number events: %w", err)
@@ -103,17 +105,31 @@ func (db *DB) nextOfAnotherLife(
 
 func (db *DB) logEvents(
 	ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRow, now time.Time,
-	encode func(h *event.Happened, seq int64) ([]byte, error),
+	encode func(h *event.Happened, seq int64) ([]byte, error), repeated func(*event.Happened),
 ) error {
 	heads, err := db.headsOf(ctx, tx, next)
 	if err != nil {
 		return err
 	}
 
-	rows := make([]dbsqlc.EventLogInsertParams, 0, len(next))
+	type name struct {
+		treasury int32
+		id       uuid.UUID
+	}
+
+	rows, seen := make([]dbsqlc.EventLogInsertParams, 0, len(next)), map[name]bool{}
 
 	for i := range next {
 		row := &next[i]
+
+		known := name{row.TreasuryID, row.EventID}
+		if seen[known] {
+			repeated(happened(row))
+
+			continue
+		}
+
+		seen[known] = true
 		heads[row.TreasuryID]++
 
 		body, err := encode(happened(row), heads[row.TreasuryID])
@@ -124,6 +140,7 @@ func (db *DB) logEvents(
 		rows = append(rows, dbsqlc.EventLogInsertParams{
 			TreasuryID: row.TreasuryID, Seq: heads[row.TreasuryID], EventID: row.EventID, Type: row.Type,
 			Subject: row.Subject, Account: row.Account, InstrumentNo: row.InstrumentNo, LoggedAt: now, Body: body,
+			EventNo: row.EventNo,
 		})
 	}
 

@@ -29,10 +29,17 @@ JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-LEFT JOIN LATERAL (
-    SELECT * FROM transfers x
-    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+    SELECT * FROM (
+        SELECT x.*, count(*) OVER () AS legs FROM transfers x
+        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+            AND x.instrument_no = i.instrument_no
+            AND CASE WHEN e.type LIKE 'deposit.%'
+                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+    ) AS fitting
+    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 ) x ON true
 LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 WHERE (e.xid, e.event_no) > (CAST(CAST(@after_xid AS text) AS xid8), @after_no::bigint) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -54,10 +61,17 @@ JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-LEFT JOIN LATERAL (
-    SELECT * FROM transfers x
-    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+    SELECT * FROM (
+        SELECT x.*, count(*) OVER () AS legs FROM transfers x
+        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+            AND x.instrument_no = i.instrument_no
+            AND CASE WHEN e.type LIKE 'deposit.%'
+                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+    ) AS fitting
+    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 ) x ON true
 LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 WHERE (e.xid < CAST(CAST(@settled_xid AS text) AS xid8) OR e.xid >= CAST(CAST(@next_xid AS text) AS xid8))
@@ -71,8 +85,8 @@ SELECT treasury_id, seq FROM event_heads WHERE treasury_id = ANY (@treasuries::i
 INSERT INTO event_heads (treasury_id, seq) VALUES (@treasury_id, @seq) ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq;
 
 -- name: EventLogInsert :copyfrom
-INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body)
-VALUES (@treasury_id, @seq, @event_id, @type, @subject, @account, @instrument_no, @logged_at, @body);
+INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, event_no)
+VALUES (@treasury_id, @seq, @event_id, @type, @subject, @account, @instrument_no, @logged_at, @body, @event_no);
 
 -- name: EventLogPage :many
 SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log
@@ -88,12 +102,15 @@ SELECT treasury_id, seq FROM event_heads;
 SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log WHERE treasury_id = @treasury_id AND event_id = @event_id;
 
 -- name: EventLogPrune :one
--- EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once.
+-- EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
+-- outbox without one of the log would be numbered again in another life of the database.
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id FROM event_log l
+    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
     WHERE l.treasury_id = @treasury_id AND l.logged_at < @before ORDER BY l.seq LIMIT @most
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
+), outbox AS (
+    DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 ), head AS (
     UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
     WHERE h.treasury_id = @treasury_id AND EXISTS (SELECT FROM gone)

@@ -161,6 +161,7 @@ type EventLogInsertParams struct {
 	InstrumentNo int32
 	LoggedAt     time.Time
 	Body         []byte
+	EventNo      int64
 }
 
 const eventLogPage = `-- name: EventLogPage :many
@@ -218,10 +219,12 @@ func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPagePar
 
 const eventLogPrune = `-- name: EventLogPrune :one
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id FROM event_log l
+    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
     WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
+), outbox AS (
+    DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 ), head AS (
     UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
     WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
@@ -235,13 +238,16 @@ type EventLogPruneParams struct {
 	Most       int32
 }
 
-// EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once.
+// EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
+// outbox without one of the log would be numbered again in another life of the database.
 //
 //	WITH old AS (
-//	    SELECT l.treasury_id, l.seq, l.event_id FROM event_log l
+//	    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
 //	    WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
 //	), gone AS (
 //	    DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
+//	), outbox AS (
+//	    DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 //	), head AS (
 //	    UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
 //	    WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
@@ -267,10 +273,17 @@ JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-LEFT JOIN LATERAL (
-    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before FROM transfers x
-    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before, legs FROM (
+        SELECT x.treasury_id, x.update_no, x.node_id, x.leg, x.direction, x.status, x.evidence, x.sender, x.receiver, x.instrument_no, x.amount, x.memo, x.correlation_id, x.instruction_id, x.next_id, x.requested_at, x.execute_before, count(*) OVER () AS legs FROM transfers x
+        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+            AND x.instrument_no = i.instrument_no
+            AND CASE WHEN e.type LIKE 'deposit.%'
+                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+    ) AS fitting
+    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 ) x ON true
 LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 WHERE (e.xid, e.event_no) > (CAST(CAST($1 AS text) AS xid8), $2::bigint) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -328,10 +341,17 @@ type OutboxNextRow struct {
 //	LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 //	LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 //	LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-//	LEFT JOIN LATERAL (
-//	    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before FROM transfers x
-//	    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-//	    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+//	LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+//	    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before, legs FROM (
+//	        SELECT x.treasury_id, x.update_no, x.node_id, x.leg, x.direction, x.status, x.evidence, x.sender, x.receiver, x.instrument_no, x.amount, x.memo, x.correlation_id, x.instruction_id, x.next_id, x.requested_at, x.execute_before, count(*) OVER () AS legs FROM transfers x
+//	        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+//	            AND x.instrument_no = i.instrument_no
+//	            AND CASE WHEN e.type LIKE 'deposit.%'
+//	                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+//	                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+//	    ) AS fitting
+//	    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+//	    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 //	) x ON true
 //	LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 //	WHERE (e.xid, e.event_no) > (CAST(CAST($1 AS text) AS xid8), $2::bigint) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -397,10 +417,17 @@ JOIN treasuries t USING (treasury_id)
 LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-LEFT JOIN LATERAL (
-    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before FROM transfers x
-    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before, legs FROM (
+        SELECT x.treasury_id, x.update_no, x.node_id, x.leg, x.direction, x.status, x.evidence, x.sender, x.receiver, x.instrument_no, x.amount, x.memo, x.correlation_id, x.instruction_id, x.next_id, x.requested_at, x.execute_before, count(*) OVER () AS legs FROM transfers x
+        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+            AND x.instrument_no = i.instrument_no
+            AND CASE WHEN e.type LIKE 'deposit.%'
+                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+    ) AS fitting
+    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 ) x ON true
 LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 WHERE (e.xid < CAST(CAST($1 AS text) AS xid8) OR e.xid >= CAST(CAST($2 AS text) AS xid8))
@@ -458,10 +485,17 @@ type OutboxOfAnotherLifeRow struct {
 //	LEFT JOIN instruments i ON (i.admin, i.instrument_id) = (e.payload->>'instrumentAdmin', e.payload->>'instrumentId')
 //	LEFT JOIN ledger_updates u ON (u.treasury_id, u.update_id) = (e.treasury_id, e.payload->'evidence'->>'updateId')
 //	LEFT JOIN ingestion_cursors c ON c.treasury_id = e.treasury_id AND u.update_no > c.node_since_no
-//	LEFT JOIN LATERAL (
-//	    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before FROM transfers x
-//	    WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
-//	    ORDER BY x.amount::text = e.payload->>'amount' DESC, x.memo = e.payload->>'memo' DESC, x.receiver = e.payload->>'receiver' DESC, x.leg LIMIT 1
+//	LEFT JOIN LATERAL ( -- of several legs the one that the event is about, or none: another one would be false evidence
+//	    SELECT treasury_id, update_no, node_id, leg, direction, status, evidence, sender, receiver, instrument_no, amount, memo, correlation_id, instruction_id, next_id, requested_at, execute_before, legs FROM (
+//	        SELECT x.treasury_id, x.update_no, x.node_id, x.leg, x.direction, x.status, x.evidence, x.sender, x.receiver, x.instrument_no, x.amount, x.memo, x.correlation_id, x.instruction_id, x.next_id, x.requested_at, x.execute_before, count(*) OVER () AS legs FROM transfers x
+//	        WHERE (x.treasury_id, x.update_no, x.node_id) = (u.treasury_id, u.update_no, (e.payload->'evidence'->>'nodeId')::integer)
+//	            AND x.instrument_no = i.instrument_no
+//	            AND CASE WHEN e.type LIKE 'deposit.%'
+//	                THEN x.direction = 'in' AND x.sender = coalesce(e.payload->>'sender', '') AND x.memo IS NOT DISTINCT FROM e.payload->>'memo'
+//	                ELSE x.direction <> 'in' AND x.receiver = e.payload->>'receiver' END
+//	    ) AS fitting
+//	    WHERE fitting.amount::text = e.payload->>'amount' OR fitting.legs = 1
+//	    ORDER BY fitting.amount::text = e.payload->>'amount' DESC, fitting.leg LIMIT 1
 //	) x ON true
 //	LEFT JOIN instruments xi ON xi.instrument_no = x.instrument_no
 //	WHERE (e.xid < CAST(CAST($1 AS text) AS xid8) OR e.xid >= CAST(CAST($2 AS text) AS xid8))
