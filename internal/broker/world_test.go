@@ -150,7 +150,7 @@ func (w *world) happen(of ident.Party, n int) {
 
 		var left int
 
-		require.NoError(w.t, w.pool.QueryRow(w.t.Context(), "SELECT (SELECT count(*) FROM events) - (SELECT coalesce(sum(seq), 0) FROM event_heads)").Scan(&left))
+		require.NoError(w.t, w.pool.QueryRow(w.t.Context(), "SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM event_log)").Scan(&left))
 
 		return left == 0
 	}, patience, poll)
