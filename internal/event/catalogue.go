@@ -89,8 +89,8 @@ func offerFields() []Field {
 func withdrawalFields() []Field {
 	return slices.Concat([]Field{
 		required("withdrawalId", Text, "The exchange's own id of it."),
-		required("kind", Text, "customer, return, internal or external."),
-		required("origin", Text, "requested, or recovered from history."),
+		required("kind", Text, "customer, return or internal."),
+		required("origin", Text, "requested, recovered from history, or adopted: requested after history had it."),
 		required("state", Text, "What the withdrawal is now."),
 		optional("reason", Text, "Why, as a code."),
 		optional("account", Text, "Customer account."),
