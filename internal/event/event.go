@@ -215,22 +215,32 @@ func Parse(body []byte) (Cloud, error) {
 	return e, nil
 }
 
-// Verify reports whether an event is signed by one of these keys.
+// Verify reports whether an event is signed by one of these keys, as everybody verifies it: all of its members but the
+// signature are what was signed, those too that are not known here.
 func Verify(body []byte, keys Keys) error {
 	e, err := Parse(body)
 	if err != nil {
 		return err
 	}
 
-	signature := e.Signature
-	e.Signature = ""
-
-	bare, err := canonical(e)
-	if err != nil {
-		return err
+	members := map[string]strictjson.Raw{}
+	if err := strictjson.Decode(body, &members); err != nil {
+		return fmt.Errorf("read event: %w", err)
 	}
 
-	return keys.verify(bare, signature)
+	delete(members, "signature")
+
+	raw, err := strictjson.Encode(members)
+	if err != nil {
+		return fmt.Errorf("read event: %w", err)
+	}
+
+	bare, err := strictjson.Canonical(raw)
+	if err != nil {
+		return fmt.Errorf("read event: %w", err)
+	}
+
+	return keys.verify(bare, e.Signature)
 }
 
 // What may be withheld of events.

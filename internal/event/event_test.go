@@ -16,6 +16,7 @@ import (
 	"github.com/canton-exchange/suite/internal/event/eventtest"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/secret"
+	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 func keys(t require.TestingT, fill string) event.Secret {
@@ -71,6 +72,10 @@ func TestSignaturesHold(t *testing.T) {
 		changed := slices.Clone(body)
 		changed[at] ^= 1 << rapid.IntRange(0, 6).Draw(rt, "bit")
 
+		if same, err := strictjson.Canonical(changed); err == nil && bytes.Equal(same, body) {
+			return // another way to write the same, such as an escape in capitals
+		}
+
 		// The last bits of a base64 text may say nothing.
 		if was, err := event.Parse(changed); err == nil && was.Signature == e.Signature {
 			require.Error(rt, event.Verify(changed, ours.Signer().Keys()))
@@ -88,6 +93,9 @@ func TestUnsignedIsNotGood(t *testing.T) {
 
 	e, err := event.Parse(body)
 	require.NoError(t, err)
+
+	more := bytes.Replace(body, []byte(`{"data":`), []byte(`{"also":"said","data":`), 1)
+	require.ErrorIs(t, event.Verify(more, s.Keys()), event.ErrSignature, "a member more")
 
 	header, signature, _ := strings.Cut(e.Signature, "..")
 
