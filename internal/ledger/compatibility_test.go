@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -28,7 +30,25 @@ type publishedNode struct {
 	answers   map[string]string   // by path
 	items     map[string][]string // of streams, by path
 	noUpgrade bool
-	seen      map[string]bool
+
+	// A stream that polls asks on while the test looks at what was asked for.
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (p *publishedNode) sees(request string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.seen[request] = true
+}
+
+// asked are the requests there were, without their parameters.
+func (p *publishedNode) asked() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return maps.Clone(p.seen)
 }
 
 func (p *publishedNode) before(w http.ResponseWriter, r *http.Request) bool {
@@ -65,7 +85,7 @@ func (p *publishedNode) before(w http.ResponseWriter, r *http.Request) bool {
 	}
 
 	p.doc.checkAnswer(p.t, r, []byte(answer), false)
-	p.seen[r.Method+" "+r.URL.Path] = true
+	p.sees(r.Method + " " + r.URL.Path)
 
 	reply(w, http.StatusOK, answer)
 
@@ -100,7 +120,7 @@ func (p *publishedNode) stream(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p.doc.checkRequest(p.t, operation, asPost, body)
-	p.seen["WS "+r.URL.Path] = true
+	p.sees("WS " + r.URL.Path)
 
 	for _, item := range p.items[r.URL.Path] {
 		p.doc.checkAnswer(p.t, r, []byte(item), true)
@@ -157,7 +177,7 @@ func TestFactsAreReadAsPublished(t *testing.T) {
 			require.NoError(t, err)
 			_, err = c.ParticipantID(within(t))
 			require.NoError(t, err)
-			require.Len(t, p.seen, 5)
+			require.Len(t, p.asked(), 5)
 		})
 	}
 }
@@ -202,7 +222,7 @@ func TestRecordedUpdatesAreReadAsPublished(t *testing.T) {
 				require.NoError(t, err)
 				_, err = c.UpdateByOffset(within(t), party, single.Offset)
 				require.NoError(t, err)
-				require.Len(t, p.seen, 3)
+				require.Len(t, p.asked(), 3)
 			})
 		}
 	}
@@ -259,8 +279,8 @@ func TestUpdateListsAreReadAsPublished(t *testing.T) {
 					require.NoError(t, err)
 				}
 
-				require.True(t, p.seen["POST "+path])
-				require.True(t, p.seen["WS "+path])
+				require.True(t, p.asked()["POST "+path])
+				require.True(t, p.asked()["WS "+path])
 			})
 		}
 	}
@@ -284,8 +304,8 @@ func TestRecordedContractsAreReadAsPublished(t *testing.T) {
 				p.answers["/v2/state/active-contracts-page"] =
 					`{"activeAtOffset":9,"activeContracts":[` + strings.Join(items, ",") + `]}`
 				require.Equal(t, overSocket, readContracts(t, c, items))
-				require.Len(t, p.seen, 2)
-				require.Equal(t, version == "3.5.1", p.seen["GET /v2/state/active-contracts-page"])
+				require.Len(t, p.asked(), 2)
+				require.Equal(t, version == "3.5.1", p.asked()["GET /v2/state/active-contracts-page"])
 			})
 		}
 	}

@@ -180,7 +180,7 @@ func TestTheRestOfSubmissionIsAskedForAsPublished(t *testing.T) {
 			}, synchronizer, time.Now())
 			require.NoError(t, err)
 			require.Equal(t, []ledger.PackageReference{{ID: "ab", Name: "p", Version: "1.0.0"}}, preferred.Packages)
-			require.Len(t, p.seen, 5)
+			require.Len(t, p.asked(), 5)
 		})
 	}
 }
