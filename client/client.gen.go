@@ -494,7 +494,7 @@ type Clock struct {
 	SynchronizerId string    `json:"synchronizerId"`
 }
 
-// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is in the schema that `dataschema` names, at `/event-schemas/TYPE.v1.json`.
+// CloudEvent A CloudEvent 1.0. `sequence` is its place in the treasury's order, which has no gap; `id` is the same however often it is told. `chain` is the first 16 bytes of SHA-256 over the chain of the event before it (16 bytes; zeros before the first), `sequence` and `id`, as they are written: who has all events sees that they are all and in one history. `signature` is a detached JWS (EdDSA, a key of `/v1/event-keys`) over the event without it, in the canonical form of RFC 8785. What `data` has is in the schema that `dataschema` names, at `/event-schemas/TYPE.v1.json`.
 type CloudEvent = json.RawMessage
 
 // Deposit defines model for Deposit.
@@ -643,8 +643,11 @@ type EventPage struct {
 	Head  int64        `json:"head"`
 	Items []CloudEvent `json:"items"`
 
-	// Last Up to here was looked: `after` of the next request.
+	// Last The number of that place.
 	Last int64 `json:"last"`
+
+	// Next Up to here was looked: `after` of the next request.
+	Next string `json:"next"`
 }
 
 // Failure defines model for Failure.
@@ -1378,7 +1381,7 @@ type AccountPathParam = Account
 type ActorParam = string
 
 // AfterParam defines model for AfterParam.
-type AfterParam = int64
+type AfterParam = string
 
 // CursorParam defines model for CursorParam.
 type CursorParam = string
@@ -1621,7 +1624,7 @@ type ReturnDepositParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Only events after this place.
+	// After Only events after this place: `next` of the last answer, or the number of an event.
 	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit Rows of a page.
@@ -1644,7 +1647,7 @@ type ListEventsParams struct {
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
-	// After Only events after this place.
+	// After Only events after this place: `next` of the last answer, or the number of an event.
 	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 
 	// Type Types of events, separated by commas; `deposit.*` is all that begin so.
@@ -2238,14 +2241,14 @@ type ClientInterface interface {
 
 	// ListEvents Events of a treasury after a place, the oldest first.
 	//
-	// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+	// Ask again with `after` as `next` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. `next` says which history it is a place of: after the database was put back to an earlier time the answer is 409 (`events_forked`), where a mere number would go on with other events than those that were missed. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamEvents Events of a treasury as they happen, as server-sent events.
 	//
-	// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+	// `id` is the event's place as `next` of a list is, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
 	//
 	// Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
 	StreamEvents(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3032,7 +3035,7 @@ func (c *Client) ReturnDeposit(ctx context.Context, treasury TreasuryParam, depo
 
 // ListEvents Events of a treasury after a place, the oldest first.
 //
-// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+// Ask again with `after` as `next` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. `next` says which history it is a place of: after the database was put back to an earlier time the answer is 409 (`events_forked`), where a mere number would go on with other events than those that were missed. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, treasury TreasuryParam, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3049,7 +3052,7 @@ func (c *Client) ListEvents(ctx context.Context, treasury TreasuryParam, params 
 
 // StreamEvents Events of a treasury as they happen, as server-sent events.
 //
-// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+// `id` is the event's place as `next` of a list is, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
 //
 // Corresponds with GET /v1/treasuries/{treasury}/events/stream (the `StreamEvents` operationId).
 func (c *Client) StreamEvents(ctx context.Context, treasury TreasuryParam, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5290,7 +5293,7 @@ func NewListEventsRequest(server string, treasury TreasuryParam, params *ListEve
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5435,7 +5438,7 @@ func NewStreamEventsRequest(server string, treasury TreasuryParam, params *Strea
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8149,7 +8152,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse Events of a treasury after a place, the oldest first.
 	//
-	// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+	// Ask again with `after` as `next` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. `next` says which history it is a place of: after the database was put back to an earlier time the answer is 409 (`events_forked`), where a mere number would go on with other events than those that were missed. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8158,7 +8161,7 @@ type ClientWithResponsesInterface interface {
 
 	// StreamEventsWithResponse Events of a treasury as they happen, as server-sent events.
 	//
-	// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+	// `id` is the event's place as `next` of a list is, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12114,7 +12117,7 @@ func (c *ClientWithResponses) ReturnDepositWithResponse(ctx context.Context, tre
 
 // ListEventsWithResponse Events of a treasury after a place, the oldest first.
 //
-// Ask again with `after` as `last` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
+// Ask again with `after` as `next` was, whether there were any events or not, and none is missed. Without `after` it begins with the oldest event that is kept. `next` says which history it is a place of: after the database was put back to an earlier time the answer is 409 (`events_forked`), where a mere number would go on with other events than those that were missed. If events after that place are not kept any more, the answer is 410 (`events_gone`): what is in the database then is at the lists of deposits and withdrawals. An answer has less than `limit` events where they are large, or where many do not match.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12129,7 +12132,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, treasu
 
 // StreamEventsWithResponse Events of a treasury as they happen, as server-sent events.
 //
-// `id` is the event's place, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
+// `id` is the event's place as `next` of a list is, `event` its type, `data` the event in one line. Who was cut off goes on with `Last-Event-ID`, as browsers do by themselves; without it, and without `after`, it begins with what happens from now on. A comment comes every 15 seconds. It ends when the service does, and within a minute when the key ends or its rights change. A reader that does not keep up is cut off and can go on.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -1,4 +1,5 @@
 DROP VIEW api.events;
+DROP FUNCTION oldest_transaction();
 DROP FUNCTION tell_lag(integer, text, timestamptz, boolean, timestamptz);
 DROP FUNCTION tell(integer, text, text, text, jsonb, timestamptz);
 DROP TABLE ingestion_lags, event_sinks, subscription_attempts, subscription_failures, subscriptions, event_sequencer, event_heads, event_log;

@@ -14,6 +14,7 @@ CREATE TABLE event_log (
     logged_at     timestamptz NOT NULL,
     body          bytea       NOT NULL,
     event_no      bigint      NOT NULL DEFAULT 0,
+    chain         bytea       NOT NULL CHECK (length(chain) = 16),
     PRIMARY KEY (treasury_id, seq),
     UNIQUE (treasury_id, event_id)
 );
@@ -23,14 +24,16 @@ COMMENT ON TABLE event_log IS 'Events as they are told: in one order per treasur
 COMMENT ON COLUMN event_log.account IS 'The customer account that it concerns; empty where there is none.';
 COMMENT ON COLUMN event_log.instrument_no IS 'The token that it concerns; 0 where there is none.';
 COMMENT ON COLUMN event_log.event_no IS 'The row of the outbox, which is forgotten with this one.';
+COMMENT ON COLUMN event_log.chain IS 'What all events up to this one come to: histories that differ before it have another one.';
 COMMENT ON COLUMN event_log.body IS 'The CloudEvent, signed, JSON in the canonical form of RFC 8785: these very bytes are delivered, however often.';
 
 CREATE TABLE event_heads (
     treasury_id integer PRIMARY KEY REFERENCES treasuries,
     seq         bigint  NOT NULL,
+    chain       bytea   NOT NULL CHECK (length(chain) = 16),
     pruned_seq  bigint  NOT NULL DEFAULT 0 CHECK (pruned_seq <= seq)
 );
-COMMENT ON TABLE event_heads IS 'The number of the last event of a treasury, and of the last one that is not kept any more.';
+COMMENT ON TABLE event_heads IS 'The number and the chain of the last event of a treasury, and the number of the last one that is not kept any more.';
 
 -- Where the outbox is read from next. The row is locked by whoever numbers events: there is one at a time.
 CREATE TABLE event_sequencer (
@@ -132,6 +135,17 @@ CREATE TABLE ingestion_lags (
 );
 COMMENT ON TABLE ingestion_lags IS 'Synchronizers whose history is behind by more than CES_EVENTS_MAX_LAG, and since when that is known.';
 
+CREATE FUNCTION oldest_transaction() RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object('pid', a.pid, 'database', a.datname, 'role', a.usename,
+        'application', a.application_name, 'state', a.state, 'since', a.xact_start, 'prepared', p.gid))
+    FROM (SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS numeric)::bigint % 4294967296 AS xmin) o
+    LEFT JOIN pg_stat_activity a ON CAST(CAST(a.backend_xid AS text) AS bigint) = o.xmin
+    LEFT JOIN pg_prepared_xacts p ON CAST(CAST(p.transaction AS text) AS bigint) = o.xmin
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION oldest_transaction IS 'The transaction, of any database of this server, that events wait for, as far as this role may see it.';
+
 CREATE FUNCTION tell(the_treasury integer, what text, the_subject text, stable text, payload jsonb, at timestamptz) RETURNS void
 LANGUAGE sql AS $$
     INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
@@ -165,10 +179,10 @@ COMMENT ON FUNCTION tell_lag IS 'Tells that a history is behind, or not any more
 -- What the exchange's own systems may read.
 CREATE VIEW api.events AS
 SELECT t.party AS treasury, l.seq, l.event_id, l.type, l.subject, nullif(l.account, '') AS account, l.logged_at,
-       convert_from(l.body, 'UTF8') AS event, l.treasury_id AS treasury_no, l.instrument_no
+       convert_from(l.body, 'UTF8') AS event, l.treasury_id AS treasury_no, l.instrument_no, encode(l.chain, 'hex') AS chain
 FROM event_log l
 JOIN treasuries t USING (treasury_id);
-COMMENT ON VIEW api.events IS 'Events in their order: read WHERE treasury = ... AND seq > the last one you have, ORDER BY seq. event is the CloudEvent as it is delivered; texts in it are strangers'': escape them.';
+COMMENT ON VIEW api.events IS 'Events in their order: read WHERE treasury = ... AND seq > the last one you have, ORDER BY seq. If that last one is not there any more with its chain, the database was put back: what follows is another history. event is the CloudEvent as it is delivered; texts in it are strangers'': escape them.';
 
 -- Who was given the views of schema api before may read this one too.
 DO $$

@@ -113,12 +113,16 @@ func openStream(ctx context.Context, d *door, party string, key secret.String) (
 
 // tellAll writes an event in its order and waits until every reader has it.
 func tellAll(ctx context.Context, db *pgx.Conn, readers []*bufio.Reader) (time.Duration, error) {
-	const tell = `WITH one AS (SELECT treasury_id FROM treasuries ORDER BY treasury_id LIMIT 1), logged AS (
+	const tell = `WITH one AS (
+			SELECT treasury_id, gen_random_uuid() AS id FROM treasuries ORDER BY treasury_id LIMIT 1
+		), logged AS (
 		INSERT INTO event_log
-		SELECT treasury_id, coalesce(h.seq, 0) + 1, gen_random_uuid(), 'deposit.credited', 'bench', '', 0, now(), '{}'
-		FROM one LEFT JOIN event_heads h USING (treasury_id) RETURNING treasury_id, seq)
-		INSERT INTO event_heads SELECT treasury_id, seq FROM logged
-		ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq`
+		SELECT treasury_id, coalesce(h.seq, 0) + 1, id, 'deposit.credited', 'bench', '', 0, now(), '{}', 0,
+			substr(sha256(coalesce(h.chain, decode(repeat('00', 16), 'hex')) ||
+				convert_to(lpad((coalesce(h.seq, 0) + 1)::text, 19, '0') || id::text, 'UTF8')), 1, 16)
+		FROM one LEFT JOIN event_heads h USING (treasury_id) RETURNING treasury_id, seq, chain)
+		INSERT INTO event_heads SELECT treasury_id, seq, chain FROM logged
+		ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq, chain = excluded.chain`
 
 	began := time.Now()
 

@@ -59,20 +59,30 @@ func fill(ctx context.Context, dsn string, n int) (size int64, err error) {
 		return 0, fmt.Errorf("make a treasury: %w", err)
 	}
 
+	var last event.Chain
+
 	for from := 0; from < n; from += copied {
-		rows, err := encoded(ctx, from, min(copied, n-from), keys.Signer())
+		chains := make([]event.Chain, min(copied, n-from))
+		for i := range chains {
+			last = last.Next(int64(from+i+1), eventID(from+i+1))
+			chains[i] = last
+		}
+
+		rows, err := encoded(ctx, from, chains, keys.Signer())
 		if err != nil {
 			return 0, err
 		}
 
 		if _, err := connection.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{
 			"treasury_id", "seq", "event_id", "type", "subject", "account", "instrument_no", "logged_at", "body",
+			"chain",
 		}, pgx.CopyFromRows(rows)); err != nil {
 			return 0, fmt.Errorf("fill the log of events: %w", err)
 		}
 	}
 
-	_, err = connection.Exec(ctx, "INSERT INTO event_heads (treasury_id, seq) VALUES ($1, $2)", treasuryNo, n)
+	_, err = connection.Exec(ctx, "INSERT INTO event_heads (treasury_id, seq, chain) VALUES ($1, $2, $3)",
+		treasuryNo, n, last[:])
 	if err != nil {
 		return 0, fmt.Errorf("fill the log of events: %w", err)
 	}
@@ -92,7 +102,8 @@ func fill(ctx context.Context, dsn string, n int) (size int64, err error) {
 }
 
 // encoded are rows of the log after a place, made by all processors.
-func encoded(ctx context.Context, from, n int, by event.Signer) ([][]any, error) {
+func encoded(ctx context.Context, from int, chains []event.Chain, by event.Signer) ([][]any, error) {
+	n := len(chains)
 	rows := make([][]any, n)
 	parts := runtime.NumCPU()
 
@@ -102,13 +113,14 @@ func encoded(ctx context.Context, from, n int, by event.Signer) ([][]any, error)
 			for i := part; i < n; i += parts {
 				h := happened(from + i + 1)
 
-				body, err := h.Encode(int64(from+i+1), by)
+				body, err := h.Encode(int64(from+i+1), chains[i], by)
 				if err != nil {
 					return err
 				}
 
 				rows[i] = []any{
 					treasuryNo, int64(from + i + 1), h.ID, h.Type, h.Subject, account(from + i + 1), 0, h.At, body,
+					chains[i][:],
 				}
 			}
 
@@ -121,11 +133,12 @@ func encoded(ctx context.Context, from, n int, by event.Signer) ([][]any, error)
 
 func account(n int) string { return fmt.Sprintf("c%d", n%50_000) } //nolint:mnd // customers
 
+func eventID(n int) uuid.UUID { return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "event %d", n)) }
+
 // happened is the credit of a deposit.
 func happened(n int) *event.Happened {
 	const every = 4 * time.Second
 
-	id := uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "event %d", n))
 	deposit := uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "deposit %d", n))
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * every)
 	memo := fmt.Sprintf("MEMO%d", n%50_000)                                                    //nolint:mnd // customers
@@ -135,7 +148,7 @@ func happened(n int) *event.Happened {
 	sum := amount.FromInt(int64(n%977 + 1))
 
 	return &event.Happened{
-		ID: id, Treasury: treasury(), Type: "deposit.credited", Subject: "deposit/" + deposit.String(), At: at,
+		ID: eventID(n), Treasury: treasury(), Type: "deposit.credited", Subject: "deposit/" + deposit.String(), At: at,
 		Data: fmt.Appendf(nil, `{"account":%q,"amount":%q,"depositId":%q,"evidence":{"nodeId":3,"updateId":"1220%s"},`+
 			`"instrumentAdmin":%q,"instrumentId":"Amulet","memo":%q,"sender":%q,"state":"credited"}`,
 			account(n), sum, deposit, long, admin, memo, sender),

@@ -55,6 +55,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		Metrics: eventlog.NewMetrics(s.Metrics),
 	}
 
+	stall := &eventlog.StallWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Metrics: sequencer.Metrics}
 	lag := &eventlog.LagWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Most: cfg.Log.MaxLag}
 	tail := eventlog.NewTail(db, s.Logger)
 
@@ -75,6 +76,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		s.Admin(cfg.AdminConfig),
 		{Name: "sequencer", Run: sequencer.Run},
 		{Name: "lag", Run: lag.Run},
+		{Name: "stall", Run: stall.Run},
 		{Name: "retention", Run: sequencer.Keep},
 		{Name: "tail", Run: tail.Run},
 		{Name: "webhooks", Run: dispatcher.Run},

@@ -36,9 +36,9 @@ func TestEventsAndSubscriptionsAreListed(t *testing.T) {
 	//nolint:dupword // columns of SQL
 	_, err = db.Exec(t.Context(), `
 		INSERT INTO event_log SELECT treasury_id, n, gen_random_uuid(), CASE WHEN n % 2 = 0 THEN 'deposit.credited' ELSE 'withdrawal.failed' END, E'w-\x1b' || n, 'alice', 0, now(),
-			'{"specversion":"1.0","id":"x","source":"x","type":"x","subject":"x","time":"2026-03-01T12:00:00.000000Z","datacontenttype":"x","dataschema":"x","sequence":"1","treasury":"x","data":{}}'
+			'{"specversion":"1.0","id":"x","source":"x","type":"x","subject":"x","time":"2026-03-01T12:00:00.000000Z","datacontenttype":"x","dataschema":"x","sequence":"1","treasury":"x","chain":"x","data":{}}', 0, decode(repeat('07', 16), 'hex')
 			FROM treasuries, generate_series(1, 100) AS n;
-		INSERT INTO event_heads SELECT treasury_id, 100 FROM treasuries;
+		INSERT INTO event_heads SELECT treasury_id, 100, decode(repeat('07', 16), 'hex') FROM treasuries;
 		INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, ordered, batch, per_second, max_backlog, state, reason, cursor_seq, next_at, created_at, changed_at)
 			SELECT 'sub_aaaaaaaaaaaa', treasury_id, 'k_1', E'books\x1b', 'https://example.com', false, 1, 50, 1000, 'disabled', 'no answer', 90, now(), now(), now() FROM treasuries`)
 	require.NoError(t, err)

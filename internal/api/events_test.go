@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -40,6 +41,26 @@ func (w *world) happen(party ident.Party, kind, account string, subjects ...stri
 	w.number()
 }
 
+// logged fills the log of a treasury that has no events. kind and body are SQL, over the event's number n.
+func (w *world) logged(events int, kind, body string) {
+	w.t.Helper()
+
+	const chained = "substr(sha256(%s || convert_to(lpad((%s)::text, 19, '0') || md5((%[2]s)::text)::uuid, 'UTF8')), 1, 16)"
+
+	_, err := w.pool.Exec(w.t.Context(), `
+		WITH RECURSIVE told AS (
+			SELECT 1 AS n, `+fmt.Sprintf(chained, "decode(repeat('00', 16), 'hex')", "1")+` AS chain
+			UNION ALL SELECT n + 1, `+fmt.Sprintf(chained, "chain", "n + 1")+` FROM told WHERE n < $2
+		), logged AS (
+			INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, chain)
+			SELECT treasury_id, n, md5(n::text)::uuid, `+kind+`, n::text, '', 0, now(), convert_to(`+body+`, 'UTF8'), chain
+			FROM told, treasuries WHERE party = $1
+		)
+		INSERT INTO event_heads (treasury_id, seq, chain) SELECT treasury_id, n, chain FROM told, treasuries WHERE party = $1 AND n = $2`,
+		treasury, events)
+	require.NoError(w.t, err)
+}
+
 // number has all of the outbox numbered. Transactions of other tests can hold that up.
 func (w *world) number() {
 	w.t.Helper()
@@ -69,6 +90,7 @@ func (w *world) anEvent() string {
 // pulled is an answer with events.
 type pulled struct {
 	Items      []json.RawMessage
+	Next       string
 	Last, Head int64
 }
 
@@ -139,7 +161,7 @@ func TestEventsArePulled(t *testing.T) {
 		last     int64
 	}{
 		"after=2": {"c d", 4}, "limit=1": {"a", 1}, "after=1&limit=2": {"b c", 3}, "type=deposit.*": {"a b d", 4}, "type=deposit.held,withdrawal.failed": {"c d", 4},
-		"account=c1": {"a b", 4}, "subject=c": {"c", 4}, "account=nobody": {"", 4}, "after=4": {"", 4}, "after=9": {"", 9}, "type=withdrawal.*&after=3": {"", 4},
+		"account=c1": {"a b", 4}, "subject=c": {"c", 4}, "account=nobody": {"", 4}, "after=4": {"", 4}, "type=withdrawal.*&after=3": {"", 4},
 		token + "Amulet": {"a b c d", 4}, token + "Other": {"", 4}, token + "Unknown": {"", 4}, "type=offer.*,deposit.*&account=c2&limit=1": {"d", 4},
 	} {
 		page := w.pull(key, query)
@@ -147,10 +169,11 @@ func TestEventsArePulled(t *testing.T) {
 		require.Equal(t, want.last, page.Last, query)
 	}
 
-	for _, wrong := range []string{"type=deposit", "type=deposit*", "type=*", "type=", "type=deposit.credited,", "after=-1", "after=x", "limit=501", "instrumentId=Amulet"} {
+	for _, wrong := range []string{"type=deposit", "type=deposit*", "type=*", "type=", "type=deposit.credited,", "after=-1", "after=x", "after=1-", "after=1-xx", "after=1-" + strings.Repeat("0", 33), "limit=501", "instrumentId=Amulet"} {
 		w.get(of(treasury, "/events?")+wrong, key).is(http.StatusBadRequest, "invalid_request")
 	}
 
+	w.get(of(treasury, "/events?after=9"), key).is(http.StatusConflict, "events_forked")
 	w.get(of("nobody::1220ab", "/events"), key).is(http.StatusNotFound, "unknown_treasury")
 	narrow := w.keyWith(store.APIKey{Scopes: []string{"read"}, Treasuries: []ident.Party{other}})
 	w.get(of(treasury, "/events"), narrow).is(http.StatusForbidden, "treasury_not_allowed")
@@ -186,6 +209,53 @@ func TestEventsThatAreGone(t *testing.T) {
 	require.Equal(t, int64(4), w.pull(key, "").Last)
 }
 
+// TestPlacesOfAnotherHistory: after the database was put back, whoever read what is not there any more is told so, and
+// does not go on with what has its number now.
+func TestPlacesOfAnotherHistory(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	key := w.key("read")
+	w.happen(treasury, "deposit.credited", "c1", "a", "b", "c", "d")
+
+	good, lost := w.pull(key, "limit=2").Next, w.pull(key, "after=2").Next
+	require.Regexp(t, "^4-[0-9a-f]{32}$", lost)
+	require.Equal(t, lost, w.pull(key, "after="+lost).Next)
+	require.Equal(t, lost, w.pull(key, "after=4").Next, "a number becomes a place")
+	require.Equal(t, lost, w.pull(key, "type=offer.*").Next, "a place of an event that does not match")
+
+	address := strings.TrimPrefix(w.server.URL, "http://")
+	told := w.stream(address, key, "after=3")
+	e, err := told.next()
+	require.NoError(t, err)
+	require.Equal(t, lost, e.id)
+
+	waiting := make(chan *reply, 1)
+
+	go func() {
+		r, _ := w.try(http.MethodGet, of(treasury, "/events?wait=60&after=")+lost, key, "")
+		waiting <- r
+	}()
+
+	require.Eventually(t, func() bool { return w.handler.EventWaiting() == 1 }, 30*time.Second, 5*time.Millisecond)
+
+	for _, text := range []string{
+		"DELETE FROM event_log WHERE seq > 2", "DELETE FROM events WHERE subject > 'b'", "UPDATE event_heads SET seq = 2, chain = (SELECT chain FROM event_log WHERE seq = 2)",
+	} {
+		_, err := w.pool.Exec(t.Context(), text)
+		require.NoError(t, err)
+	}
+
+	w.happen(treasury, "deposit.credited", "c1", "x", "y", "z")
+
+	_, err = told.next()
+	require.ErrorIs(t, err, io.EOF, "a stream does not go on with another history")
+	(<-waiting).is(http.StatusConflict, "events_forked")
+	w.get(of(treasury, "/events/stream"), key, "Last-Event-ID", lost).is(http.StatusConflict, "events_forked")
+	require.Contains(t, w.get(of(treasury, "/events?after=")+lost, key).is(http.StatusConflict, "events_forked").text("detail"), "put back")
+	require.Equal(t, "x y z", w.pull(key, "after="+good).subjects(t), "what was before is as it was")
+}
+
 // TestManyEventsThatDoNotMatch are passed in steps of which each is bounded, and large ones do not come all at once.
 func TestManyEventsThatDoNotMatch(t *testing.T) {
 	t.Parallel()
@@ -193,11 +263,8 @@ func TestManyEventsThatDoNotMatch(t *testing.T) {
 	w := begin(t)
 	key := w.key("read")
 
-	_, err := w.pool.Exec(t.Context(), `INSERT INTO event_log SELECT treasury_id, n, gen_random_uuid(), CASE WHEN n > 12000 THEN 'deposit.held' ELSE 'deposit.credited' END, n::text, '', 0, now(),
-			convert_to(CASE WHEN n > 12000 THEN '{"subject":"' || repeat('x', 1 << 20) || '"}' ELSE '{}' END, 'UTF8') FROM treasuries, generate_series(1, 12010) AS n WHERE party = $1`, treasury)
-	require.NoError(t, err)
-	_, err = w.pool.Exec(t.Context(), "INSERT INTO event_heads SELECT treasury_id, 12010 FROM treasuries WHERE party = $1", treasury)
-	require.NoError(t, err)
+	w.logged(12010, "CASE WHEN n > 12000 THEN 'deposit.held' ELSE 'deposit.credited' END",
+		`CASE WHEN n > 12000 THEN '{"subject":"' || repeat('x', 1 << 20) || '"}' ELSE '{}' END`)
 
 	var lasts, counts []int64
 

@@ -88,33 +88,25 @@ type scan struct {
 
 	treasury store.TreasuryID
 	filter   event.Filter
-	last     int64 // up to here was looked
+	at       event.Place // up to here was looked
 }
 
 // page looks at the next events, and gives those that match, at most so many. It reports false at the end of what there
 // is.
 func (s *scan) page(ctx context.Context, most int) (matching []store.LoggedEvent, more bool, err error) {
-	events, err := s.Events.Read(ctx, s.treasury, s.last, scanPage)
-	if err != nil {
+	events, err := s.Events.Read(ctx, s.treasury, s.at.Seq, scanPage)
+
+	switch {
+	case err != nil:
 		return nil, false, err
-	}
-
-	if len(events) == 0 {
-		if head := s.Events.Head(s.treasury); head > s.last || head == 0 {
-			return nil, false, s.gone(ctx)
-		}
-
-		return nil, false, nil
-	}
-
-	if events[0].Seq != s.last+1 {
-		if err := s.gone(ctx); err != nil {
-			return nil, false, err
-		}
+	case len(events) == 0:
+		return nil, false, s.still(ctx)
+	case !events[0].Follows(s.at): // nothing, until it is known which history is the right one
+		return nil, false, s.find(ctx, s.at)
 	}
 
 	for i := range events {
-		s.last = events[i].Seq
+		s.at = events[i].Place()
 
 		if !s.filter.Matches(events[i].About) {
 			continue
@@ -128,18 +120,51 @@ func (s *scan) page(ctx context.Context, most int) (matching []store.LoggedEvent
 	return matching, len(events) == scanPage, nil
 }
 
-// gone is an error if events after the place that is read from are not kept any more.
-func (s *scan) gone(ctx context.Context) error {
-	head, err := s.DB.EventHead(ctx, s.treasury)
-	if err != nil || s.last >= head.Pruned {
+// still is an error if nobody can go on from the place any more. As long as it is the last one known, that is not
+// asked.
+func (s *scan) still(ctx context.Context) error {
+	if last := s.Events.Last(s.treasury); last.Seq > 0 && last.Same(s.at) {
+		return nil
+	}
+
+	return s.find(ctx, s.at)
+}
+
+// find begins at a place, if it is one of these events.
+func (s *scan) find(ctx context.Context, p event.Place) error {
+	at, err := s.Events.Find(ctx, s.treasury, p)
+
+	switch {
+	case errors.Is(err, store.ErrEventsGone):
+		head, err := s.DB.EventHead(ctx, s.treasury)
+		if err != nil {
+			return err
+		}
+
+		return eventsGone(head.Pruned)
+	case errors.Is(err, store.ErrEventsForked):
+		return eventsForked(p)
+	case err != nil:
 		return err
 	}
 
-	return eventsGone(head.Pruned)
+	s.at = at
+
+	return nil
 }
 
-// codeGone is of places that nobody can go on from.
-const codeGone = "events_gone"
+// codeGone and codeForked are of places that nobody can go on from.
+const (
+	codeGone   = "events_gone"
+	codeForked = "events_forked"
+)
+
+func eventsForked(p event.Place) error {
+	return problem(http.StatusConflict, codeForked, fmt.Sprintf(
+		"The place %s is not in these events: the database was put back to an earlier time since you read it, and what "+
+			"happened then is told again, with other numbers. Go on from a place that you had before that time, drop what you "+
+			"have already by its id, and compare with the lists of deposits and withdrawals.", p))
+}
 
 func eventsGone(pruned int64) error {
 	return problem(http.StatusGone, codeGone, fmt.Sprintf(
@@ -153,19 +178,15 @@ func (s *Service) ListEvents(
 ) (server.ListEventsResponseObject, error) {
 	p := r.Params
 
-	scan, err := s.scanning(ctx, r.Treasury, p.After,
-		eventQuery{p.Type, p.Account, p.Subject, p.InstrumentAdmin, p.InstrumentId})
+	scan, err := s.scanning(ctx, r.Treasury, eventQuery{p.Type, p.Account, p.Subject, p.InstrumentAdmin, p.InstrumentId})
 	if err != nil {
 		return nil, err
 	}
 
-	if p.After == nil {
-		head, err := s.DB.EventHead(ctx, scan.treasury)
-		if err != nil {
-			return nil, err
-		}
-
-		scan.last = head.Pruned
+	if err := scan.begin(ctx, p.After, func(head store.EventHead) event.Place {
+		return event.Place{Seq: head.Pruned}
+	}); err != nil {
+		return nil, err
 	}
 
 	most := defaultRows
@@ -178,14 +199,12 @@ func (s *Service) ListEvents(
 		return nil, err
 	}
 
-	page.head = max(s.Events.Head(scan.treasury), scan.last)
+	page.head = max(s.Events.Head(scan.treasury), scan.at.Seq)
 
 	return page, nil
 }
 
-func (s *Service) scanning(
-	ctx context.Context, party string, after *server.AfterParam, q eventQuery,
-) (*scan, error) {
+func (s *Service) scanning(ctx context.Context, party string, q eventQuery) (*scan, error) {
 	filter, err := s.eventFilter(ctx, q)
 	if err != nil {
 		return nil, err
@@ -196,12 +215,24 @@ func (s *Service) scanning(
 		return nil, err
 	}
 
-	scan := &scan{Service: s, treasury: treasury, filter: filter}
-	if after != nil {
-		scan.last = *after
+	return &scan{Service: s, treasury: treasury, filter: filter}, nil
+}
+
+// begin begins at the place that the reader names, or where it begins by itself.
+func (s *scan) begin(ctx context.Context, named *string, byItself func(store.EventHead) event.Place) error {
+	if named != nil {
+		at, err := event.ParsePlace(*named)
+		if err != nil {
+			return invalid("after: is not a place in the order of events.")
+		}
+
+		return s.find(ctx, at)
 	}
 
-	return scan, nil
+	head, err := s.DB.EventHead(ctx, s.treasury)
+	s.at = byItself(head)
+
+	return err
 }
 
 // collect reads events that match: until they are enough, or enough were looked at, or there are no more, which it
@@ -211,31 +242,31 @@ func (s *scan) collect(ctx context.Context, most int, budget *int) (page *eventP
 	size := 0
 
 	for *budget > 0 && size < mostEventBytes {
-		before := s.last
+		before := s.at.Seq
 
 		found, more, err := s.page(ctx, most-len(page.events))
 		if err != nil {
 			return nil, false, err
 		}
 
-		*budget -= max(int(s.last-before), 1)
+		*budget -= max(int(s.at.Seq-before), 1)
 
 		for i := range found {
 			page.events = append(page.events, found[i].Body)
 
 			if size += len(found[i].Body); size >= mostEventBytes {
-				s.last = found[i].Seq // those after it come again
+				s.at = found[i].Place() // those after it come again
 
 				break
 			}
 		}
 
 		if !more || len(page.events) == most {
-			return page.upTo(s.last), !more, nil
+			return page.upTo(s.at), !more, nil
 		}
 	}
 
-	return page.upTo(s.last), false, nil
+	return page.upTo(s.at), false, nil
 }
 
 // awaited collects, and waits for something that matches for at most so many seconds.
@@ -273,7 +304,7 @@ func (s *scan) awaited(ctx context.Context, most int, seconds *server.EventWaitP
 func (s *scan) news(ctx context.Context, ends <-chan time.Time) (bool, error) {
 	for {
 		select {
-		case <-s.Events.News(s.treasury, s.last):
+		case <-s.Events.News(s.treasury, s.at.Seq):
 		case <-ends:
 			return false, nil
 		case <-draining(ctx):
@@ -285,19 +316,24 @@ func (s *scan) news(ctx context.Context, ends <-chan time.Time) (bool, error) {
 		switch {
 		case s.Events.Ended():
 			return false, nil
-		case s.Events.Head(s.treasury) > s.last: // otherwise the news was another treasury's
+		case s.Events.Head(s.treasury) > s.at.Seq:
 			return true, nil
+		}
+
+		if err := s.still(ctx); err != nil { // otherwise the news was another treasury's
+			return false, err
 		}
 	}
 }
 
 // eventPage is an answer with events, of which each is told in the very bytes that were signed.
 type eventPage struct {
-	events     [][]byte
-	last, head int64
+	events [][]byte
+	last   event.Place
+	head   int64
 }
 
-func (p *eventPage) upTo(last int64) *eventPage {
+func (p *eventPage) upTo(last event.Place) *eventPage {
 	p.last = last
 
 	return p
@@ -309,7 +345,7 @@ func (p *eventPage) VisitListEventsResponse(w http.ResponseWriter) error {
 
 	b.WriteString(`{"items":[`)
 	b.Write(bytes.Join(p.events, []byte(",")))
-	fmt.Fprintf(&b, `],"last":%d,"head":%d}`, p.last, p.head)
+	fmt.Fprintf(&b, `],"next":%q,"last":%d,"head":%d}`, p.last, p.last.Seq, p.head)
 
 	return raw(w, "application/json", b.Bytes())
 }

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/canton-exchange/suite/internal/api/server"
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -105,28 +105,18 @@ func (s *Service) StreamEvents(
 ) (server.StreamEventsResponseObject, error) {
 	p := r.Params
 
-	scan, err := s.scanning(ctx, r.Treasury, p.After,
-		eventQuery{p.Type, p.Account, p.Subject, p.InstrumentAdmin, p.InstrumentId})
+	scan, err := s.scanning(ctx, r.Treasury, eventQuery{p.Type, p.Account, p.Subject, p.InstrumentAdmin, p.InstrumentId})
 	if err != nil {
 		return nil, err
 	}
 
-	head, err := s.DB.EventHead(ctx, scan.treasury)
-	if err != nil {
+	named := p.LastEventID
+	if named == nil {
+		named = p.After
+	}
+
+	if err := scan.begin(ctx, named, func(head store.EventHead) event.Place { return head.Place() }); err != nil {
 		return nil, err
-	}
-
-	switch {
-	case p.LastEventID != nil:
-		if scan.last, err = strconv.ParseInt(*p.LastEventID, 10, 64); err != nil {
-			return nil, invalid("Last-Event-ID: is not the id of an event.")
-		}
-	case p.After == nil:
-		scan.last = head.Seq
-	}
-
-	if scan.last < head.Pruned {
-		return nil, eventsGone(head.Pruned)
 	}
 
 	return &eventStream{scan: scan, ctx: ctx}, nil
@@ -142,7 +132,7 @@ func (s *eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 	beat := time.NewTicker(s.streams.beat)
 	defer beat.Stop()
 
-	if err := s.write(w, "retry: 2000\n: after "+strconv.FormatInt(s.last, 10)+"\n\n", nil); err != nil {
+	if err := s.write(w, "retry: 2000\n: after "+s.at.String()+"\n\n", nil); err != nil {
 		return err
 	}
 
@@ -168,7 +158,7 @@ func (s *eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 // rest waits until there is something to tell, which it reports as again, or something to say between; it is not ok
 // when the stream is to end. It does not wait if something is ready.
 func (s *eventStream) rest(w http.ResponseWriter, beat <-chan time.Time, ready bool) (ok, again bool, err error) {
-	news := s.Events.News(s.treasury, s.last)
+	news := s.Events.News(s.treasury, s.at.Seq)
 
 	if ready {
 		now := make(chan struct{})
@@ -195,7 +185,11 @@ func (s *eventStream) rest(w http.ResponseWriter, beat <-chan time.Time, ready b
 	case <-beat:
 		return s.pulse(w)
 	case <-news:
-		return !s.Events.Ended(), ready || s.Events.Head(s.treasury) > s.last, nil
+		if ready || s.Events.Head(s.treasury) > s.at.Seq {
+			return !s.Events.Ended(), true, nil
+		}
+
+		return !s.Events.Ended(), false, s.scan.still(s.ctx) // the news was another treasury's, or of another history
 	}
 }
 
@@ -270,11 +264,11 @@ var errHungUp = errors.New("the reader has hung up")
 
 // framed is an event as a stream has it. It is canonical JSON, which has no line breaks.
 func framed(e *store.LoggedEvent) []byte {
-	const around = 64
+	const around = 96
 
 	b := make([]byte, 0, len(e.Body)+len(e.Type)+around)
 	b = append(b, "id: "...)
-	b = strconv.AppendInt(b, e.Seq, 10)
+	b = append(b, e.Place().String()...)
 	b = append(append(b, "\nevent: "...), e.Type...)
 	b = append(append(b, "\ndata: "...), e.Body...)
 
@@ -282,13 +276,13 @@ func framed(e *store.LoggedEvent) []byte {
 }
 
 // ended is the error that a stream ends with. Where events are not kept any more, who comes again is told; where the
-// database is away, too.
+// database was put back, or is away, too.
 func (s *eventStream) ended(err error) error {
 	if err == nil || errors.Is(err, errHungUp) {
 		return nil
 	}
 
-	if told := explained(err, ""); told.code == codeGone || told.code == codeAway {
+	if told := explained(err, ""); told.code == codeGone || told.code == codeForked || told.code == codeAway {
 		return nil
 	}
 

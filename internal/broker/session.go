@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
-var errOrder = errors.New("the log of events has a gap here")
+var errOrder = errors.New("the log of events has a gap here, or is another history")
 
 // hold publishes as long as the lease is this one's, and nothing fails. Whatever failed, what comes next begins anew:
 // with a new connection, and with the broker's word on what it holds.
@@ -40,8 +41,8 @@ func (l *line) hold(ctx context.Context, lease store.SinkLease) error {
 	for err == nil {
 		var next page
 
-		after := at + int64(len(events))
-		backlog := l.Tail.Head(l.treasury) > after
+		after := events[len(events)-1].Place()
+		backlog := l.Tail.Head(l.treasury) > after.Seq
 
 		if backlog { // the next are read while these are published
 			reading.Go(func() { next.events, next.err = l.page(ctx, after, l.Timing.Page) })
@@ -75,15 +76,17 @@ type page struct {
 }
 
 // advance notes how far the broker has been told, and renews the lease.
-func (l *line) advance(ctx context.Context, lease store.SinkLease, at int64) error {
+func (l *line) advance(ctx context.Context, lease store.SinkLease, at event.Place) error {
 	now := l.Clock.Now()
 
 	return l.DB.AdvanceSink(ctx, lease, at, now, now.Add(l.Timing.Lease))
 }
 
 // read waits for events after a place, and keeps the lease meanwhile.
-func (l *line) read(ctx context.Context, lease store.SinkLease, at int64, most int) ([]store.LoggedEvent, error) {
-	for !l.wait(ctx, at) {
+func (l *line) read(
+	ctx context.Context, lease store.SinkLease, at event.Place, most int,
+) ([]store.LoggedEvent, error) {
+	for !l.wait(ctx, at.Seq) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("wait for events: %w", ctx.Err())
 		}
@@ -97,20 +100,22 @@ func (l *line) read(ctx context.Context, lease store.SinkLease, at int64, most i
 }
 
 // page reads events after a place, of which there are some.
-func (l *line) page(ctx context.Context, at int64, most int) ([]store.LoggedEvent, error) {
-	events, err := l.Tail.Read(ctx, l.treasury, at, most)
+func (l *line) page(ctx context.Context, at event.Place, most int) ([]store.LoggedEvent, error) {
+	events, err := l.Tail.Read(ctx, l.treasury, at.Seq, most)
 	if err != nil {
 		return nil, err
 	}
 
 	if len(events) == 0 {
-		return nil, fmt.Errorf("after %d: %w", at, errOrder)
+		return nil, fmt.Errorf("after %s: %w", at, errOrder)
 	}
 
-	for i := range events { // what was forgotten meanwhile, place finds out and says
-		if want := at + 1 + int64(i); events[i].Seq != want {
-			return nil, fmt.Errorf("event %d instead of %d: %w", events[i].Seq, want, errOrder)
+	for i := range events { // what was forgotten meanwhile, or is another history, place finds out and says
+		if !events[i].Follows(at) {
+			return nil, fmt.Errorf("event %s after %s: %w", events[i].Place(), at, errOrder)
 		}
+
+		at = events[i].Place()
 	}
 
 	return events, nil

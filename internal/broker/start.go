@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -50,15 +51,15 @@ func start(told int64, head store.EventHead, has Place, same bool) (after int64,
 }
 
 // place finds out where to go on.
-func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (int64, error) {
+func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (event.Place, error) {
 	has, err := sink.Last(ctx)
 	if err != nil {
-		return 0, err
+		return event.Place{}, err
 	}
 
 	head, err := l.DB.EventHead(ctx, l.treasury)
 	if err != nil {
-		return 0, err
+		return event.Place{}, err
 	}
 
 	same := true
@@ -66,7 +67,7 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (int
 	if has.Known && has.Seq > head.Pruned && has.Seq <= head.Seq {
 		events, err := l.DB.EventsAfter(ctx, l.treasury, has.Seq-1, 1)
 		if err != nil {
-			return 0, err
+			return event.Place{}, err
 		}
 
 		same = len(events) == 0 || events[0].Seq != has.Seq || events[0].ID.String() == has.ID
@@ -76,10 +77,10 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (int
 	allow := fmt.Sprintf("%s:%s:%d", l.broker.Name(), Token(l.party), lease.Seq)
 
 	if why != "" && !l.Config.goesOn(allow) {
-		return 0, &HaltError{Reason: string(why), After: lease.Seq, Next: after + 1, Allow: allow}
+		return event.Place{}, &HaltError{Reason: string(why), After: lease.Seq, Next: after + 1, Allow: allow}
 	}
 
 	l.noteStart(ctx, lease.Seq, after, why)
 
-	return after, nil
+	return l.Tail.Find(ctx, l.treasury, event.Place{Seq: after})
 }

@@ -93,7 +93,7 @@ type transfer struct {
 	CorrelationID ident.ContractID `json:"correlationId,omitempty"`
 }
 
-// Cloud is a CloudEvent: its attributes are those of the specification and the extensions sequence, treasury,
+// Cloud is a CloudEvent: its attributes are those of the specification and the extensions sequence, chain, treasury,
 // withheld and signature.
 type Cloud struct {
 	SpecVersion     string         `json:"specversion"`
@@ -105,6 +105,7 @@ type Cloud struct {
 	DataContentType string         `json:"datacontenttype"`
 	DataSchema      string         `json:"dataschema"`
 	Sequence        string         `json:"sequence"`
+	Chain           string         `json:"chain"`
 	Treasury        string         `json:"treasury"`
 	Withheld        string         `json:"withheld,omitempty"`
 	Signature       string         `json:"signature,omitempty"`
@@ -117,8 +118,8 @@ func Source(treasury ident.Party) string { return sourcePrefix + url.PathEscape(
 // Sequence writes a place in the order as events have it.
 func Sequence(seq int64) string { return fmt.Sprintf("%0*d", sequenceDigits, seq) }
 
-// Encode makes the event that is told: canonical JSON, signed.
-func (h *Happened) Encode(seq int64, by Signer) ([]byte, error) {
+// Encode makes the event that is told: canonical JSON, signed. chain is its own, with which it follows the one before.
+func (h *Happened) Encode(seq int64, chain Chain, by Signer) ([]byte, error) {
 	data, err := h.data()
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", h.ID, err)
@@ -127,7 +128,7 @@ func (h *Happened) Encode(seq int64, by Signer) ([]byte, error) {
 	raw, err := seal(Cloud{
 		SpecVersion: specVersion, ID: h.ID.String(), Source: Source(h.Treasury), Type: h.Type, Subject: h.Subject,
 		Time: h.At.UTC().Format(timeLayout), DataContentType: contentType, DataSchema: SchemaID(h.Type),
-		Sequence: Sequence(seq), Treasury: string(h.Treasury), Data: data,
+		Sequence: Sequence(seq), Chain: chain.String(), Treasury: string(h.Treasury), Data: data,
 	}, by)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", h.ID, err)

@@ -49,6 +49,8 @@ func TestEventsAreCloudEvents(t *testing.T) {
 	schemas, err := eventtest.Load()
 	require.NoError(t, err)
 
+	var chain event.Chain
+
 	for i, logged := range w.all() {
 		var e cloudevents.Event
 
@@ -61,6 +63,10 @@ func TestEventsAreCloudEvents(t *testing.T) {
 		require.Equal(t, event.SchemaID(logged.Type), e.DataSchema())
 		require.NoError(t, schemas.Check(e.Type(), e.Data()))
 		require.NoError(t, event.Verify(logged.Body, w.keys.Signer().Keys()))
+
+		chain = chain.Next(logged.Seq, logged.ID)
+		require.Equal(t, chain, logged.Chain)
+		require.Equal(t, chain.String(), e.Extensions()["chain"])
 	}
 
 	first := w.all()[0]
@@ -236,7 +242,7 @@ func TestOldEventsGo(t *testing.T) {
 
 	head, err := w.db.EventHead(t.Context(), w.treasury)
 	require.NoError(t, err)
-	require.Equal(t, store.EventHead{Seq: 5, Pruned: 3}, head)
+	require.Equal(t, store.EventHead{Seq: 5, Pruned: 3, Chain: head.Chain}, head)
 
 	w.write(1)
 	w.number(6)
@@ -274,7 +280,7 @@ func TestWhatIsForgottenIsNotToldAgain(t *testing.T) {
 
 	head, err := w.db.EventHead(t.Context(), w.treasury)
 	require.NoError(t, err)
-	require.Equal(t, store.EventHead{Seq: 11, Pruned: 10}, head)
+	require.Equal(t, store.EventHead{Seq: 11, Pruned: 10, Chain: head.Chain}, head)
 }
 
 // TestEvidenceIsOfTheTransfer that the event is about, however many its update has: or it names none.
@@ -343,14 +349,69 @@ func TestTheTailForgetsAnotherHistory(t *testing.T) {
 	w.number(20)
 	head(20)
 
+	before := tail.Last(w.treasury)
+
 	w.exec("DELETE FROM event_log WHERE seq > 15")
-	w.exec("UPDATE event_heads SET seq = 15")
+	w.exec("UPDATE event_heads h SET seq = 15, chain = (SELECT chain FROM event_log WHERE seq = 15)")
 	head(15)
 	w.write(5)
 	w.number(20)
 	head(20)
 
+	require.False(t, tail.Last(w.treasury).Same(before), "the same number of another history")
+
+	_, err = tail.Find(ctx, w.treasury, before)
+	require.ErrorIs(t, err, store.ErrEventsForked)
+
 	told, err := tail.Read(ctx, w.treasury, 15, 10)
 	require.NoError(t, err)
 	require.Equal(t, w.all()[15:15+len(told)], told)
+}
+
+// TestTheTailSeesAnotherHistoryOfTheSameLength: it was looked before and after, and not between.
+func TestTheTailSeesAnotherHistoryOfTheSameLength(t *testing.T) {
+	t.Parallel()
+
+	w := begin(t)
+	w.write(10)
+	w.number(10)
+
+	tail := eventlog.NewTail(w.db, slog.New(slog.DiscardHandler))
+	ctx := t.Context()
+
+	_, err := tail.Read(ctx, w.treasury, 0, 1) // so that it holds what comes
+	require.NoError(t, err)
+	require.NoError(t, tail.Follow(ctx))
+	require.Equal(t, w.all()[5:], read(t, tail, w, 5))
+
+	news := tail.News(w.treasury, 10)
+
+	w.exec("DELETE FROM event_log WHERE seq > 5")
+	w.exec("UPDATE event_heads h SET seq = 5, chain = (SELECT chain FROM event_log WHERE seq = 5)")
+	w.write(5)
+	w.number(10)
+
+	require.NoError(t, tail.Follow(ctx))
+	require.Equal(t, w.all()[5:], read(t, tail, w, 5), "nothing of the old one is told")
+
+	select {
+	case <-news:
+	default:
+		t.Fatal("who waits is not told")
+	}
+
+	w.exec("DELETE FROM event_log")
+	w.exec("DELETE FROM event_heads")
+	require.NoError(t, tail.Follow(ctx))
+	require.Zero(t, tail.Head(w.treasury))
+	require.Empty(t, read(t, tail, w, 5))
+}
+
+func read(t *testing.T, tail *eventlog.Tail, w *world, after int64) []store.LoggedEvent {
+	t.Helper()
+
+	events, err := tail.Read(t.Context(), w.treasury, after, 100)
+	require.NoError(t, err)
+
+	return events
 }

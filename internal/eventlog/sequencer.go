@@ -41,6 +41,8 @@ type Sequencer struct {
 // Metrics counts what is numbered.
 type Metrics struct {
 	numbered, failures, pruned, repeated prometheus.Counter
+
+	waiting prometheus.Gauge
 }
 
 // NewMetrics registers the metrics.
@@ -59,7 +61,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m.repeated = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "ces_events_repeated_total", Help: "Events whose id was in the outbox already. It cannot happen: look into it.",
 	})
-	registry.MustRegister(m.numbered, m.failures, m.pruned, m.repeated)
+	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ces_events_waiting_seconds",
+		Help: "How long the next event of the outbox waits for its place. Until it has one, nobody is told anything new.",
+	})
+	registry.MustRegister(m.numbered, m.failures, m.pruned, m.repeated, m.waiting)
 
 	return m
 }
@@ -103,9 +109,11 @@ func (s *Sequencer) Run(ctx context.Context) error {
 
 // Step numbers once, and reports how many events it were.
 func (s *Sequencer) Step(ctx context.Context) (int, error) {
-	n, err := s.DB.NumberEvents(ctx, page, s.Clock.Now(), func(h *event.Happened, seq int64) ([]byte, error) {
-		return h.Encode(seq, s.Signer)
-	}, func(h *event.Happened) {
+	encode := func(h *event.Happened, seq int64, chain event.Chain) ([]byte, error) {
+		return h.Encode(seq, chain, s.Signer)
+	}
+
+	n, err := s.DB.NumberEvents(ctx, page, s.Clock.Now(), encode, func(h *event.Happened) {
 		s.Metrics.repeated.Inc()
 		s.Logger.ErrorContext(ctx, "ALARM: an event's id is in the outbox twice; it is told once",
 			slog.String("id", h.ID.String()), slog.String("type", h.Type), slog.String("subject", h.Subject))

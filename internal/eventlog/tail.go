@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -27,7 +28,7 @@ type Tail struct {
 	logger *slog.Logger
 
 	mu     sync.Mutex
-	heads  map[store.TreasuryID]int64
+	heads  map[store.TreasuryID]event.Place
 	known  map[store.TreasuryID]*newest
 	change chan struct{} // closed when there is something new, or the tail ends
 	ended  bool
@@ -44,7 +45,7 @@ type newest struct {
 // NewTail makes a tail; Run follows the events.
 func NewTail(db *store.DB, logger *slog.Logger) *Tail {
 	return &Tail{
-		db: db, logger: logger, heads: map[store.TreasuryID]int64{}, known: map[store.TreasuryID]*newest{},
+		db: db, logger: logger, heads: map[store.TreasuryID]event.Place{}, known: map[store.TreasuryID]*newest{},
 		change: make(chan struct{}),
 	}
 }
@@ -54,7 +55,7 @@ func (t *Tail) Run(ctx context.Context) error {
 	failed := false
 
 	for ctx.Err() == nil {
-		err := t.follow(ctx)
+		err := t.Follow(ctx)
 		if err != nil && ctx.Err() == nil && !failed {
 			t.logger.ErrorContext(ctx, "new events cannot be read; who waits for them waits on", slog.Any("error", err))
 		}
@@ -78,11 +79,18 @@ func (t *Tail) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow reads what is new of those treasuries that somebody reads.
-func (t *Tail) follow(ctx context.Context) error {
+// Follow reads once what is new of those treasuries that somebody reads. Run does it again and again; it is for one
+// goroutine at a time.
+func (t *Tail) Follow(ctx context.Context) error {
 	heads, err := t.db.EventHeads(ctx)
 	if err != nil {
 		return err
+	}
+
+	for treasury := range t.heads { // only this goroutine changes them
+		if _, there := heads[treasury]; !there { // put back to before its first event
+			heads[treasury] = event.Place{}
+		}
 	}
 
 	for treasury, head := range heads {
@@ -108,7 +116,7 @@ func (t *Tail) follow(ctx context.Context) error {
 	changed := false
 
 	for treasury, head := range heads {
-		changed = changed || t.heads[treasury] != head
+		changed = changed || !t.heads[treasury].Same(head)
 		t.heads[treasury] = head
 	}
 
@@ -121,29 +129,13 @@ func (t *Tail) follow(ctx context.Context) error {
 }
 
 // fill adds a treasury's new events to those that are held.
-func (t *Tail) fill(ctx context.Context, treasury store.TreasuryID, head int64) error {
-	t.mu.Lock()
-	n := t.known[treasury]
-	last := t.heads[treasury]
-
-	if n != nil && len(n.events) > 0 {
-		last = n.events[len(n.events)-1].Seq
-	}
-	t.mu.Unlock()
-
-	if n != nil && last > head { // the database was put back: what was told since is another history
-		t.mu.Lock()
-		n.events, n.bytes = nil, 0
-		t.mu.Unlock()
-	}
-
-	if n == nil || last >= head {
+func (t *Tail) fill(ctx context.Context, treasury store.TreasuryID, head event.Place) error {
+	n, last := t.from(treasury, head)
+	if n == nil || last >= head.Seq {
 		return nil
 	}
 
-	if head-last > tailPage { // whoever is that far behind reads the database
-		last = head - tailPage
-	}
+	last = max(last, head.Seq-tailPage) // whoever is further behind reads the database
 
 	events, err := t.db.EventsAfter(ctx, treasury, last, tailPage)
 	if err != nil {
@@ -158,13 +150,37 @@ func (t *Tail) fill(ctx context.Context, treasury store.TreasuryID, head int64) 
 	return nil
 }
 
+// from says where to read on. What is held of another history is let go: the database was put back.
+func (t *Tail) from(treasury store.TreasuryID, head event.Place) (*newest, int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	n := t.known[treasury]
+	if n == nil {
+		return nil, 0
+	}
+
+	last := t.heads[treasury]
+	if have := len(n.events); have > 0 {
+		last = n.events[have-1].Place()
+	}
+
+	if last.Seq > head.Seq || (last.Seq == head.Seq && !last.Same(head)) {
+		n.events, n.bytes = nil, 0
+
+		return n, 0
+	}
+
+	return n, last.Seq
+}
+
 func (n *newest) add(events []store.LoggedEvent) {
 	if len(events) == 0 {
 		return
 	}
 
-	if have := len(n.events); have > 0 && n.events[have-1].Seq+1 != events[0].Seq {
-		n.events, n.bytes = nil, 0 // there would be a gap
+	if have := len(n.events); have > 0 && !events[0].Follows(n.events[have-1].Place()) {
+		n.events, n.bytes = nil, 0 // there would be a gap, or two histories in one
 	}
 
 	n.events = append(n.events, events...)
@@ -187,14 +203,31 @@ func (t *Tail) Head(treasury store.TreasuryID) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
+	return t.heads[treasury].Seq
+}
+
+// Last is the place of the last event, as it was a moment ago.
+func (t *Tail) Last(treasury store.TreasuryID) event.Place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
 	return t.heads[treasury]
+}
+
+// Find looks whether a place is in a treasury's events, and gives it with its chain, as store.DB's EventPlace does.
+func (t *Tail) Find(ctx context.Context, treasury store.TreasuryID, p event.Place) (event.Place, error) {
+	if events, ok := t.held(treasury, p.Seq-1, 1); ok && len(events) == 1 && events[0].Place().Same(p) {
+		return events[0].Place(), nil
+	}
+
+	return t.db.EventPlace(ctx, treasury, p)
 }
 
 // Wait waits until a treasury has events after a place. It reports false where ctx, or the tail, ended first.
 func (t *Tail) Wait(ctx context.Context, treasury store.TreasuryID, after int64) bool {
 	for {
 		t.mu.Lock()
-		head, change, ended := t.heads[treasury], t.change, t.ended
+		head, change, ended := t.heads[treasury].Seq, t.change, t.ended
 		t.mu.Unlock()
 
 		switch {
@@ -220,7 +253,7 @@ func (t *Tail) News(treasury store.TreasuryID, after int64) <-chan struct{} {
 
 	t.reader(treasury)
 
-	if t.heads[treasury] <= after || t.ended {
+	if t.heads[treasury].Seq <= after || t.ended {
 		return t.change
 	}
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,25 +13,14 @@ import (
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 )
 
-// ErrEventsGone means that events are wanted that are not kept any more.
-var ErrEventsGone = errors.New("these events are not kept any more")
-
-// LoggedEvent is an event that has its place.
-type LoggedEvent struct {
-	event.About
-
-	Seq int64
-	ID  uuid.UUID
-	// Body is the CloudEvent, as it is delivered.
-	Body []byte
-}
+// Encoding writes an event that has its place.
+type Encoding func(h *event.Happened, seq int64, chain event.Chain) ([]byte, error)
 
 // NumberEvents gives the next events of the outbox their places, at most so many, each as encode writes it. It reports
 // how many there were; another program that numbers at the same time makes it none. An id that is there twice has one
 // place: repeated is told, because two happenings that were told under one id would be a fault of the suite.
 func (db *DB) NumberEvents(
-	ctx context.Context, most int, now time.Time, encode func(h *event.Happened, seq int64) ([]byte, error),
-	repeated func(*event.Happened),
+	ctx context.Context, most int, now time.Time, encode Encoding, repeated func(*event.Happened),
 ) (int, error) {
 	n := 0
 
@@ -104,8 +92,8 @@ func (db *DB) nextOfAnotherLife(
 }
 
 func (db *DB) logEvents(
-	ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRow, now time.Time,
-	encode func(h *event.Happened, seq int64) ([]byte, error), repeated func(*event.Happened),
+	ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRow, now time.Time, encode Encoding,
+	repeated func(*event.Happened),
 ) error {
 	heads, err := db.headsOf(ctx, tx, next)
 	if err != nil {
@@ -130,17 +118,18 @@ func (db *DB) logEvents(
 		}
 
 		seen[known] = true
-		heads[row.TreasuryID]++
+		head := heads[row.TreasuryID].next(row.EventID)
+		heads[row.TreasuryID] = head
 
-		body, err := encode(happened(row), heads[row.TreasuryID])
+		body, err := encode(happened(row), head.seq, head.chain)
 		if err != nil {
 			return err
 		}
 
 		rows = append(rows, dbsqlc.EventLogInsertParams{
-			TreasuryID: row.TreasuryID, Seq: heads[row.TreasuryID], EventID: row.EventID, Type: row.Type,
+			TreasuryID: row.TreasuryID, Seq: head.seq, EventID: row.EventID, Type: row.Type,
 			Subject: row.Subject, Account: row.Account, InstrumentNo: row.InstrumentNo, LoggedAt: now, Body: body,
-			EventNo: row.EventNo,
+			EventNo: row.EventNo, Chain: head.chain[:],
 		})
 	}
 
@@ -148,8 +137,11 @@ func (db *DB) logEvents(
 		return fmt.Errorf("store events in order: %w", err)
 	}
 
-	for treasury, seq := range heads {
-		if err := db.queries.EventHeadMove(ctx, tx, dbsqlc.EventHeadMoveParams{TreasuryID: treasury, Seq: seq}); err != nil {
+	for treasury, head := range heads {
+		err := db.queries.EventHeadMove(ctx, tx, dbsqlc.EventHeadMoveParams{
+			TreasuryID: treasury, Seq: head.seq, Chain: head.chain[:],
+		})
+		if err != nil {
 			return fmt.Errorf("move the head of events: %w", err)
 		}
 	}
@@ -157,12 +149,22 @@ func (db *DB) logEvents(
 	return nil
 }
 
-// headsOf are the last numbers of the treasuries that these events are of.
-func (db *DB) headsOf(ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRow) (map[int32]int64, error) {
-	heads := map[int32]int64{}
+// logHead is the last event of a treasury while events are numbered.
+type logHead struct {
+	seq   int64
+	chain event.Chain
+}
+
+func (h logHead) next(id uuid.UUID) logHead {
+	return logHead{seq: h.seq + 1, chain: h.chain.Next(h.seq+1, id)}
+}
+
+// headsOf are the last events of the treasuries that these events are of.
+func (db *DB) headsOf(ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRow) (map[int32]logHead, error) {
+	heads := map[int32]logHead{}
 
 	for i := range next {
-		heads[next[i].TreasuryID] = 0
+		heads[next[i].TreasuryID] = logHead{}
 	}
 
 	treasuries := make([]int32, 0, len(heads))
@@ -176,7 +178,7 @@ func (db *DB) headsOf(ctx context.Context, tx pgx.Tx, next []dbsqlc.OutboxNextRo
 	}
 
 	for _, head := range known {
-		heads[head.TreasuryID] = head.Seq
+		heads[head.TreasuryID] = logHead{seq: head.Seq, chain: event.Chain(head.Chain)}
 	}
 
 	return heads, nil
@@ -209,75 +211,4 @@ func happened(row *dbsqlc.OutboxNextRow) *event.Happened {
 	}
 
 	return h
-}
-
-// EventsAfter reads events after a place, in their order, at most so many.
-func (db *DB) EventsAfter(ctx context.Context, treasury TreasuryID, after int64, most int) ([]LoggedEvent, error) {
-	rows, err := db.queries.EventLogPage(ctx, db.exec, dbsqlc.EventLogPageParams{
-		TreasuryID: int32(treasury), After: after, Most: integer(most),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read events after %d: %w", after, err)
-	}
-
-	return mapped(rows, func(r dbsqlc.EventLogPageRow) LoggedEvent { return logged(dbsqlc.EventLogByIDRow(r)) }), nil
-}
-
-// EventByID reads one event; ErrNotFound if there is none.
-func (db *DB) EventByID(ctx context.Context, treasury TreasuryID, id uuid.UUID) (LoggedEvent, error) {
-	row, err := db.queries.EventLogByID(ctx, db.exec, dbsqlc.EventLogByIDParams{TreasuryID: int32(treasury), EventID: id})
-	if notThere(err) {
-		return LoggedEvent{}, fmt.Errorf("read event %s: %w", id, ErrNotFound)
-	}
-
-	return logged(row), wrap("read event "+id.String(), err)
-}
-
-func logged(row dbsqlc.EventLogByIDRow) LoggedEvent {
-	return LoggedEvent{
-		Seq: row.Seq, ID: row.EventID, Body: row.Body,
-		About: event.About{Type: row.Type, Subject: row.Subject, Account: row.Account, InstrumentNo: row.InstrumentNo},
-	}
-}
-
-// InstrumentNo is the number by which events know a token; ErrNotFound if it was never met.
-func (db *DB) InstrumentNo(ctx context.Context, token ident.Instrument) (int32, error) {
-	return db.instrumentNumber(ctx, token)
-}
-
-// EventHead is how far the events of a treasury go: Seq is the last one, and those up to Pruned are not kept any more.
-type EventHead struct{ Seq, Pruned int64 }
-
-// EventHead reads how far a treasury's events go.
-func (db *DB) EventHead(ctx context.Context, treasury TreasuryID) (EventHead, error) {
-	row, err := db.queries.EventLogHead(ctx, db.exec, int32(treasury))
-	if notThere(err) {
-		return EventHead{}, nil
-	}
-
-	return EventHead{Seq: row.Seq, Pruned: row.PrunedSeq}, wrap("read the head of events", err)
-}
-
-// EventHeads reads the last number of every treasury that has events.
-func (db *DB) EventHeads(ctx context.Context) (map[TreasuryID]int64, error) {
-	rows, err := db.queries.EventLogHeads(ctx, db.exec)
-	if err != nil {
-		return nil, fmt.Errorf("read the heads of events: %w", err)
-	}
-
-	heads := make(map[TreasuryID]int64, len(rows))
-	for _, row := range rows {
-		heads[TreasuryID(row.TreasuryID)] = row.Seq
-	}
-
-	return heads, nil
-}
-
-// PruneEvents forgets events of a treasury that were numbered before a time, at most so many, and reports how many.
-func (db *DB) PruneEvents(ctx context.Context, treasury TreasuryID, before time.Time, most int) (int64, error) {
-	n, err := db.queries.EventLogPrune(ctx, db.exec, dbsqlc.EventLogPruneParams{
-		TreasuryID: int32(treasury), Before: before, Most: integer(most),
-	})
-
-	return n, wrap("forget old events", err)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 )
@@ -37,11 +38,17 @@ func (db *DB) TakeSink(
 	return SinkLease{Sink: sink, Treasury: treasury, Seq: row.Seq, Epoch: row.LeaseEpoch}, wrap("take sink "+sink, err)
 }
 
-// AdvanceSink says how far the broker has been told, and renews the lease; ErrSinkTaken if it is another one's.
-func (db *DB) AdvanceSink(ctx context.Context, l SinkLease, seq int64, now, until time.Time) error {
-	changed, err := db.queries.SinkAdvance(ctx, db.exec, dbsqlc.SinkAdvanceParams{
-		Sink: l.Sink, TreasuryID: int32(l.Treasury), LeaseEpoch: l.Epoch, Seq: seq, Now: now, LeaseUntil: until,
-	})
+// AdvanceSink says how far the broker has been told, and renews the lease; ErrSinkTaken if it is another one's, or if
+// there is no such place: the database was put back since, and where to go on must be found out anew.
+func (db *DB) AdvanceSink(ctx context.Context, l SinkLease, at event.Place, now, until time.Time) error {
+	params := dbsqlc.SinkAdvanceParams{
+		Sink: l.Sink, TreasuryID: int32(l.Treasury), LeaseEpoch: l.Epoch, Seq: at.Seq, Now: now, LeaseUntil: until,
+	}
+	if at.Chain != nil {
+		params.Chain = at.Chain[:]
+	}
+
+	changed, err := db.queries.SinkAdvance(ctx, db.exec, params)
 	if err == nil && changed == 0 {
 		return ErrSinkTaken
 	}

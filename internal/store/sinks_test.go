@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -19,7 +20,13 @@ func TestOnePublishesAtATime(t *testing.T) {
 	_, err := l.db.TakeSink(t.Context(), "nats", l.treasury, "a", now(), minute)
 	require.ErrorIs(t, err, store.ErrSinkTaken, "a treasury without events")
 
-	l.exec("INSERT INTO event_heads (treasury_id, seq, pruned_seq) VALUES ($1, 10, 3)", int32(l.treasury))
+	chain := event.Chain{7}
+	at := func(seq int64) event.Place { return event.Place{Seq: seq, Chain: &chain} }
+
+	l.exec(`INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, chain)
+		SELECT $1, n, gen_random_uuid(), 'deposit.credited', '', '', 0, now(), '', $2 FROM generate_series(4, 10) AS n`,
+		int32(l.treasury), chain[:])
+	l.exec("INSERT INTO event_heads (treasury_id, seq, chain, pruned_seq) VALUES ($1, 10, $2, 3)", int32(l.treasury), chain[:])
 
 	first, err := l.db.TakeSink(t.Context(), "nats", l.treasury, "a", now(), minute)
 	require.NoError(t, err)
@@ -30,9 +37,9 @@ func TestOnePublishesAtATime(t *testing.T) {
 
 	other, err := l.db.TakeSink(t.Context(), "kafka", l.treasury, "b", now(), minute)
 	require.NoError(t, err, "another sink")
-	require.NoError(t, l.db.AdvanceSink(t.Context(), other, 10, now(), minute))
+	require.NoError(t, l.db.AdvanceSink(t.Context(), other, at(10), now(), minute))
 
-	require.NoError(t, l.db.AdvanceSink(t.Context(), first, 7, now(), minute.Add(time.Minute)))
+	require.NoError(t, l.db.AdvanceSink(t.Context(), first, at(7), now(), minute.Add(time.Minute)))
 
 	_, err = l.db.TakeSink(t.Context(), "nats", l.treasury, "b", minute, minute.Add(time.Minute))
 	require.ErrorIs(t, err, store.ErrSinkTaken, "it was renewed")
@@ -41,10 +48,17 @@ func TestOnePublishesAtATime(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 7, second.Seq)
 
-	require.ErrorIs(t, l.db.AdvanceSink(t.Context(), first, 8, now(), minute), store.ErrSinkTaken)
+	require.ErrorIs(t, l.db.AdvanceSink(t.Context(), first, at(8), now(), minute), store.ErrSinkTaken)
 	require.NoError(t, l.db.ReleaseSink(t.Context(), first, now()))
 	_, err = l.db.TakeSink(t.Context(), "nats", l.treasury, "c", minute, minute.Add(time.Minute))
 	require.ErrorIs(t, err, store.ErrSinkTaken, "the old one has nothing to give back")
+
+	foreign := event.Chain{8}
+	require.ErrorIs(t, l.db.AdvanceSink(t.Context(), second, event.Place{Seq: 9, Chain: &foreign}, now(), minute),
+		store.ErrSinkTaken, "a place of another history")
+	require.ErrorIs(t, l.db.AdvanceSink(t.Context(), second, at(11), now(), minute), store.ErrSinkTaken, "a place that is not there")
+	require.NoError(t, l.db.AdvanceSink(t.Context(), second, at(3), now(), minute), "the broker lost all that it had")
+	require.NoError(t, l.db.AdvanceSink(t.Context(), second, at(7), now(), minute))
 
 	require.NoError(t, l.db.ReleaseSink(t.Context(), second, now()))
 	_, err = l.db.TakeSink(t.Context(), "nats", l.treasury, "c", now(), minute)

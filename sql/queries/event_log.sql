@@ -79,27 +79,35 @@ WHERE (e.xid < CAST(CAST(@settled_xid AS text) AS xid8) OR e.xid >= CAST(CAST(@n
 ORDER BY e.event_no LIMIT @most;
 
 -- name: EventHeads :many
-SELECT treasury_id, seq FROM event_heads WHERE treasury_id = ANY (@treasuries::integer[]) FOR UPDATE;
+SELECT treasury_id, seq, chain FROM event_heads WHERE treasury_id = ANY (@treasuries::integer[]) FOR UPDATE;
 
 -- name: EventHeadMove :exec
-INSERT INTO event_heads (treasury_id, seq) VALUES (@treasury_id, @seq) ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq;
+INSERT INTO event_heads (treasury_id, seq, chain) VALUES (@treasury_id, @seq, @chain)
+ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq, chain = excluded.chain;
 
 -- name: EventLogInsert :copyfrom
-INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, event_no)
-VALUES (@treasury_id, @seq, @event_id, @type, @subject, @account, @instrument_no, @logged_at, @body, @event_no);
+INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, event_no, chain)
+VALUES (@treasury_id, @seq, @event_id, @type, @subject, @account, @instrument_no, @logged_at, @body, @event_no, @chain);
 
 -- name: EventLogPage :many
-SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log
+SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log
 WHERE treasury_id = @treasury_id AND seq > @after ORDER BY seq LIMIT @most;
 
 -- name: EventLogHead :one
-SELECT seq, pruned_seq FROM event_heads WHERE treasury_id = @treasury_id;
+SELECT seq, chain, pruned_seq FROM event_heads WHERE treasury_id = @treasury_id;
+
+-- name: EventLogPlace :one
+-- EventLogPlace is the chain of the event at a place, where it is kept, and how far the events go.
+SELECT h.seq AS head, h.pruned_seq, l.chain
+FROM event_heads h
+LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, @seq::bigint)
+WHERE h.treasury_id = @treasury_id;
 
 -- name: EventLogHeads :many
-SELECT treasury_id, seq FROM event_heads;
+SELECT treasury_id, seq, chain FROM event_heads;
 
 -- name: EventLogByID :one
-SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log WHERE treasury_id = @treasury_id AND event_id = @event_id;
+SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log WHERE treasury_id = @treasury_id AND event_id = @event_id;
 
 -- name: EventLogPrune :one
 -- EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
@@ -116,3 +124,15 @@ WITH old AS (
     WHERE h.treasury_id = @treasury_id AND EXISTS (SELECT FROM gone)
 )
 SELECT count(*)::bigint AS pruned FROM gone;
+
+-- name: OutboxWaits :one
+-- OutboxWaits is since when the next event of the outbox waits for its place; there is no row if none does. In a database
+-- that was just put back that is not known.
+SELECT e.created_at FROM events e, event_sequencer s
+WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
+    AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
+ORDER BY e.xid, e.event_no LIMIT 1;
+
+-- name: OldestTransaction :one
+-- OldestTransaction is the one that all who read in the order of transactions wait for.
+SELECT CAST(oldest_transaction() AS jsonb) AS transaction;

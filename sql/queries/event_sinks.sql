@@ -12,9 +12,12 @@ RETURNING s.seq, s.lease_epoch;
 
 -- name: SinkAdvance :execrows
 -- SinkAdvance says how far the broker has been told, and renews the lease. It may be less than before: a broker can lose
--- what it had.
-UPDATE event_sinks SET seq = @seq, changed_at = CASE WHEN seq = @seq THEN changed_at ELSE @now END, lease_until = @lease_until
-WHERE sink = @sink AND treasury_id = @treasury_id AND lease_epoch = @lease_epoch;
+-- what it had. A place of another history, from before the database was put back, is none.
+UPDATE event_sinks s SET seq = @seq, changed_at = CASE WHEN s.seq = @seq THEN s.changed_at ELSE @now END, lease_until = @lease_until
+WHERE s.sink = @sink AND s.treasury_id = @treasury_id AND s.lease_epoch = @lease_epoch
+  AND (s.seq = @seq
+    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = @seq AND l.chain = coalesce(sqlc.narg(chain), l.chain))
+    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= @seq));
 
 -- name: SinkRelease :exec
 UPDATE event_sinks SET lease_until = @now WHERE sink = @sink AND treasury_id = @treasury_id AND lease_epoch = @lease_epoch;

@@ -177,6 +177,7 @@ func (r iteratorForEventLogInsert) Values() ([]interface{}, error) {
 		r.rows[0].LoggedAt,
 		r.rows[0].Body,
 		r.rows[0].EventNo,
+		r.rows[0].Chain,
 	}, nil
 }
 
@@ -186,10 +187,10 @@ func (r iteratorForEventLogInsert) Err() error {
 
 // EventLogInsert
 //
-//	INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, event_no)
-//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+//	INSERT INTO event_log (treasury_id, seq, event_id, type, subject, account, instrument_no, logged_at, body, event_no, chain)
+//	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 func (q *Queries) EventLogInsert(ctx context.Context, db DBTX, arg []EventLogInsertParams) (int64, error) {
-	return db.CopyFrom(ctx, []string{"event_log"}, []string{"treasury_id", "seq", "event_id", "type", "subject", "account", "instrument_no", "logged_at", "body", "event_no"}, &iteratorForEventLogInsert{rows: arg})
+	return db.CopyFrom(ctx, []string{"event_log"}, []string{"treasury_id", "seq", "event_id", "type", "subject", "account", "instrument_no", "logged_at", "body", "event_no", "chain"}, &iteratorForEventLogInsert{rows: arg})
 }
 
 // iteratorForHoldingInsert implements pgx.CopyFromSource.

@@ -15,34 +15,38 @@ import (
 )
 
 const eventHeadMove = `-- name: EventHeadMove :exec
-INSERT INTO event_heads (treasury_id, seq) VALUES ($1, $2) ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq
+INSERT INTO event_heads (treasury_id, seq, chain) VALUES ($1, $2, $3)
+ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq, chain = excluded.chain
 `
 
 type EventHeadMoveParams struct {
 	TreasuryID int32
 	Seq        int64
+	Chain      []byte
 }
 
 // EventHeadMove
 //
-//	INSERT INTO event_heads (treasury_id, seq) VALUES ($1, $2) ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq
+//	INSERT INTO event_heads (treasury_id, seq, chain) VALUES ($1, $2, $3)
+//	ON CONFLICT (treasury_id) DO UPDATE SET seq = excluded.seq, chain = excluded.chain
 func (q *Queries) EventHeadMove(ctx context.Context, db DBTX, arg EventHeadMoveParams) error {
-	_, err := db.Exec(ctx, eventHeadMove, arg.TreasuryID, arg.Seq)
+	_, err := db.Exec(ctx, eventHeadMove, arg.TreasuryID, arg.Seq, arg.Chain)
 	return err
 }
 
 const eventHeads = `-- name: EventHeads :many
-SELECT treasury_id, seq FROM event_heads WHERE treasury_id = ANY ($1::integer[]) FOR UPDATE
+SELECT treasury_id, seq, chain FROM event_heads WHERE treasury_id = ANY ($1::integer[]) FOR UPDATE
 `
 
 type EventHeadsRow struct {
 	TreasuryID int32
 	Seq        int64
+	Chain      []byte
 }
 
 // EventHeads
 //
-//	SELECT treasury_id, seq FROM event_heads WHERE treasury_id = ANY ($1::integer[]) FOR UPDATE
+//	SELECT treasury_id, seq, chain FROM event_heads WHERE treasury_id = ANY ($1::integer[]) FOR UPDATE
 func (q *Queries) EventHeads(ctx context.Context, db DBTX, treasuries []int32) ([]EventHeadsRow, error) {
 	rows, err := db.Query(ctx, eventHeads, treasuries)
 	if err != nil {
@@ -52,7 +56,7 @@ func (q *Queries) EventHeads(ctx context.Context, db DBTX, treasuries []int32) (
 	var items []EventHeadsRow
 	for rows.Next() {
 		var i EventHeadsRow
-		if err := rows.Scan(&i.TreasuryID, &i.Seq); err != nil {
+		if err := rows.Scan(&i.TreasuryID, &i.Seq, &i.Chain); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -64,7 +68,7 @@ func (q *Queries) EventHeads(ctx context.Context, db DBTX, treasuries []int32) (
 }
 
 const eventLogByID = `-- name: EventLogByID :one
-SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log WHERE treasury_id = $1 AND event_id = $2
+SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log WHERE treasury_id = $1 AND event_id = $2
 `
 
 type EventLogByIDParams struct {
@@ -80,11 +84,12 @@ type EventLogByIDRow struct {
 	Account      string
 	InstrumentNo int32
 	Body         []byte
+	Chain        []byte
 }
 
 // EventLogByID
 //
-//	SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log WHERE treasury_id = $1 AND event_id = $2
+//	SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log WHERE treasury_id = $1 AND event_id = $2
 func (q *Queries) EventLogByID(ctx context.Context, db DBTX, arg EventLogByIDParams) (EventLogByIDRow, error) {
 	row := db.QueryRow(ctx, eventLogByID, arg.TreasuryID, arg.EventID)
 	var i EventLogByIDRow
@@ -96,41 +101,44 @@ func (q *Queries) EventLogByID(ctx context.Context, db DBTX, arg EventLogByIDPar
 		&i.Account,
 		&i.InstrumentNo,
 		&i.Body,
+		&i.Chain,
 	)
 	return i, err
 }
 
 const eventLogHead = `-- name: EventLogHead :one
-SELECT seq, pruned_seq FROM event_heads WHERE treasury_id = $1
+SELECT seq, chain, pruned_seq FROM event_heads WHERE treasury_id = $1
 `
 
 type EventLogHeadRow struct {
 	Seq       int64
+	Chain     []byte
 	PrunedSeq int64
 }
 
 // EventLogHead
 //
-//	SELECT seq, pruned_seq FROM event_heads WHERE treasury_id = $1
+//	SELECT seq, chain, pruned_seq FROM event_heads WHERE treasury_id = $1
 func (q *Queries) EventLogHead(ctx context.Context, db DBTX, treasuryID int32) (EventLogHeadRow, error) {
 	row := db.QueryRow(ctx, eventLogHead, treasuryID)
 	var i EventLogHeadRow
-	err := row.Scan(&i.Seq, &i.PrunedSeq)
+	err := row.Scan(&i.Seq, &i.Chain, &i.PrunedSeq)
 	return i, err
 }
 
 const eventLogHeads = `-- name: EventLogHeads :many
-SELECT treasury_id, seq FROM event_heads
+SELECT treasury_id, seq, chain FROM event_heads
 `
 
 type EventLogHeadsRow struct {
 	TreasuryID int32
 	Seq        int64
+	Chain      []byte
 }
 
 // EventLogHeads
 //
-//	SELECT treasury_id, seq FROM event_heads
+//	SELECT treasury_id, seq, chain FROM event_heads
 func (q *Queries) EventLogHeads(ctx context.Context, db DBTX) ([]EventLogHeadsRow, error) {
 	rows, err := db.Query(ctx, eventLogHeads)
 	if err != nil {
@@ -140,7 +148,7 @@ func (q *Queries) EventLogHeads(ctx context.Context, db DBTX) ([]EventLogHeadsRo
 	var items []EventLogHeadsRow
 	for rows.Next() {
 		var i EventLogHeadsRow
-		if err := rows.Scan(&i.TreasuryID, &i.Seq); err != nil {
+		if err := rows.Scan(&i.TreasuryID, &i.Seq, &i.Chain); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -162,10 +170,11 @@ type EventLogInsertParams struct {
 	LoggedAt     time.Time
 	Body         []byte
 	EventNo      int64
+	Chain        []byte
 }
 
 const eventLogPage = `-- name: EventLogPage :many
-SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log
+SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log
 WHERE treasury_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 `
 
@@ -183,11 +192,12 @@ type EventLogPageRow struct {
 	Account      string
 	InstrumentNo int32
 	Body         []byte
+	Chain        []byte
 }
 
 // EventLogPage
 //
-//	SELECT seq, event_id, type, subject, account, instrument_no, body FROM event_log
+//	SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM event_log
 //	WHERE treasury_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPageParams) ([]EventLogPageRow, error) {
 	rows, err := db.Query(ctx, eventLogPage, arg.TreasuryID, arg.After, arg.Most)
@@ -206,6 +216,7 @@ func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPagePar
 			&i.Account,
 			&i.InstrumentNo,
 			&i.Body,
+			&i.Chain,
 		); err != nil {
 			return nil, err
 		}
@@ -215,6 +226,37 @@ func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPagePar
 		return nil, err
 	}
 	return items, nil
+}
+
+const eventLogPlace = `-- name: EventLogPlace :one
+SELECT h.seq AS head, h.pruned_seq, l.chain
+FROM event_heads h
+LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
+WHERE h.treasury_id = $2
+`
+
+type EventLogPlaceParams struct {
+	Seq        int64
+	TreasuryID int32
+}
+
+type EventLogPlaceRow struct {
+	Head      int64
+	PrunedSeq int64
+	Chain     []byte
+}
+
+// EventLogPlace is the chain of the event at a place, where it is kept, and how far the events go.
+//
+//	SELECT h.seq AS head, h.pruned_seq, l.chain
+//	FROM event_heads h
+//	LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
+//	WHERE h.treasury_id = $2
+func (q *Queries) EventLogPlace(ctx context.Context, db DBTX, arg EventLogPlaceParams) (EventLogPlaceRow, error) {
+	row := db.QueryRow(ctx, eventLogPlace, arg.Seq, arg.TreasuryID)
+	var i EventLogPlaceRow
+	err := row.Scan(&i.Head, &i.PrunedSeq, &i.Chain)
+	return i, err
 }
 
 const eventLogPrune = `-- name: EventLogPrune :one
@@ -258,6 +300,20 @@ func (q *Queries) EventLogPrune(ctx context.Context, db DBTX, arg EventLogPruneP
 	var pruned int64
 	err := row.Scan(&pruned)
 	return pruned, err
+}
+
+const oldestTransaction = `-- name: OldestTransaction :one
+SELECT CAST(oldest_transaction() AS jsonb) AS transaction
+`
+
+// OldestTransaction is the one that all who read in the order of transactions wait for.
+//
+//	SELECT CAST(oldest_transaction() AS jsonb) AS transaction
+func (q *Queries) OldestTransaction(ctx context.Context, db DBTX) ([]byte, error) {
+	row := db.QueryRow(ctx, oldestTransaction)
+	var transaction []byte
+	err := row.Scan(&transaction)
+	return transaction, err
 }
 
 const outboxNext = `-- name: OutboxNext :many
@@ -546,6 +602,27 @@ func (q *Queries) OutboxOfAnotherLife(ctx context.Context, db DBTX, arg OutboxOf
 		return nil, err
 	}
 	return items, nil
+}
+
+const outboxWaits = `-- name: OutboxWaits :one
+SELECT e.created_at FROM events e, event_sequencer s
+WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
+    AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
+ORDER BY e.xid, e.event_no LIMIT 1
+`
+
+// OutboxWaits is since when the next event of the outbox waits for its place; there is no row if none does. In a database
+// that was just put back that is not known.
+//
+//	SELECT e.created_at FROM events e, event_sequencer s
+//	WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
+//	    AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
+//	ORDER BY e.xid, e.event_no LIMIT 1
+func (q *Queries) OutboxWaits(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, outboxWaits)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
 }
 
 const sequencerAdvance = `-- name: SequencerAdvance :exec

@@ -13,8 +13,11 @@ import (
 )
 
 const sinkAdvance = `-- name: SinkAdvance :execrows
-UPDATE event_sinks SET seq = $1, changed_at = CASE WHEN seq = $1 THEN changed_at ELSE $2 END, lease_until = $3
-WHERE sink = $4 AND treasury_id = $5 AND lease_epoch = $6
+UPDATE event_sinks s SET seq = $1, changed_at = CASE WHEN s.seq = $1 THEN s.changed_at ELSE $2 END, lease_until = $3
+WHERE s.sink = $4 AND s.treasury_id = $5 AND s.lease_epoch = $6
+  AND (s.seq = $1
+    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = $1 AND l.chain = coalesce($7, l.chain))
+    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= $1))
 `
 
 type SinkAdvanceParams struct {
@@ -24,13 +27,17 @@ type SinkAdvanceParams struct {
 	Sink       string
 	TreasuryID int32
 	LeaseEpoch int64
+	Chain      []byte
 }
 
 // SinkAdvance says how far the broker has been told, and renews the lease. It may be less than before: a broker can lose
-// what it had.
+// what it had. A place of another history, from before the database was put back, is none.
 //
-//	UPDATE event_sinks SET seq = $1, changed_at = CASE WHEN seq = $1 THEN changed_at ELSE $2 END, lease_until = $3
-//	WHERE sink = $4 AND treasury_id = $5 AND lease_epoch = $6
+//	UPDATE event_sinks s SET seq = $1, changed_at = CASE WHEN s.seq = $1 THEN s.changed_at ELSE $2 END, lease_until = $3
+//	WHERE s.sink = $4 AND s.treasury_id = $5 AND s.lease_epoch = $6
+//	  AND (s.seq = $1
+//	    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = $1 AND l.chain = coalesce($7, l.chain))
+//	    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= $1))
 func (q *Queries) SinkAdvance(ctx context.Context, db DBTX, arg SinkAdvanceParams) (int64, error) {
 	result, err := db.Exec(ctx, sinkAdvance,
 		arg.Seq,
@@ -39,6 +46,7 @@ func (q *Queries) SinkAdvance(ctx context.Context, db DBTX, arg SinkAdvanceParam
 		arg.Sink,
 		arg.TreasuryID,
 		arg.LeaseEpoch,
+		arg.Chain,
 	)
 	if err != nil {
 		return 0, err
