@@ -135,6 +135,37 @@ CREATE TABLE ingestion_lags (
 );
 COMMENT ON TABLE ingestion_lags IS 'Synchronizers whose history is behind by more than CES_EVENTS_MAX_LAG, and since when that is known.';
 
+-- What a withdrawal waits for is told with it.
+CREATE FUNCTION tell_withdrawal_step(w withdrawals, step text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+    SELECT w.treasury_id,
+        encode(sha256(convert_to(concat_ws(E'\n', 'withdrawal', t.party, w.withdrawal_id, step, w.attempt), 'UTF8')), 'hex')::char(32)::uuid,
+        'withdrawal.' || step, w.withdrawal_id, 0,
+        jsonb_strip_nulls(jsonb_build_object(
+            'withdrawalId', w.withdrawal_id, 'kind', w.kind, 'origin', w.origin, 'state', w.state, 'reason', nullif(w.reason, ''),
+            'waiting', nullif(w.waiting, ''), 'account', w.account, 'instrumentAdmin', i.admin, 'instrumentId', i.instrument_id,
+            'amount', w.amount::text, 'receiver', w.receiver, 'memo', w.memo)),
+        at
+    FROM treasuries t, instruments i
+    WHERE t.treasury_id = w.treasury_id AND i.instrument_no = w.instrument_no;
+END $$;
+COMMENT ON FUNCTION tell_withdrawal_step IS 'Writes the event of a step that no update of the ledger made, once for each attempt.';
+
+CREATE OR REPLACE FUNCTION tell_withdrawal(w withdrawals, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_withdrawal_step(w, w.state, at);
+END $$;
+
+CREATE FUNCTION tell_approval() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_withdrawal_step(NEW, 'approved', NEW.next_at); -- from now on it is to be paid
+
+    RETURN NULL;
+END $$;
+CREATE TRIGGER approvals_are_told AFTER UPDATE OF approval ON withdrawals
+    FOR EACH ROW WHEN (OLD.approval = 'wanted' AND NEW.approval = 'given' AND NOT is_rebuild()) EXECUTE FUNCTION tell_approval();
+
 CREATE FUNCTION oldest_transaction() RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object('pid', a.pid, 'database', a.datname, 'role', a.usename,

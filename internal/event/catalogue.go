@@ -93,6 +93,7 @@ func withdrawalFields() []Field {
 		required("origin", Text, "requested, recovered from history, or adopted: requested after history had it."),
 		required("state", Text, "What the withdrawal is now."),
 		optional("reason", Text, "Why, as a code."),
+		optional("waiting", Text, "What it waits for, as a code: awaits_approval, where somebody must approve it."),
 		optional("account", Text, "Customer account."),
 	}, tokenFields(), []Field{
 		required("amount", Amount, "What is paid."),
@@ -171,7 +172,15 @@ func withdrawalTypes() []Type {
 			"withdrawal.requested", "It was requested, and its money is off the account.",
 			ofWithdrawal, withdrawalFields(),
 		},
+		{
+			"withdrawal.approved", "Somebody else than who requested it has approved it: it is to be paid.",
+			ofWithdrawal, withdrawalFields(),
+		},
 		{"withdrawal.submitted", "A payment may be under way.", ofWithdrawal, withdrawalFields()},
+		{
+			"withdrawal.waiting", "That payment never came to the ledger, and cannot any more: it waits for another one.",
+			ofWithdrawal, withdrawalFields(),
+		},
 		{"withdrawal.offered", "The receiver was offered the money and must accept it.", ofWithdrawal, withdrawalFields()},
 		{"withdrawal.completed", "The receiver has the money.", ofWithdrawal, withdrawalFields()},
 		{

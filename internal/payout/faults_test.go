@@ -122,6 +122,13 @@ func TestAnAttemptDiesByRecordTimeAlone(t *testing.T) {
 	require.Zero(t, w.reserved())
 	require.Equal(t, "0", w.received(w.shop, w.Amulet()))
 
+	var told []string
+
+	require.NoError(t, w.pool.QueryRow(t.Context(), "SELECT array_agg(type ORDER BY event_no) FROM events WHERE subject = 'w-1'").Scan(&told))
+	require.Equal(t, []string{
+		"withdrawal.requested", "withdrawal.submitted", "withdrawal.waiting", "withdrawal.submitted", "withdrawal.failed",
+	}, told)
+
 	require.NoError(t, w.Faults().Remove(lost))
 	w.request("w-2", "30", w.Amulet(), w.shop, nil)
 	w.untilState("w-2", withdrawal.Completed)

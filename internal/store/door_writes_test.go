@@ -71,6 +71,9 @@ func TestALargeWithdrawalWaitsForSomebodyElse(t *testing.T) {
 	refusedWith(t, approve("large", "key-3", true), "nothing_to_approve")
 	require.Equal(t, 1, l.count("SELECT count(*) FROM withdrawals WHERE withdrawal_id = 'large' AND waiting = '' AND next_at IS NOT NULL AND approved_by = 'key-2'"))
 
+	require.Equal(t, 1, l.count("SELECT count(*) FROM events WHERE type = 'withdrawal.approved' AND subject = 'large'"))
+	require.Equal(t, 2, l.count("SELECT count(*) FROM events WHERE type = 'withdrawal.requested' AND payload->>'waiting' = 'awaits_approval'"))
+
 	require.NoError(t, approve("unwanted", "key-2", false))
 	require.NoError(t, approve("unwanted", "key-2", false), "said twice")
 	require.Equal(t, "801", l.booked(books.Customer, "c1"), "its money is back")

@@ -423,9 +423,17 @@ func (db *DB) retreat(ctx context.Context, tx pgx.Tx, treasury TreasuryID, j Job
 		Tries: integer(r.Tries), Refusals: integer(r.Refusals),
 		Deaths: integer(j.Deaths),
 	})
+	if err := oneMoved(changed, err); err != nil || j.State != withdrawal.Submitted {
+		return err // of what was not submitted nobody was told
+	}
 
-	return oneMoved(changed, err)
+	return wrap("write event", db.queries.WithdrawalTellStep(ctx, tx, dbsqlc.WithdrawalTellStepParams{
+		TreasuryID: int32(treasury), WithdrawalID: j.ID, Step: waitsAgain, At: now,
+	}))
 }
+
+// waitsAgain is the step of a withdrawal whose payment was submitted and never came to the ledger.
+const waitsAgain = "waiting"
 
 // BeginReclaim makes the attempt by which an offer is taken back. The job goes on with the next attempt's number.
 func (db *DB) BeginReclaim(

@@ -52,6 +52,10 @@ WHERE a.submission_id = @submission_id AND a.result IS NULL AND a.treasury_id = 
 -- WithdrawalTell writes the event of a step that no update of the ledger made.
 SELECT tell_withdrawal(w, @at::timestamptz) FROM withdrawals w WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id;
 
+-- name: WithdrawalTellStep :exec
+SELECT tell_withdrawal_step(w, @step::text, @at::timestamptz) FROM withdrawals w
+WHERE w.treasury_id = @treasury_id AND w.withdrawal_id = @withdrawal_id;
+
 -- name: WithdrawalFail :one
 SELECT fail_withdrawal(@treasury_id, @withdrawal_id, @state, @attempt, @reason, @detail, @at::timestamptz) AS failed;
 

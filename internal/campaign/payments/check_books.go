@@ -116,13 +116,16 @@ func (k *checker) book(s sums, r *request) error {
 // events holds what was told of withdrawals against what became of them.
 func (k *checker) events(ctx context.Context) error {
 	return k.None(ctx, eventsAsStates, `SELECT withdrawal_id || ' is ' || state || ' and was told as requested ' || requested || ', offered ' || offered || ', completed '
-			|| completed || ', failed ' || failed || ' times'
+			|| completed || ', failed ' || failed || ', waiting again ' || again || ' times, of ' || dead || ' dead attempts'
 		FROM (SELECT w.*, count(*) FILTER (WHERE type = 'withdrawal.requested') AS requested, count(*) FILTER (WHERE type = 'withdrawal.offered') AS offered,
-				count(*) FILTER (WHERE type = 'withdrawal.completed') AS completed, count(*) FILTER (WHERE type = 'withdrawal.failed') AS failed
+				count(*) FILTER (WHERE type = 'withdrawal.completed') AS completed, count(*) FILTER (WHERE type = 'withdrawal.failed') AS failed,
+				count(*) FILTER (WHERE type = 'withdrawal.waiting') AS again,
+				(SELECT count(*) FROM withdrawal_attempts a WHERE a.kind = 'pay' AND a.result = 'dead' AND (a.treasury_id, a.withdrawal_id) = (w.treasury_id, w.withdrawal_id)) AS dead
 			FROM withdrawals w LEFT JOIN events e ON e.treasury_id = w.treasury_id AND e.subject = w.withdrawal_id AND e.type LIKE 'withdrawal.%'
 			WHERE w.treasury_id = $1 GROUP BY w.treasury_id, w.withdrawal_id) AS told
 		WHERE requested <> (kind = 'customer' AND origin = 'requested')::int OR offered <> (offered_no IS NOT NULL)::int
-			OR completed <> (state = 'completed')::int OR failed <> (state = 'failed')::int`)
+			OR completed <> (state = 'completed')::int OR failed <> (state = 'failed')::int
+			OR again > dead OR (state = 'completed' AND again < dead)`)
 }
 
 // inputs holds what each payment spent against what was reserved for it. After a restore the attempt that committed may

@@ -64,6 +64,8 @@ func tamperings() []tampering {
 			payload, created_at FROM events WHERE event_no = (SELECT min(event_no) FROM events WHERE type = 'withdrawal.requested')`, eventsAsStates},
 		{"a withdrawal is told as failed too", `INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at) SELECT treasury_id, gen_random_uuid(), 'withdrawal.failed', subject,
 			update_no, payload, created_at FROM events WHERE event_no = (SELECT min(event_no) FROM events WHERE type = 'withdrawal.completed')`, eventsAsStates},
+		{"a withdrawal is told to wait again", `INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at) SELECT treasury_id, gen_random_uuid(), 'withdrawal.waiting', subject,
+			update_no, payload, created_at FROM events WHERE event_no = (SELECT min(event_no) FROM events WHERE type = 'withdrawal.completed')`, eventsAsStates},
 		{"a token is frozen", `INSERT INTO withdrawal_freezes SELECT treasury_id, 0, 'refused_to_sign', '', now() FROM treasuries`, noFalseAlarm},
 		{"a holding is lost", `DELETE FROM holdings WHERE contract_id = (SELECT min(contract_id) FROM holdings WHERE archived_no IS NULL)`, verdict.HoldingsAsLedger},
 	}

@@ -540,3 +540,29 @@ func (q *Queries) WithdrawalTell(ctx context.Context, db DBTX, arg WithdrawalTel
 	_, err := db.Exec(ctx, withdrawalTell, arg.At, arg.TreasuryID, arg.WithdrawalID)
 	return err
 }
+
+const withdrawalTellStep = `-- name: WithdrawalTellStep :exec
+SELECT tell_withdrawal_step(w, $1::text, $2::timestamptz) FROM withdrawals w
+WHERE w.treasury_id = $3 AND w.withdrawal_id = $4
+`
+
+type WithdrawalTellStepParams struct {
+	Step         string
+	At           time.Time
+	TreasuryID   int32
+	WithdrawalID string
+}
+
+// WithdrawalTellStep
+//
+//	SELECT tell_withdrawal_step(w, $1::text, $2::timestamptz) FROM withdrawals w
+//	WHERE w.treasury_id = $3 AND w.withdrawal_id = $4
+func (q *Queries) WithdrawalTellStep(ctx context.Context, db DBTX, arg WithdrawalTellStepParams) error {
+	_, err := db.Exec(ctx, withdrawalTellStep,
+		arg.Step,
+		arg.At,
+		arg.TreasuryID,
+		arg.WithdrawalID,
+	)
+	return err
+}
