@@ -111,10 +111,13 @@ SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM ev
 
 -- name: EventLogPrune :one
 -- EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
--- outbox without one of the log would be numbered again in another life of the database.
+-- outbox without one of the log would be numbered again in another life of the database. What comes after one that is kept
+-- is kept too, whatever the clock was when it was numbered: there is no gap.
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-    WHERE l.treasury_id = @treasury_id AND l.logged_at < @before ORDER BY l.seq LIMIT @most
+    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < @before) OVER (ORDER BY l.seq) AS all_old
+        FROM event_log l WHERE l.treasury_id = @treasury_id ORDER BY l.seq LIMIT @most
+    ) AS o WHERE o.all_old
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 ), outbox AS (

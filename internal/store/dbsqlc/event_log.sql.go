@@ -261,42 +261,47 @@ func (q *Queries) EventLogPlace(ctx context.Context, db DBTX, arg EventLogPlaceP
 
 const eventLogPrune = `-- name: EventLogPrune :one
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-    WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
+    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < $1) OVER (ORDER BY l.seq) AS all_old
+        FROM event_log l WHERE l.treasury_id = $2 ORDER BY l.seq LIMIT $3
+    ) AS o WHERE o.all_old
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 ), outbox AS (
     DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 ), head AS (
     UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
-    WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
+    WHERE h.treasury_id = $2 AND EXISTS (SELECT FROM gone)
 )
 SELECT count(*)::bigint AS pruned FROM gone
 `
 
 type EventLogPruneParams struct {
-	TreasuryID int32
 	Before     time.Time
+	TreasuryID int32
 	Most       int32
 }
 
 // EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
-// outbox without one of the log would be numbered again in another life of the database.
+// outbox without one of the log would be numbered again in another life of the database. What comes after one that is kept
+// is kept too, whatever the clock was when it was numbered: there is no gap.
 //
 //	WITH old AS (
-//	    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-//	    WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
+//	    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+//	        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < $1) OVER (ORDER BY l.seq) AS all_old
+//	        FROM event_log l WHERE l.treasury_id = $2 ORDER BY l.seq LIMIT $3
+//	    ) AS o WHERE o.all_old
 //	), gone AS (
 //	    DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 //	), outbox AS (
 //	    DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 //	), head AS (
 //	    UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
-//	    WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
+//	    WHERE h.treasury_id = $2 AND EXISTS (SELECT FROM gone)
 //	)
 //	SELECT count(*)::bigint AS pruned FROM gone
 func (q *Queries) EventLogPrune(ctx context.Context, db DBTX, arg EventLogPruneParams) (int64, error) {
-	row := db.QueryRow(ctx, eventLogPrune, arg.TreasuryID, arg.Before, arg.Most)
+	row := db.QueryRow(ctx, eventLogPrune, arg.Before, arg.TreasuryID, arg.Most)
 	var pruned int64
 	err := row.Scan(&pruned)
 	return pruned, err
