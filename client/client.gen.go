@@ -1142,7 +1142,10 @@ type SubscriptionChange struct {
 	Accounts *[]Account `json:"accounts,omitempty"`
 
 	// Batch How many events one request has at most; 1 if not said.
-	Batch       *int     `json:"batch,omitempty"`
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it goes on, such as the `sequence` of an event, or `now`. What lies between is not told, or told again; what waits for another try stays.
+	From        *string  `json:"from,omitempty"`
 	Instruments *[]Token `json:"instruments,omitempty"`
 
 	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
@@ -1151,7 +1154,9 @@ type SubscriptionChange struct {
 
 	// Ordered Strict order: what fails holds up what comes after it.
 	Ordered *bool `json:"ordered,omitempty"`
-	Paused  *bool `json:"paused,omitempty"`
+
+	// Paused true pauses it; false has it go on, also when it was disabled: its receiver is asked again first.
+	Paused *bool `json:"paused,omitempty"`
 
 	// PerSecond How many requests a second it takes; 50 if not said.
 	PerSecond *int      `json:"perSecond,omitempty"`

@@ -133,7 +133,7 @@ func TestMutationsAreFound(t *testing.T) { //nolint:paralleltest // each campaig
 				}
 			}
 
-			require.Fail(t, "the campaign finds nothing", "%v", verdict.Summary(append(found, seen...), shown))
+			require.Fail(t, "the campaign finds nothing", "%+v\n%v", c.report, verdict.Summary(append(found, seen...), shown))
 		})
 	}
 }

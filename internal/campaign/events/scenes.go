@@ -32,7 +32,7 @@ func scenes() []scene {
 		{"the database crashes", 1, (*Campaign).crash},
 		{"writers are cut", 2, (*Campaign).cutWriters},
 		{"ingestion is killed", 3, (*Campaign).killIngestion},
-		{"clocks jump", 3, (*Campaign).jump},
+		{"clocks jump", 4, (*Campaign).jump},
 	}
 }
 
@@ -80,7 +80,7 @@ func (c *Campaign) beginAll(ctx context.Context) error {
 			"CES_DATABASE_URL=" + c.postgres.DSN("postgres"), "CES_ADMIN_ADDR=127.0.0.1:0", "CES_EVENTS_SECRET=" + secretText,
 			"CES_EVENTS_PLAIN_HTTP=true", "CES_EVENTS_ALLOW_NETWORKS=127.0.0.0/8", "CES_EVENTS_TIMEOUT=1s",
 			"CES_EVENTS_NATS_URL=nats://127.0.0.1:" + strconv.Itoa(c.natsPort), "CES_EVENTS_NATS_TOKEN=" + natsToken,
-			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h", clockFile + "=" + c.clockOf(instance(i)),
+			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h", "CES_EVENTS_RETENTION=2h", clockFile + "=" + c.clockOf(instance(i)),
 		}, never())
 		if err != nil {
 			return err
