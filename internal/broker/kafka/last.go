@@ -156,7 +156,7 @@ func (s *sink) between(ctx context.Context, p *partition, from, end int64, b *bu
 		from = next
 
 		for _, r := range records {
-			if place, ok := s.ours(r); ok && r.Offset < end {
+			if place, ok := s.ours(r); ok {
 				last = place
 			}
 		}

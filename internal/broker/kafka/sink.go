@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -91,7 +92,7 @@ func (b *Broker) options(s *sink) []kgo.Opt {
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return s.choose })),
 		kgo.StopProducerOnDataLossDetected(), kgo.MaxDecompressBatchBytes(decompressed),
 		kgo.MaxBufferedRecords(maxBuffered), kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerLinger(0),
+		kgo.ProducerLinger(0), kgo.MetadataMaxAge(time.Minute), // by then it notices that there are more partitions
 	}
 
 	if b.tls != nil {
