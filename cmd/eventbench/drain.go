@@ -154,11 +154,11 @@ func checked(ctx context.Context, o options, s jetstream.Settings) error {
 	}
 	defer sink.Close()
 
-	switch last, err := sink.Last(ctx); {
+	switch has, err := sink.Last(ctx); {
 	case err != nil:
 		return err
-	case last.Seq != int64(o.events):
-		return fmt.Errorf("the stream's last event is %d, want %d", last.Seq, o.events)
+	case has.Last.Seq != int64(o.events):
+		return fmt.Errorf("the stream's last event is %s, want %d", has.Last, o.events)
 	default:
 		return nil
 	}

@@ -10,8 +10,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"strings"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
@@ -28,11 +31,47 @@ type Message struct {
 
 // Place is what a broker says it holds of a treasury's events.
 type Place struct {
-	// Known is false where the broker cannot say: it forgot the last event since, or never tells.
+	// Known is false where the broker cannot say: it forgot the last event since, or that is too far back to be found.
 	Known bool
-	// Seq and ID are those of the last event; 0 where it never held one.
-	Seq int64
-	ID  string
+	// Last is the place after the last event, with its chain; the zero place where it never held one.
+	Last event.Place
+	// Moved says that the next event would go where none of the treasury's ever was, while others were elsewhere: to
+	// another partition, or to another topic of the same name.
+	Moved bool
+	// Elsewhere is an event that is somewhere else than the next one would go, where Last is not known.
+	Elsewhere event.Place
+}
+
+// settled is the place where it is known how far the broker was told at least. What is elsewhere was the last one then,
+// unless later ones were noted: those may be where the next one goes, too far back to be found.
+func (p Place) settled(told int64) Place {
+	if p.Known || p.Elsewhere.Seq == 0 || p.Elsewhere.Seq < told {
+		return p
+	}
+
+	return Place{Known: true, Last: p.Elsewhere, Moved: true}
+}
+
+var errNoEvent = errors.New("no event of ours")
+
+// Held reads back what a broker holds: the place of an event of the treasury, if it is one, and the one that it is said to
+// be beside it. Whether that place is in our history, its chain tells.
+func Held(treasury ident.Party, id, sequence string, body []byte) (event.Place, error) {
+	e, err := event.Parse(body)
+	if err != nil {
+		return event.Place{}, fmt.Errorf("%w: %w", errNoEvent, err)
+	}
+
+	place, err := event.ParsePlace(e.Sequence + "-" + e.Chain)
+
+	switch {
+	case err != nil:
+		return event.Place{}, fmt.Errorf("%w: %w", errNoEvent, err)
+	case place.Seq <= 0 || e.ID != id || e.Sequence != sequence || e.Treasury != string(treasury):
+		return event.Place{}, fmt.Errorf("%w: its headers say something else than it does", errNoEvent)
+	default:
+		return place, nil
+	}
 }
 
 // Broker is where events are published to.
@@ -46,7 +85,7 @@ type Broker interface {
 // Sink takes a treasury's events. It is for one goroutine, and of no more use after an error: close it and open another
 // one. By that nothing that an old connection still carries comes between.
 type Sink interface {
-	// Last asks the broker what it holds.
+	// Last asks the broker what it holds. It comes before Publish.
 	Last(ctx context.Context) (Place, error)
 	// Publish returns nil when the broker has acknowledged all of them. With an error any of the first may be published,
 	// but none of them after one that is not.

@@ -188,7 +188,7 @@ func (l *line) failed(ctx context.Context, err error) {
 			slog.Any("error", err), slog.Int64("told", halt.After), slog.Int64("next", halt.Next),
 			slog.String("go_on", halt.Allow))
 	case errors.Is(err, store.ErrSinkTaken):
-		l.logger.WarnContext(ctx, "another instance publishes to the broker now")
+		l.logger.WarnContext(ctx, "another instance publishes to the broker now, or the database was put back")
 	default:
 		l.Metrics.failures.WithLabelValues(l.broker.Name()).Inc()
 		l.logger.WarnContext(ctx, "events could not be published; it is tried again", slog.Any("error", err))
@@ -196,7 +196,7 @@ func (l *line) failed(ctx context.Context, err error) {
 }
 
 // noteStart tells what is out of the ordinary about where publishing goes on.
-func (l *line) noteStart(ctx context.Context, told, after int64, why reason) {
+func (l *line) noteStart(ctx context.Context, told, after int64, has Place, why reason) {
 	l.Metrics.halt(l.broker.Name(), l.party, false)
 
 	switch {
@@ -207,5 +207,7 @@ func (l *line) noteStart(ctx context.Context, told, after int64, why reason) {
 		l.Metrics.repeated.WithLabelValues(l.broker.Name()).Add(float64(told - after))
 		l.logger.WarnContext(ctx, "the broker has lost events and is told them again", slog.Int64("told", told),
 			slog.Int64("next", after+1))
+	case !has.Known && told > 0:
+		l.logger.InfoContext(ctx, "the broker does not say what it holds; what was noted counts", slog.Int64("told", told))
 	}
 }

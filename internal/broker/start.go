@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/canton-exchange/suite/internal/event"
@@ -14,6 +15,7 @@ type reason string
 const (
 	gone     reason = "events that the broker was not told are not kept any more"
 	diverged reason = "the broker holds other events than the database: it was put back, or the broker is another system's"
+	moved    reason = "the treasury's events go to another partition than before: there are more partitions, or the topic is another one"
 )
 
 // HaltError means that going on would leave a gap or mix two histories. That is an operator's decision.
@@ -35,19 +37,22 @@ func start(told int64, head store.EventHead, has Place, same bool) (after int64,
 	after = told
 
 	switch {
-	case has.Known && has.Seq > 0 && (has.Seq > head.Seq || !same):
-		return told, diverged
-	case has.Known && has.Seq > 0:
-		after = has.Seq
+	case told > head.Seq, has.Last.Seq > head.Seq, !same: // what is common to both ends with what was told, or before
+		return max(min(told, head.Seq), head.Pruned), diverged
+	case has.Last.Seq > 0:
+		after = has.Last.Seq
 	case has.Known && told >= head.Pruned: // a broker that never held any is told all that is kept
 		after = head.Pruned
 	}
 
-	if after < head.Pruned {
+	switch {
+	case after < head.Pruned:
 		return head.Pruned, gone
+	case has.Moved && after > 0: // who has none yet cannot have had them elsewhere
+		return after, moved
+	default:
+		return after, ""
 	}
-
-	return after, ""
 }
 
 // place finds out where to go on.
@@ -57,20 +62,16 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 		return event.Place{}, err
 	}
 
+	has = has.settled(lease.Seq)
+
 	head, err := l.DB.EventHead(ctx, l.treasury)
 	if err != nil {
 		return event.Place{}, err
 	}
 
-	same := true
-
-	if has.Known && has.Seq > head.Pruned && has.Seq <= head.Seq {
-		events, err := l.DB.EventsAfter(ctx, l.treasury, has.Seq-1, 1)
-		if err != nil {
-			return event.Place{}, err
-		}
-
-		same = len(events) == 0 || events[0].Seq != has.Seq || events[0].ID.String() == has.ID
+	same, err := l.same(ctx, head, has.Last)
+	if err != nil {
+		return event.Place{}, err
 	}
 
 	after, why := start(lease.Seq, head, has, same)
@@ -80,7 +81,32 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 		return event.Place{}, &HaltError{Reason: string(why), After: lease.Seq, Next: after + 1, Allow: allow}
 	}
 
-	l.noteStart(ctx, lease.Seq, after, why)
+	l.noteStart(ctx, lease.Seq, after, has, why)
 
 	return l.Tail.Find(ctx, l.treasury, event.Place{Seq: after})
+}
+
+// same reports whether the broker's last event is the log's at this place, as far as that can be told: of what is not
+// kept any more, nothing can.
+func (l *line) same(ctx context.Context, head store.EventHead, last event.Place) (bool, error) {
+	switch {
+	case last.Seq < head.Pruned, last.Seq > head.Seq:
+		return true, nil
+	case last.Seq == head.Seq:
+		return last.Same(head.Place()), nil
+	case last.Seq == head.Pruned: // it is gone, but what comes after it is there
+		next, err := l.DB.EventsAfter(ctx, l.treasury, last.Seq, 1)
+		if err != nil {
+			return false, err
+		}
+
+		return len(next) == 0 || next[0].Seq != last.Seq+1 || next[0].Follows(last), nil
+	}
+
+	_, err := l.DB.EventPlace(ctx, l.treasury, last)
+	if errors.Is(err, store.ErrEventsForked) {
+		return false, nil
+	}
+
+	return true, err
 }

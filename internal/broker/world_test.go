@@ -144,6 +144,22 @@ func (w *world) happen(of ident.Party, n int) {
 		SELECT $1, gen_random_uuid(), 'deposit.credited', 'deposit ' || n, 0, '{"amount": "1"}', now() FROM generate_series(1, $2::integer) AS n`,
 		int32(w.treasuries[of]), n)
 	require.NoError(w.t, err)
+	w.number()
+}
+
+// happens writes one event with an id.
+func (w *world) happens(of ident.Party, id string) {
+	w.t.Helper()
+
+	_, err := w.pool.Exec(w.t.Context(), `INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at)
+		VALUES ($1, $2, 'deposit.credited', 'a deposit', 0, '{"amount": "1"}', now())`, int32(w.treasuries[of]), id)
+	require.NoError(w.t, err)
+	w.number()
+}
+
+// number gives all events their places.
+func (w *world) number() {
+	w.t.Helper()
 	require.Eventually(w.t, func() bool {
 		_, err := w.sequencer.Step(w.t.Context())
 		require.NoError(w.t, err)

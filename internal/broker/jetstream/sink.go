@@ -24,6 +24,7 @@ import (
 	"github.com/canton-exchange/suite/internal/broker"
 	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/ident"
+	"github.com/canton-exchange/suite/internal/strictjson"
 )
 
 const (
@@ -31,6 +32,8 @@ const (
 	Name = "nats"
 
 	subjectPrefix = "ces."
+	// leaderGet is where a stream's leader gives messages by their numbers.
+	leaderGet = "$JS.API.STREAM.MSG.GET."
 	// The headers of the CloudEvents binding in structured mode, and what saves readers a look into the body.
 	contentTypeHeader = "content-type"
 	idHeader          = "ce-id"
@@ -171,7 +174,7 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 		return broker.Place{Known: true}, nil
 	}
 
-	last, err := s.stream.GetMsg(ctx, s.last)
+	last, err := s.message(ctx, s.last)
 	if errors.Is(err, jetstream.ErrMsgNotFound) { // it was too old, or somebody deleted it
 		return broker.Place{}, nil
 	}
@@ -180,12 +183,55 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 		return broker.Place{}, fmt.Errorf("read the stream's last event: %w", err)
 	}
 
-	seq, err := strconv.ParseInt(last.Header.Get(sequenceHeader), 10, 64)
+	place, err := broker.Held(s.treasury, last.Header.Get(idHeader), last.Header.Get(sequenceHeader), last.Data)
 	if err != nil {
-		return broker.Place{}, fmt.Errorf("message %d of the stream is no event of ours: %w", s.last, err)
+		return broker.Place{}, fmt.Errorf("message %d of the stream: %w", s.last, err)
 	}
 
-	return broker.Place{Known: true, Seq: seq, ID: last.Header.Get(jetstream.MsgIDHeader)}, nil
+	return broker.Place{Known: true, Last: place}, nil
+}
+
+// message asks the stream's leader for a message. The client library would ask any replica where the stream allows it, as
+// streams made by NATS' own command do; one that is behind says that there is none, and everything noted since would be
+// told again.
+func (s *sink) message(ctx context.Context, seq uint64) (*nats.Msg, error) {
+	subject := leaderGet + s.stream.CachedInfo().Config.Name
+
+	answer, err := s.connection.RequestWithContext(ctx, subject, []byte(`{"seq":`+strconv.FormatUint(seq, 10)+`}`))
+	if err != nil {
+		return nil, fmt.Errorf("ask the leader: %w", err)
+	}
+
+	var said struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Headers []byte `json:"hdrs"`
+			Data    []byte `json:"data"`
+		} `json:"message"`
+	}
+
+	if err := strictjson.Decode(answer.Data, &said); err != nil {
+		return nil, fmt.Errorf("read the leader's answer: %w", err)
+	}
+
+	switch {
+	case said.Error == nil:
+	case said.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, jetstream.ErrMsgNotFound
+	default:
+		return nil, fmt.Errorf("ask the leader: %w", said.Error)
+	}
+
+	msg := &nats.Msg{Data: said.Message.Data}
+	if len(said.Message.Headers) == 0 {
+		return msg, nil
+	}
+
+	if msg.Header, err = nats.DecodeHeadersMsg(said.Message.Headers); err != nil {
+		return nil, fmt.Errorf("read the headers of message %d: %w", seq, err)
+	}
+
+	return msg, nil
 }
 
 // Publish sends all, and waits for the answer to the last one.

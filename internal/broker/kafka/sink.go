@@ -15,6 +15,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -37,6 +39,8 @@ const (
 	maxBuffered = 10_000
 )
 
+var errRepartitioned = errors.New("the topic has another number of partitions than a moment ago")
+
 // Broker is a cluster of Kafka.
 type Broker struct {
 	settings Settings
@@ -58,12 +62,37 @@ func (b *Broker) Name() string { return Name }
 
 // Open connects with a producer of its own.
 func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, error) {
+	s := &sink{
+		topic: b.settings.Topic, key: []byte(treasury),
+		partitioner: kgo.StickyKeyPartitioner(nil).ForTopic(b.settings.Topic), // by the key, as Kafka's own client does
+	}
+
+	client, err := kgo.NewClient(b.options(s)...)
+	if err != nil {
+		return nil, fmt.Errorf("use Kafka: %w", err)
+	}
+
+	s.client = client
+	s.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+
+	return s, nil
+}
+
+// options are those of a producer that stops where something was lost: what it lost is told again from there on.
+func (b *Broker) options(s *sink) []kgo.Opt {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(b.settings.Brokers...), kgo.ClientID("canton-exchange-suite-events"),
 		kgo.DefaultProduceTopic(b.settings.Topic), kgo.RequiredAcks(kgo.AllISRAcks()), // idempotent unless told otherwise
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the key, as Kafka's own client does
+		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return s.choose })),
+		kgo.StopProducerOnDataLossDetected(), kgo.MaxDecompressBatchBytes(decompressed),
 		kgo.MaxBufferedRecords(maxBuffered), kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerLinger(0),
+		kgo.ProducerLinger(0), kgo.MetadataMaxAge(time.Minute), // by then it notices that there are more partitions
 	}
 
 	if b.tls != nil {
@@ -74,18 +103,7 @@ func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, e
 		options = append(options, kgo.SASL(mechanism))
 	}
 
-	client, err := kgo.NewClient(options...)
-	if err != nil {
-		return nil, fmt.Errorf("use Kafka: %w", err)
-	}
-
-	if err := client.Ping(ctx); err != nil {
-		client.Close()
-
-		return nil, fmt.Errorf("connect to Kafka: %w", err)
-	}
-
-	return &sink{client: client, key: []byte(treasury)}, nil
+	return options
 }
 
 func (c *Settings) sasl() sasl.Mechanism {
@@ -103,14 +121,29 @@ func (c *Settings) sasl() sasl.Mechanism {
 	}
 }
 
-// sink is a producer.
+// sink is a producer. Last finds out how many partitions the topic has, and which one is the treasury's.
 type sink struct {
-	client *kgo.Client
-	key    []byte
+	client       *kgo.Client
+	decompressor kgo.Decompressor
+	partitioner  kgo.TopicPartitioner
+	topic        string
+	key          []byte
+
+	count, partition int
+	repartitioned    atomic.Bool
 }
 
-// Last is not known: a partition may hold other treasuries' events too, and is read only from its end.
-func (s *sink) Last(context.Context) (broker.Place, error) { return broker.Place{}, nil }
+// choose gives the treasury's partition, and none once the topic has more or fewer than there were: the events would go
+// on in another one without a word.
+func (s *sink) choose(_ *kgo.Record, count int) int {
+	if count != s.count {
+		s.repartitioned.Store(true)
+
+		return -1
+	}
+
+	return s.partition
+}
 
 // Publish hands all to the producer, which sends them in their order, and waits for all answers.
 func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
@@ -137,6 +170,10 @@ func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
 		case <-ctx.Done():
 			return fmt.Errorf("no answer from Kafka: %w", errors.Join(failed, ctx.Err()))
 		}
+	}
+
+	if s.repartitioned.Load() {
+		failed = errRepartitioned
 	}
 
 	if failed != nil {
