@@ -33,14 +33,22 @@ func newDatabaseTime(db *store.DB, logger *slog.Logger) *databaseTime {
 
 // follow asks until ctx ends.
 func (d *databaseTime) follow(ctx context.Context) error {
-	apart := false
+	apart, away := false, false
 
 	for ctx.Err() == nil {
 		wait := asking
 
-		if err := d.Ask(ctx, d.db.Now); err != nil {
+		err := d.Ask(ctx, d.db.Now)
+		if err != nil {
 			wait = again
 		}
+
+		if err != nil && !away && ctx.Err() == nil {
+			d.logger.WarnContext(ctx, "the database cannot be asked for its time; nothing is told until it can",
+				slog.Any("error", err))
+		}
+
+		away = err != nil
 
 		now := clock.System{}.Now().Sub(d.Now()).Abs() > mostApart
 		if now && !apart {
