@@ -202,6 +202,7 @@ func receiver(t *testing.T) (address string, told chan []byte) {
 func happen(t *testing.T, pool *pgxpool.Pool, address string) {
 	t.Helper()
 
+	//nolint:dupword // columns of SQL
 	_, err := pool.Exec(t.Context(), `INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, ordered, batch, per_second, max_backlog,
 			state, cursor_seq, next_at, created_at, changed_at, salt)
 		SELECT 'sub_aaaaaaaaaaaa', treasury_id, 'test', 'test', $1, true, 1, 100, 100, 'active', 0, t, t, t, $2 FROM treasuries, now() AS t`, address, uuid.UUID{1})
