@@ -61,7 +61,7 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 
 	here, err := s.search(looking, &all[s.partition], &budget{records: mostRecords, bytes: mostBytes})
 	if err != nil && (looking.Err() == nil || ctx.Err() != nil) { // otherwise it takes too long
-		return broker.Place{}, fmt.Errorf("read the end of topic %s: %w", s.topic, err)
+		return broker.Place{}, fmt.Errorf("read the end of topic %s: %w", s.topic, s.settings.explain(err))
 	}
 
 	if here.last.Seq > 0 {
@@ -112,6 +112,12 @@ func (s *sink) search(ctx context.Context, p *partition, b *budget) (found, erro
 	end, err := s.offset(ctx, p, latest)
 	if err != nil {
 		return found{}, fmt.Errorf("where partition %d ends: %w", p.number, err)
+	}
+
+	if begin == end { // whoever may not read is told so before there is something to be read
+		if _, _, _, err := s.fetch(ctx, p, end); err != nil {
+			return found{}, fmt.Errorf("partition %d: %w", p.number, err)
+		}
 	}
 
 	for step := int64(firstStep); end > begin && b.records > 0; step *= stepGrowth {

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// fetchBytes is what is asked for at once, and fetchWait how long a broker may wait for it, in milliseconds.
+	// fetchBytes is what is asked for at once. Nobody waits for it: it is there.
 	fetchBytes = 1 << 20
-	fetchWait  = 500
 	// decompressed bounds what a batch of others may become. Ours are of a megabyte before they are compressed.
 	decompressed = 32 << 20
 
@@ -48,7 +47,7 @@ func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 
 	topic := &answer.Topics[0]
 	if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
-		return nil, fmt.Errorf("ask for topic %s: %w", s.topic, err)
+		return nil, fmt.Errorf("ask for topic %s: %w", s.topic, s.settings.explain(err))
 	}
 
 	all := make([]partition, len(topic.Partitions))
@@ -123,7 +122,7 @@ func (s *sink) offset(ctx context.Context, p *partition, which int64) (int64, er
 // go on from, and how many bytes came.
 func (s *sink) fetch(ctx context.Context, p *partition, from int64) ([]*kgo.Record, int64, int, error) {
 	request := kmsg.NewPtrFetchRequest()
-	request.MaxWaitMillis, request.MinBytes, request.MaxBytes = fetchWait, 1, fetchBytes
+	request.MaxWaitMillis, request.MinBytes, request.MaxBytes = 0, 0, fetchBytes
 	topic, part := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
 	part.Partition, part.CurrentLeaderEpoch, part.FetchOffset, part.PartitionMaxBytes = p.number, p.epoch, from, fetchBytes
 	topic.Topic, topic.TopicID, topic.Partitions = p.topic, p.topicID, append(topic.Partitions, part)
