@@ -16,8 +16,8 @@ func Explain(err error, means string) error {
 	return fmt.Errorf("%w (%s)", err, means)
 }
 
-// ExplainTLS gives what an error of TLS means to operators; nothing where it is none. ca and cert are the settings that name
-// the files.
+// ExplainTLS gives what an error of TLS means to operators; nothing where it is none. ca and cert are the settings that
+// name the files.
 func ExplainTLS(err error, ca, cert string) string {
 	var (
 		authority x509.UnknownAuthorityError
@@ -28,7 +28,7 @@ func ExplainTLS(err error, ca, cert string) string {
 
 	switch {
 	case errors.As(err, &authority):
-		return "the broker's certificate is of no authority that is trusted here: " + ca + " names the file with the right one"
+		return "the broker's certificate is of no authority that is trusted here; " + ca + " names the file with those"
 	case errors.As(err, &name):
 		return "the broker's certificate is for another address than the one that is set"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -38,6 +38,8 @@ func requireKafkaLogins(t *testing.T, s kafka.Settings, logins map[string]kafkaL
 
 	for name, l := range logins {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
 			s := s
 			l.set(&s)
 
@@ -246,5 +248,4 @@ func TestWhoMayNotReadARealTopic(t *testing.T) {
 		return openGuardedKafka(t, s) != nil
 	}, patience, poll)
 	require.ErrorContains(t, openGuardedKafka(t, s), "needs the rights")
-
 }

@@ -54,8 +54,9 @@ func explain(err error) error {
 	switch {
 	case means != "":
 	case errors.Is(err, nats.ErrAuthorization):
-		means = "NATS does not take the token, the user and password or the credentials that are set, or wants some and none are set"
-	case errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAccountAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		means = "NATS does not take the token, the password or the credentials that are set, or wants one and none is set"
+	case errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAccountAuthExpired),
+		errors.Is(err, nats.ErrAuthRevoked):
 		means = "the credentials of CES_EVENTS_NATS_CREDENTIALS count no more: make new ones"
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		means = "TLS is set here, and the server has none"

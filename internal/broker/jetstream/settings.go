@@ -29,7 +29,7 @@ type Settings struct {
 
 	Stream   string        `env:"CES_EVENTS_NATS_STREAM" default:"CES" help:"Beginning of the streams' names: there is one for each treasury, with an underscore and the treasury's token after it."`
 	Create   bool          `env:"CES_EVENTS_NATS_CREATE" default:"false" help:"Make the streams, and keep their limits as they are set here. Otherwise they must be there. The embedded server's are always made."`
-	Replicas int           `env:"CES_EVENTS_NATS_REPLICAS" default:"1" help:"Copies of each stream that is made."`
+	Replicas int           `env:"CES_EVENTS_NATS_REPLICAS" default:"1" help:"Copies of each stream that is made; three in a cluster. A stream that is there with fewer than this is warned of."`
 	MaxAge   time.Duration `env:"CES_EVENTS_NATS_MAX_AGE" default:"720h" help:"How long streams that are made keep events."`
 	MaxBytes int64         `env:"CES_EVENTS_NATS_MAX_BYTES" default:"4294967296" help:"Bytes that each stream that is made may hold; the oldest events make room. 0: no bound."`
 
@@ -47,8 +47,8 @@ func (c *Settings) Validate() error {
 
 	switch {
 	case !plainAddresses(c.URL): // and is not shown: there may be a password in it
-		return errors.New("CES_EVENTS_NATS_URL: want addresses such as tls://nats-1:4222, without credentials: those are secrets of " +
-			"their own, CES_EVENTS_NATS_TOKEN or CES_EVENTS_NATS_PASSWORD")
+		return errors.New("CES_EVENTS_NATS_URL: want addresses such as tls://nats-1:4222 and nothing else: a token or a " +
+			"password is a secret, and set by CES_EVENTS_NATS_TOKEN or CES_EVENTS_NATS_PASSWORD")
 	case c.URL != "" && c.Embedded != "":
 		return errors.New("CES_EVENTS_NATS_URL and CES_EVENTS_NATS_EMBEDDED are both set: set one")
 	case c.Embedded != "" && !filepath.IsAbs(c.Embedded):
@@ -63,8 +63,6 @@ func (c *Settings) Validate() error {
 		return service.Invalid("CES_EVENTS_NATS_MAX_AGE", c.MaxAge.String(), "a duration of at least two minutes")
 	case c.MaxBytes < 0 || c.EmbeddedDisk <= 0:
 		return errors.New("CES_EVENTS_NATS_MAX_BYTES and CES_EVENTS_NATS_EMBEDDED_DISK: want numbers that are not negative")
-	case (c.CertFile == "") != (c.KeyFile == ""):
-		return errors.New("CES_EVENTS_NATS_CERT and CES_EVENTS_NATS_KEY: set both or none")
 	default:
 		return c.validateLogin()
 	}
@@ -83,6 +81,8 @@ func (c *Settings) validateLogin() error {
 	switch {
 	case c.Embedded != "" && (c.Username != "" || c.CredentialsFile != ""):
 		return errors.New("CES_EVENTS_NATS_EMBEDDED: its clients log in with CES_EVENTS_NATS_TOKEN, and with nothing else")
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("CES_EVENTS_NATS_CERT and CES_EVENTS_NATS_KEY: set both or none")
 	case ways > 1:
 		return errors.New("CES_EVENTS_NATS_CREDENTIALS, CES_EVENTS_NATS_USERNAME and CES_EVENTS_NATS_TOKEN: set one of them")
 	case (c.Username == "") != (c.Password.Reveal() == ""):
@@ -98,13 +98,17 @@ func plainAddresses(text string) bool {
 		return true
 	}
 
-	for _, one := range strings.Split(text, ",") {
+	for one := range strings.SplitSeq(text, ",") {
 		if !strings.Contains(one, "://") {
 			one = "nats://" + one
 		}
 
 		address, err := url.Parse(strings.TrimSpace(one))
-		if err != nil || address.User != nil || address.Hostname() == "" || strings.Trim(address.Path, "/")+address.RawQuery != "" {
+		if err != nil || address.User != nil || address.Hostname() == "" {
+			return false
+		}
+
+		if strings.Trim(address.Path, "/") != "" || address.RawQuery != "" {
 			return false
 		}
 	}

@@ -97,8 +97,8 @@ func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, e
 // safeCopies is how many copies of a stream outlive one of their servers, and go on.
 const safeCopies = 3
 
-// noteSafety tells of a stream that can lose what it has acknowledged. It is published to all the same: what it lost is told
-// again, as long as we keep it.
+// noteSafety tells of a stream that can lose what it has acknowledged. It is published to all the same: what it lost is
+// told again, as long as we keep it.
 func (b *Broker) noteSafety(ctx context.Context, info *jetstream.StreamInfo) {
 	wanted := b.settings.Replicas
 	if info.Cluster != nil && info.Cluster.Name != "" { // a server alone names none
@@ -181,9 +181,9 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 	return broker.Place{Known: true, Last: place}, nil
 }
 
-// message asks the stream's leader for a message. The client library would ask any replica where the stream allows it, as
-// streams made by NATS' own command do; one that is behind says that there is none, and everything noted since would be
-// told again.
+// message asks the stream's leader for a message. The client library would ask any replica where the stream allows it,
+// as streams made by NATS' own command do; one that is behind says that there is none, and what came since the last
+// note would be told again.
 func (s *sink) message(ctx context.Context, seq uint64) (*nats.Msg, error) {
 	subject := leaderGet + s.stream.CachedInfo().Config.Name
 

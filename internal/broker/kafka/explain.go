@@ -20,9 +20,9 @@ func (c *Settings) explain(err error) error {
 	switch {
 	case means != "":
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		means = "Kafka does not take CES_EVENTS_KAFKA_USERNAME with its password, by the way to log in of CES_EVENTS_KAFKA_SASL"
+		means = "Kafka does not take CES_EVENTS_KAFKA_USERNAME with its password, by the way of CES_EVENTS_KAFKA_SASL"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		means = "Kafka does not know the way to log in of CES_EVENTS_KAFKA_SASL"
+		means = "Kafka does not take logins by the way of CES_EVENTS_KAFKA_SASL"
 	case errors.As(err, &closed): // it says itself what that can be
 		means = "see CES_EVENTS_KAFKA_TLS and CES_EVENTS_KAFKA_SASL"
 	case errors.Is(err, io.EOF) && c.SASL != "":
@@ -30,7 +30,7 @@ func (c *Settings) explain(err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		means = "the topic of CES_EVENTS_KAFKA_TOPIC is not there, or may not be seen: it has to be made"
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		means = "whoever we log in as needs the rights DESCRIBE, READ and WRITE of the topic; READ to find what it holds already"
+		means = "who we log in as needs the rights DESCRIBE, WRITE and, to find what is there already, READ of the topic"
 	case errors.Is(err, context.DeadlineExceeded) && c.TLS:
 		means = "if the address is right, it may not be one for TLS"
 	}

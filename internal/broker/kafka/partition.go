@@ -19,7 +19,7 @@ const (
 	earliest, latest = -2, -1
 )
 
-var errTorn = errors.New("Kafka does not give what it says it holds")
+var errTorn = errors.New("what Kafka gives is not what it says it holds")
 
 // partition is a part of the topic, as its leader was known a moment ago.
 type partition struct {
@@ -33,7 +33,7 @@ type partition struct {
 // partitions asks for the topic, in the order of its partitions' numbers.
 func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 	request, wanted := kmsg.NewPtrMetadataRequest(), kmsg.NewMetadataRequestTopic()
-	wanted.Topic = kmsg.StringPtr(s.topic)
+	wanted.Topic = &s.topic
 	request.Topics = append(request.Topics, wanted)
 
 	answer, err := request.RequestWith(ctx, s.client)
@@ -71,14 +71,16 @@ func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 }
 
 // ask asks a partition's leader. One that is not it any more says so, and everything begins anew.
-func ask[T kmsg.Response](ctx context.Context, client *kgo.Client, p *partition, request kmsg.Request) (answer T, err error) {
+func ask[T kmsg.Response](
+	ctx context.Context, client *kgo.Client, p *partition, request kmsg.Request,
+) (answer T, err error) {
 	if p.err != nil {
 		return answer, p.err
 	}
 
 	got, err := client.Broker(int(p.leader)).RetriableRequest(ctx, request)
 	if err != nil {
-		return answer, err
+		return answer, fmt.Errorf("ask broker %d: %w", p.leader, err)
 	}
 
 	answer, ok := got.(T)
@@ -108,7 +110,7 @@ func (s *sink) offset(ctx context.Context, p *partition, which int64) (int64, er
 
 	got := &answer.Topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("broker %d: %w", p.leader, err)
 	}
 
 	if got.Offset < 0 {
@@ -118,8 +120,8 @@ func (s *sink) offset(ctx context.Context, p *partition, which int64) (int64, er
 	return got.Offset, nil
 }
 
-// fetch reads what comes from an offset on, of transactions too that are open or were taken back. It gives the offset to
-// go on from, and how many bytes came.
+// fetch reads what comes from an offset on, of transactions too that are open or were taken back. It gives the offset
+// to go on from, and how many bytes came.
 func (s *sink) fetch(ctx context.Context, p *partition, from int64) ([]*kgo.Record, int64, int, error) {
 	request := kmsg.NewPtrFetchRequest()
 	request.MaxWaitMillis, request.MinBytes, request.MaxBytes = 0, 0, fetchBytes
@@ -134,7 +136,7 @@ func (s *sink) fetch(ctx context.Context, p *partition, from int64) ([]*kgo.Reco
 	}
 
 	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
-		return nil, 0, 0, err
+		return nil, 0, 0, fmt.Errorf("broker %d: %w", p.leader, err)
 	}
 
 	if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
