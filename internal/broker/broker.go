@@ -54,8 +54,8 @@ func (p Place) settled(told int64) Place {
 
 var errNoEvent = errors.New("no event of ours")
 
-// Held reads back what a broker holds: the place of an event of the treasury, if it is one, and the one that it is said to
-// be beside it. Whether that place is in our history, its chain tells.
+// Held reads back what a broker holds: the place of an event of the treasury, if it is one, and the one that it is said
+// to be beside it. Whether that place is in our history, its chain tells.
 func Held(treasury ident.Party, id, sequence string, body []byte) (event.Place, error) {
 	e, err := event.Parse(body)
 	if err != nil {

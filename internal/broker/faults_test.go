@@ -94,6 +94,7 @@ func (f *faultySink) Publish(ctx context.Context, messages []broker.Message) err
 type server struct {
 	t         *testing.T
 	dir, addr string
+	cluster   string // the address for the other members, and those of all of them; empty outside of a cluster
 	command   *exec.Cmd
 }
 
@@ -101,7 +102,7 @@ func (s *server) start() {
 	s.t.Helper()
 
 	s.command = exec.CommandContext(context.WithoutCancel(s.t.Context()), os.Args[0]) //nolint:gosec // this very program
-	s.command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s", serve, s.dir, s.addr))
+	s.command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", serve, s.dir, s.addr, s.cluster))
 	s.command.Stderr = s.t.Output()
 	require.NoError(s.t, s.command.Start())
 	require.Eventually(s.t, func() bool {

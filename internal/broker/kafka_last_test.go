@@ -14,7 +14,6 @@ import (
 	"github.com/canton-exchange/suite/internal/broker"
 	"github.com/canton-exchange/suite/internal/broker/kafka"
 	"github.com/canton-exchange/suite/internal/event"
-	"github.com/canton-exchange/suite/internal/ident"
 )
 
 // onKafka runs a test with the double of the client library, and with a real cluster where there is one.
@@ -117,7 +116,7 @@ func noise(t *testing.T, s kafka.Settings, n int) {
 	t.Helper()
 
 	client := stranger(t, s, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	partition := partitionOf(t, s, party)
+	partition := partitionOf(t, s)
 	records := make([]*kgo.Record, n)
 
 	for i := range records {
@@ -127,14 +126,14 @@ func noise(t *testing.T, s kafka.Settings, n int) {
 	require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
 }
 
-// partitionOf is where others find the events of a treasury, by Kafka's own rule.
-func partitionOf(t *testing.T, s kafka.Settings, of ident.Party) int32 {
+// partitionOf is where others find the events of the treasury, by Kafka's own rule.
+func partitionOf(t *testing.T, s kafka.Settings) int32 {
 	t.Helper()
 
 	client := stranger(t, s)
 	count := len(topicOf(t, client, s).Partitions)
 
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic(s.Topic).Partition(&kgo.Record{Key: []byte(of)}, count))
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic(s.Topic).Partition(&kgo.Record{Key: []byte(party)}, count))
 }
 
 func topicOf(t *testing.T, client *kgo.Client, s kafka.Settings) kmsg.MetadataResponseTopic {
@@ -190,7 +189,7 @@ func TestWhatKafkaForgot(t *testing.T) {
 	onKafka(t, func(t *testing.T, s kafka.Settings) {
 		t.Helper()
 		require.NoError(t, publish(t, openKafka(t, s), message(1, "a")))
-		truncate(t, s, partitionOf(t, s, party))
+		truncate(t, s, partitionOf(t, s))
 		require.Equal(t, broker.Place{}, lastOf(t, s))
 
 		noise(t, s, 10)
@@ -202,7 +201,7 @@ func TestWhatKafkaForgot(t *testing.T) {
 func enlarge(t *testing.T, s kafka.Settings) {
 	t.Helper()
 
-	client, before := stranger(t, s), partitionOf(t, s, party)
+	client, before := stranger(t, s), partitionOf(t, s)
 
 	for count := int32(len(topicOf(t, client, s).Partitions)) + 1; ; count++ {
 		request, topic := kmsg.NewPtrCreatePartitionsRequest(), kmsg.NewCreatePartitionsRequestTopic()
@@ -215,7 +214,7 @@ func enlarge(t *testing.T, s kafka.Settings) {
 		require.Eventually(t, func() bool { return len(topicOf(t, client, s).Partitions) == int(count) }, patience, poll)
 		untilLed(t, client, s, count)
 
-		if partitionOf(t, s, party) != before {
+		if partitionOf(t, s) != before {
 			return
 		}
 	}
@@ -241,7 +240,7 @@ func TestATopicWithMorePartitions(t *testing.T) {
 		"is moved from what is forgotten": func(t *testing.T, s kafka.Settings) {
 			t.Helper()
 
-			old := partitionOf(t, s, party)
+			old := partitionOf(t, s)
 
 			enlarge(t, s)
 			truncate(t, s, old)

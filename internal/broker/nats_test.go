@@ -258,10 +258,36 @@ func TestNATSSettings(t *testing.T) {
 		"age":        func(s *jetstream.Settings) { s.MaxAge = time.Second },
 		"bytes":      func(s *jetstream.Settings) { s.MaxBytes = -1 },
 		"half a key": func(s *jetstream.Settings) { s.CertFile = "x" },
+		"two logins": func(s *jetstream.Settings) { s.Embedded, s.CredentialsFile = "", "x" },
+		"no user":    func(s *jetstream.Settings) { s.Embedded, s.Token, s.Password = "", secret.String{}, secret.New("x") },
+		"a user of the embedded": func(s *jetstream.Settings) {
+			s.Token, s.Username, s.Password = secret.String{}, "suite", secret.New("x")
+		},
 	} {
 		bad := good
 		change(&bad)
 		require.Error(t, bad.Validate(), name)
+	}
+}
+
+// TestNATSAddresses have no secrets, which would be shown with them: not even where they are refused.
+func TestNATSAddresses(t *testing.T) {
+	t.Parallel()
+
+	for address, good := range map[string]bool{
+		"": true, "nats-1:4222": true, "tls://nats-1:4222,tls://nats-2:4222": true, "nats://10.0.0.1": true, "wss://nats/": true,
+		"nats://suite:hidden@nats-1:4222": false, "hidden@nats-1": false, "nats://a, nats://suite:hid%den@b": false, "nats://": false,
+		"nats://a?token=hidden": false, "nats://a/hidden": false, ",": false,
+	} {
+		s := settings("", "127.0.0.1:4222")
+		s.URL = address
+
+		err := s.Validate()
+		require.Equal(t, good, err == nil, "%s: %v", address, err)
+
+		if err != nil {
+			require.NotContains(t, err.Error(), "hid")
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func inKafka(cluster func(*testing.T) kafka.Settings) func(*testing.T) place {
 		end := stranger(t, s)
 
 		return place{kafkaBroker(t, s), func() []string {
-			mark := &kgo.Record{Key: []byte("mark"), Partition: partitionOf(t, s, party)}
+			mark := &kgo.Record{Key: []byte("mark"), Partition: partitionOf(t, s)}
 			require.NoError(t, end.ProduceSync(t.Context(), mark).FirstErr())
 
 			records := consumed(t, s, func(got map[string][]*kgo.Record) bool { return len(got["mark"]) > 0 })
@@ -230,8 +230,8 @@ func TestWhetherItIsTheSameHistory(t *testing.T) {
 
 			forged := broker.Message{ID: e.ID.String(), Seq: seq, Type: e.Type, Body: bytes.Replace(
 				e.Body, []byte(e.Chain.String()), []byte(event.Chain{}.String()), 1)}
-			real := forged
-			real.Body = e.Body
+			right := forged
+			right.Body = e.Body
 
 			_, err := w.pool.Exec(t.Context(), "INSERT INTO event_sinks (sink, treasury_id, seq, changed_at) VALUES ('nats', $1, 10, now())",
 				int32(w.treasuries[party]))
@@ -244,7 +244,7 @@ func TestWhetherItIsTheSameHistory(t *testing.T) {
 			stop()
 			require.Len(t, streamed(t, s, party), 1)
 
-			requireGoesOn(t, w, embedded(t), real)
+			requireGoesOn(t, w, embedded(t), right)
 		})
 	}
 }
@@ -289,7 +289,7 @@ func TestEventsThatWouldGoToAnotherPartition(t *testing.T) {
 		w.untilTold("kafka", party, 5)
 		stop()
 
-		old := partitionOf(t, s, party)
+		old := partitionOf(t, s)
 
 		enlarge(t, s)
 		w.happen(party, 5)

@@ -15,7 +15,7 @@ type reason string
 const (
 	gone     reason = "events that the broker was not told are not kept any more"
 	diverged reason = "the broker holds other events than the database: it was put back, or the broker is another system's"
-	moved    reason = "the treasury's events go to another partition than before: there are more partitions, or the topic is another one"
+	moved    reason = "the events would go to another partition than before: the topic has more of them, or is another one"
 )
 
 // HaltError means that going on would leave a gap or mix two histories. That is an operator's decision.

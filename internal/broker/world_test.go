@@ -36,33 +36,47 @@ const (
 	poll     = 10 * time.Millisecond
 	token    = "a token of the test's"
 
-	// serve makes the test's binary a NATS server in the directory and at the address that it gives, for others to kill.
+	// serve makes the test's binary a NATS server in the directory and at the address that it gives, for others to kill; a
+	// member of a cluster where it gives the addresses for that too.
 	serve = "CES_TEST_NATS_SERVE"
 )
 
 func TestMain(m *testing.M) {
-	if dir, addr, ok := strings.Cut(os.Getenv(serve), " "); ok {
-		os.Exit(served(dir, addr))
+	if given := strings.Fields(os.Getenv(serve)); len(given) > 0 {
+		os.Exit(served(given))
 	}
 
 	os.Exit(pgtest.Main(m))
 }
 
-func served(dir, addr string) int {
+func served(given []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
-	e, _, err := jetstream.StartEmbedded(ctx, settings(dir, addr), slog.New(slog.DiscardHandler))
-	if err != nil {
+	run := serveAlone
+	if len(given) > 2 {
+		run = serveMember
+	}
+
+	if err := run(ctx, given); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 
 		return 1
 	}
 
+	return 0
+}
+
+func serveAlone(ctx context.Context, given []string) error {
+	e, _, err := jetstream.StartEmbedded(ctx, settings(given[0], given[1]), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+
 	<-ctx.Done()
 	e.Stop()
 
-	return 0
+	return nil
 }
 
 func settings(dir, addr string) jetstream.Settings {
@@ -248,7 +262,13 @@ func natsBroker(t *testing.T, s jetstream.Settings) *jetstream.Broker {
 func connect(t *testing.T, s jetstream.Settings) natsjs.JetStream {
 	t.Helper()
 
-	nc, err := nats.Connect(s.URL, nats.Token(token))
+	login := nats.Token(s.Token.Reveal())
+	if s.Username != "" {
+		login = nats.UserInfo(s.Username, s.Password.Reveal())
+	}
+
+	nc, err := nats.Connect(s.URL, login, nats.PingInterval(time.Second), nats.MaxReconnects(-1),
+		nats.ReconnectWait(10*poll)) // whatever becomes of the servers
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 

@@ -41,11 +41,6 @@ const (
 
 	// duplicates is for how long the server knows the ids of messages. Order and uniqueness do not rest on it.
 	duplicates = 2 * time.Minute
-
-	dialTimeout  = 10 * time.Second
-	pingInterval = 5 * time.Second
-	maxPings     = 2
-	writeBuffer  = 1 << 20
 )
 
 var errAck = errors.New("the server put events elsewhere in the stream than was asked")
@@ -84,7 +79,7 @@ func Subject(treasury ident.Party, kind string) string {
 func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, error) {
 	connection, err := nats.Connect(b.settings.URL, b.options()...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w", err)
+		return nil, fmt.Errorf("connect to NATS: %w", explain(err))
 	}
 
 	s := &sink{connection: connection, treasury: treasury}
@@ -94,32 +89,27 @@ func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, e
 		return nil, err
 	}
 
+	b.noteSafety(ctx, s.stream.CachedInfo())
+
 	return s, nil
 }
 
-// options are those of a connection that does not come back: what an old one still had to send would come too late.
-func (b *Broker) options() []nats.Option {
-	options := []nats.Option{
-		nats.Name("canton-exchange-suite events"), nats.NoReconnect(), nats.Timeout(dialTimeout),
-		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings), nats.WriteBufferSize(writeBuffer),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			b.logger.Warn("NATS", slog.Any("error", err))
-		}),
+// safeCopies is how many copies of a stream outlive one of their servers, and go on.
+const safeCopies = 3
+
+// noteSafety tells of a stream that can lose what it has acknowledged. It is published to all the same: what it lost is
+// told again, as long as we keep it.
+func (b *Broker) noteSafety(ctx context.Context, info *jetstream.StreamInfo) {
+	wanted := b.settings.Replicas
+	if info.Cluster != nil && info.Cluster.Name != "" { // a server alone names none
+		wanted = max(wanted, safeCopies)
 	}
 
-	if b.tls != nil {
-		options = append(options, nats.Secure(b.tls))
+	if has := info.Config.Replicas; has < wanted || info.Config.Storage == jetstream.MemoryStorage {
+		b.logger.WarnContext(ctx, "the stream may lose events that it has acknowledged, when a server of NATS fails",
+			slog.String("stream", info.Config.Name), slog.Int("replicas", has), slog.Int("wanted", wanted),
+			slog.String("storage", info.Config.Storage.String()))
 	}
-
-	if token := b.settings.Token.Reveal(); token != "" {
-		options = append(options, nats.Token(token))
-	}
-
-	if b.settings.CredentialsFile != "" {
-		options = append(options, nats.UserCredentials(b.settings.CredentialsFile))
-	}
-
-	return options
 }
 
 // sink is a connection and a stream. last is the stream's last sequence, which Last asks for.
@@ -191,9 +181,9 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 	return broker.Place{Known: true, Last: place}, nil
 }
 
-// message asks the stream's leader for a message. The client library would ask any replica where the stream allows it, as
-// streams made by NATS' own command do; one that is behind says that there is none, and everything noted since would be
-// told again.
+// message asks the stream's leader for a message. The client library would ask any replica where the stream allows it,
+// as streams made by NATS' own command do; one that is behind says that there is none, and what came since the last
+// note would be told again.
 func (s *sink) message(ctx context.Context, seq uint64) (*nats.Msg, error) {
 	subject := leaderGet + s.stream.CachedInfo().Config.Name
 

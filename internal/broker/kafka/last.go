@@ -15,8 +15,8 @@ import (
 	"github.com/canton-exchange/suite/internal/ident"
 )
 
-// How much is read at most to find the treasury's last event, from the end of its partition, and once more from the ends
-// of all others together.
+// How much is read at most to find the treasury's last event, from the end of its partition, and once more from the
+// ends of all others together.
 const (
 	mostRecords = 10_000
 	leastEach   = 64
@@ -40,10 +40,10 @@ type found struct {
 	whole bool
 }
 
-// Last looks for the treasury's last event at the end of the partition that its key goes to, with others' records before
-// and after it. Where that partition has none, or has it too far back, the other ones are looked at: in a topic that was
-// given more partitions the last event is in another one than the next would go to. Only a topic that was read from its
-// very beginning, and whole, is known to have held none.
+// Last looks for the treasury's last event at the end of the partition that its key goes to, with others' records
+// before and after it. Where that partition has none, or has it too far back, the other ones are looked at: in a topic
+// that was given more partitions the last event is in another one than the next would go to. Only a topic that was read
+// from its very beginning, and whole, is known to have held none.
 func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 	all, err := s.partitions(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 
 	here, err := s.search(looking, &all[s.partition], &budget{records: mostRecords, bytes: mostBytes})
 	if err != nil && (looking.Err() == nil || ctx.Err() != nil) { // otherwise it takes too long
-		return broker.Place{}, fmt.Errorf("read the end of topic %s: %w", s.topic, err)
+		return broker.Place{}, fmt.Errorf("read the end of topic %s: %w", s.topic, s.settings.explain(err))
 	}
 
 	if here.last.Seq > 0 {
@@ -83,17 +83,17 @@ func (s *sink) Last(ctx context.Context) (broker.Place, error) {
 
 // searchAll looks for the last event in several partitions. One that cannot be read may hold anything.
 func (s *sink) searchAll(ctx context.Context, all []partition) found {
-	sum, bytes := found{whole: true}, int64(mostBytes)
+	sum, left := found{whole: true}, int64(mostBytes)
 
 	for i := range all {
-		b := budget{records: max(leastEach, mostRecords/int64(len(all))), bytes: bytes}
+		b := budget{records: max(leastEach, mostRecords/int64(len(all))), bytes: left}
 
 		one, err := s.search(ctx, &all[i], &b)
 		if err != nil {
 			one = found{}
 		}
 
-		bytes, sum.whole = b.bytes, sum.whole && one.whole
+		left, sum.whole = b.bytes, sum.whole && one.whole
 		if one.last.Seq > sum.last.Seq {
 			sum.last = one.last
 		}
@@ -112,6 +112,12 @@ func (s *sink) search(ctx context.Context, p *partition, b *budget) (found, erro
 	end, err := s.offset(ctx, p, latest)
 	if err != nil {
 		return found{}, fmt.Errorf("where partition %d ends: %w", p.number, err)
+	}
+
+	if begin == end { // whoever may not read is told so before there is something to be read
+		if _, _, _, err := s.fetch(ctx, p, end); err != nil {
+			return found{}, fmt.Errorf("partition %d: %w", p.number, err)
+		}
 	}
 
 	for step := int64(firstStep); end > begin && b.records > 0; step *= stepGrowth {
@@ -133,8 +139,8 @@ func (s *sink) search(ctx context.Context, p *partition, b *budget) (found, erro
 	return found{whole: end == 0}, nil
 }
 
-// between finds the treasury's last event from an offset on, before another one. What was read of it alone says nothing:
-// what is last comes last.
+// between finds the treasury's last event from an offset on, before another one. A part that was read of that says
+// nothing: what is last comes last.
 func (s *sink) between(ctx context.Context, p *partition, from, end int64, b *budget) (event.Place, error) {
 	var last event.Place
 

@@ -11,16 +11,15 @@ import (
 )
 
 const (
-	// fetchBytes is what is asked for at once, and fetchWait how long a broker may wait for it, in milliseconds.
+	// fetchBytes is what is asked for at once. Nobody waits for it: it is there.
 	fetchBytes = 1 << 20
-	fetchWait  = 500
 	// decompressed bounds what a batch of others may become. Ours are of a megabyte before they are compressed.
 	decompressed = 32 << 20
 
 	earliest, latest = -2, -1
 )
 
-var errTorn = errors.New("Kafka does not give what it says it holds")
+var errTorn = errors.New("what Kafka gives is not what it says it holds")
 
 // partition is a part of the topic, as its leader was known a moment ago.
 type partition struct {
@@ -34,7 +33,7 @@ type partition struct {
 // partitions asks for the topic, in the order of its partitions' numbers.
 func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 	request, wanted := kmsg.NewPtrMetadataRequest(), kmsg.NewMetadataRequestTopic()
-	wanted.Topic = kmsg.StringPtr(s.topic)
+	wanted.Topic = &s.topic
 	request.Topics = append(request.Topics, wanted)
 
 	answer, err := request.RequestWith(ctx, s.client)
@@ -48,7 +47,7 @@ func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 
 	topic := &answer.Topics[0]
 	if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
-		return nil, fmt.Errorf("ask for topic %s: %w", s.topic, err)
+		return nil, fmt.Errorf("ask for topic %s: %w", s.topic, s.settings.explain(err))
 	}
 
 	all := make([]partition, len(topic.Partitions))
@@ -72,14 +71,16 @@ func (s *sink) partitions(ctx context.Context) ([]partition, error) {
 }
 
 // ask asks a partition's leader. One that is not it any more says so, and everything begins anew.
-func ask[T kmsg.Response](ctx context.Context, client *kgo.Client, p *partition, request kmsg.Request) (answer T, err error) {
+func ask[T kmsg.Response](
+	ctx context.Context, client *kgo.Client, p *partition, request kmsg.Request,
+) (answer T, err error) {
 	if p.err != nil {
 		return answer, p.err
 	}
 
 	got, err := client.Broker(int(p.leader)).RetriableRequest(ctx, request)
 	if err != nil {
-		return answer, err
+		return answer, fmt.Errorf("ask broker %d: %w", p.leader, err)
 	}
 
 	answer, ok := got.(T)
@@ -109,7 +110,7 @@ func (s *sink) offset(ctx context.Context, p *partition, which int64) (int64, er
 
 	got := &answer.Topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("broker %d: %w", p.leader, err)
 	}
 
 	if got.Offset < 0 {
@@ -119,11 +120,11 @@ func (s *sink) offset(ctx context.Context, p *partition, which int64) (int64, er
 	return got.Offset, nil
 }
 
-// fetch reads what comes from an offset on, of transactions too that are open or were taken back. It gives the offset to
-// go on from, and how many bytes came.
+// fetch reads what comes from an offset on, of transactions too that are open or were taken back. It gives the offset
+// to go on from, and how many bytes came.
 func (s *sink) fetch(ctx context.Context, p *partition, from int64) ([]*kgo.Record, int64, int, error) {
 	request := kmsg.NewPtrFetchRequest()
-	request.MaxWaitMillis, request.MinBytes, request.MaxBytes = fetchWait, 1, fetchBytes
+	request.MaxWaitMillis, request.MinBytes, request.MaxBytes = 0, 0, fetchBytes
 	topic, part := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
 	part.Partition, part.CurrentLeaderEpoch, part.FetchOffset, part.PartitionMaxBytes = p.number, p.epoch, from, fetchBytes
 	topic.Topic, topic.TopicID, topic.Partitions = p.topic, p.topicID, append(topic.Partitions, part)
@@ -135,7 +136,7 @@ func (s *sink) fetch(ctx context.Context, p *partition, from int64) ([]*kgo.Reco
 	}
 
 	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
-		return nil, 0, 0, err
+		return nil, 0, 0, fmt.Errorf("broker %d: %w", p.leader, err)
 	}
 
 	if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {

@@ -20,7 +20,7 @@ const (
 // Settings say where Kafka is.
 type Settings struct {
 	Brokers  []string      `env:"CES_EVENTS_KAFKA_BROKERS" help:"Addresses of some brokers of Kafka, such as kafka-1:9092,kafka-2:9092. Not set: events are not published to Kafka."`
-	Topic    string        `env:"CES_EVENTS_KAFKA_TOPIC" default:"ces.events" help:"Topic that events are published to. It must be there; best with min.insync.replicas of at least 2, and compaction off."`
+	Topic    string        `env:"CES_EVENTS_KAFKA_TOPIC" default:"ces.events" help:"Topic that events are published to. It must be there; best with three replicas, min.insync.replicas of 2, and compaction off. Who logs in needs the rights WRITE and READ."`
 	SASL     string        `env:"CES_EVENTS_KAFKA_SASL" help:"How to log in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Not set: by certificate, or not at all."`
 	Username string        `env:"CES_EVENTS_KAFKA_USERNAME" help:"Who logs in."`
 	Password secret.String `env:"CES_EVENTS_KAFKA_PASSWORD" help:"Password of CES_EVENTS_KAFKA_USERNAME."`

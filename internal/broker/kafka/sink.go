@@ -63,7 +63,7 @@ func (b *Broker) Name() string { return Name }
 // Open connects with a producer of its own.
 func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, error) {
 	s := &sink{
-		topic: b.settings.Topic, key: []byte(treasury),
+		settings: &b.settings, topic: b.settings.Topic, key: []byte(treasury),
 		partitioner: kgo.StickyKeyPartitioner(nil).ForTopic(b.settings.Topic), // by the key, as Kafka's own client does
 	}
 
@@ -78,7 +78,7 @@ func (b *Broker) Open(ctx context.Context, treasury ident.Party) (broker.Sink, e
 	if err := client.Ping(ctx); err != nil {
 		client.Close()
 
-		return nil, fmt.Errorf("connect to Kafka: %w", err)
+		return nil, fmt.Errorf("connect to Kafka: %w", b.settings.explain(err))
 	}
 
 	return s, nil
@@ -123,6 +123,7 @@ func (c *Settings) sasl() sasl.Mechanism {
 
 // sink is a producer. Last finds out how many partitions the topic has, and which one is the treasury's.
 type sink struct {
+	settings     *Settings
 	client       *kgo.Client
 	decompressor kgo.Decompressor
 	partitioner  kgo.TopicPartitioner
@@ -177,7 +178,7 @@ func (s *sink) Publish(ctx context.Context, messages []broker.Message) error {
 	}
 
 	if failed != nil {
-		return fmt.Errorf("events from %d on are not in Kafka: %w", messages[0].Seq, failed)
+		return fmt.Errorf("events from %d on are not in Kafka: %w", messages[0].Seq, s.settings.explain(failed))
 	}
 
 	return nil
