@@ -34,6 +34,8 @@ const (
 	saveTimeout = 5 * time.Second
 
 	identityBytes = 8
+	// slowPlaces is how many receivers that let us wait there may be for each that answers.
+	slowPlaces = 4
 )
 
 // Why subscriptions are disabled.
@@ -85,7 +87,10 @@ func New(settings Settings, drain time.Duration, parts Parts) (*Dispatcher, erro
 	}
 
 	return &Dispatcher{
-		Parts: parts, lanes: lanes{each: settings.Workers, held: map[string]lane{}}, timeout: settings.Timeout, drain: drain,
+		Parts: parts, timeout: settings.Timeout, drain: drain,
+		lanes: lanes{
+			most: map[lane]int{swift: settings.Workers, slow: slowPlaces * settings.Workers}, held: map[string]lane{},
+		},
 		identity: hex.EncodeToString(random), limiters: map[string]*rate.Limiter{},
 	}, nil
 }

@@ -34,7 +34,7 @@ func TestThoseWhoHangDelayNobody(t *testing.T) {
 			good := receive(t, nil)
 
 			const hands = 4
-			for range hands + 2 {
+			for range 4 * hands {
 				w.subscribe(hangs.URL, "ordered = "+ordered)
 			}
 

@@ -12,11 +12,12 @@ const (
 	slow lane = true
 )
 
-// lanes keeps receivers that hang from taking the places of those that answer. There are as many places for the slow as
-// for the swift. Who lets us wait goes over to the slow lane while there is a place, and whose last tries failed begins
-// there: a receiver that hangs has a swift one's place once, for as long as slowAfter.
+// lanes keeps receivers that hang from taking the places of those that answer. There are four times as many places for
+// the slow as for the swift, since they cost little but patience. Who lets us wait goes over to the slow lane while there
+// is a place, and whose last tries failed begins there: a receiver that hangs has a swift one's place for no longer than
+// slowAfter.
 type lanes struct {
-	each int
+	most map[lane]int
 
 	mu   sync.Mutex
 	held map[string]lane
@@ -27,7 +28,7 @@ func (l *lanes) room(of lane) (free int, held []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	free = l.each
+	free = l.most[of]
 
 	for id, in := range l.held {
 		held = append(held, id)
@@ -81,7 +82,7 @@ func (l *lanes) slowDown(id string) {
 		}
 	}
 
-	if n < l.each {
+	if n < l.most[slow] {
 		l.held[id] = slow
 	}
 }
