@@ -50,7 +50,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer db.Close()
 
-	now := newDatabaseTime(db, s.Logger)
+	now := store.NewServerTime(db, s.Logger)
 	sequencer := &eventlog.Sequencer{
 		DB: db, Signer: keys.Signer(), Clock: now, Logger: s.Logger, Retention: cfg.Log.Retention,
 		Metrics: eventlog.NewMetrics(s.Metrics),
@@ -83,9 +83,13 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		{Name: "subscriptions", Run: dispatcher.Watch},
 	}, publishers...)
 
+	for i := range runners { // what is old, or late, nobody knows before the time
+		runners[i].Run = now.Then(runners[i].Run)
+	}
+
 	return s.Run(ctx, append([]service.Runner{
-		s.Admin(cfg.AdminConfig), {Name: "clock", Run: now.follow},
-	}, now.known(runners)...)...)
+		s.Admin(cfg.AdminConfig), {Name: "clock", Run: now.Follow},
+	}, runners...)...)
 }
 
 func webhooks(

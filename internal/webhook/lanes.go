@@ -12,10 +12,10 @@ const (
 	slow lane = true
 )
 
-// lanes keeps receivers that hang from taking the places of those that answer. There are four times as many places for
-// the slow as for the swift, since they cost little but patience. Who lets us wait goes over to the slow lane while there
-// is a place, and whose last tries failed begins there: a receiver that hangs has a swift one's place for no longer than
-// slowAfter.
+// lanes keeps receivers that hang from taking the places of those that answer. There are four times as many places
+// for the slow as for the swift, since they cost little but patience. Who lets us wait goes over to the slow lane
+// while there is a place, and whose last tries failed begins there: a receiver that hangs has a swift one's place for
+// no longer than slowAfter.
 type lanes struct {
 	most map[lane]int
 

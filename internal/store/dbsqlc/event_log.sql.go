@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const eventHeadMove = `-- name: EventHeadMove :exec
@@ -229,33 +230,47 @@ func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPagePar
 }
 
 const eventLogPlace = `-- name: EventLogPlace :one
-SELECT h.seq AS head, h.pruned_seq, l.chain
+SELECT h.seq AS head, h.chain AS head_chain, h.pruned_seq, l.chain, n.event_id AS next_id, n.chain AS next_chain
 FROM event_heads h
-LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
-WHERE h.treasury_id = $2
+LEFT JOIN event_log l ON l.treasury_id = h.treasury_id AND l.seq = $1
+LEFT JOIN event_log n ON n.treasury_id = h.treasury_id AND n.seq = $2
+WHERE h.treasury_id = $3
 `
 
 type EventLogPlaceParams struct {
 	Seq        int64
+	NextSeq    int64
 	TreasuryID int32
 }
 
 type EventLogPlaceRow struct {
 	Head      int64
+	HeadChain []byte
 	PrunedSeq int64
 	Chain     []byte
+	NextID    pgtype.UUID
+	NextChain []byte
 }
 
-// EventLogPlace is the chain of the event at a place, where it is kept, and how far the events go.
+// EventLogPlace is the chain of the event at a place, where it is kept, how far the events go, and what follows: by that a
+// place can be known whose own event is not kept any more.
 //
-//	SELECT h.seq AS head, h.pruned_seq, l.chain
+//	SELECT h.seq AS head, h.chain AS head_chain, h.pruned_seq, l.chain, n.event_id AS next_id, n.chain AS next_chain
 //	FROM event_heads h
-//	LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
-//	WHERE h.treasury_id = $2
+//	LEFT JOIN event_log l ON l.treasury_id = h.treasury_id AND l.seq = $1
+//	LEFT JOIN event_log n ON n.treasury_id = h.treasury_id AND n.seq = $2
+//	WHERE h.treasury_id = $3
 func (q *Queries) EventLogPlace(ctx context.Context, db DBTX, arg EventLogPlaceParams) (EventLogPlaceRow, error) {
-	row := db.QueryRow(ctx, eventLogPlace, arg.Seq, arg.TreasuryID)
+	row := db.QueryRow(ctx, eventLogPlace, arg.Seq, arg.NextSeq, arg.TreasuryID)
 	var i EventLogPlaceRow
-	err := row.Scan(&i.Head, &i.PrunedSeq, &i.Chain)
+	err := row.Scan(
+		&i.Head,
+		&i.HeadChain,
+		&i.PrunedSeq,
+		&i.Chain,
+		&i.NextID,
+		&i.NextChain,
+	)
 	return i, err
 }
 
@@ -610,24 +625,24 @@ func (q *Queries) OutboxOfAnotherLife(ctx context.Context, db DBTX, arg OutboxOf
 }
 
 const outboxWaits = `-- name: OutboxWaits :one
-SELECT e.created_at FROM events e, event_sequencer s
+SELECT e.event_no FROM events e, event_sequencer s
 WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
     AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
 ORDER BY e.xid, e.event_no LIMIT 1
 `
 
-// OutboxWaits is since when the next event of the outbox waits for its place; there is no row if none does. In a database
-// that was just put back that is not known.
+// OutboxWaits is the next event of the outbox that waits for its place; there is no row if none does. In a database that was
+// just put back that is not known.
 //
-//	SELECT e.created_at FROM events e, event_sequencer s
+//	SELECT e.event_no FROM events e, event_sequencer s
 //	WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
 //	    AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
 //	ORDER BY e.xid, e.event_no LIMIT 1
-func (q *Queries) OutboxWaits(ctx context.Context, db DBTX) (time.Time, error) {
+func (q *Queries) OutboxWaits(ctx context.Context, db DBTX) (int64, error) {
 	row := db.QueryRow(ctx, outboxWaits)
-	var created_at time.Time
-	err := row.Scan(&created_at)
-	return created_at, err
+	var event_no int64
+	err := row.Scan(&event_no)
+	return event_no, err
 }
 
 const sequencerAdvance = `-- name: SequencerAdvance :exec
