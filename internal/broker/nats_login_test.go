@@ -258,16 +258,21 @@ func (a *accounts) user(t *testing.T, lasts time.Duration) string {
 	return file
 }
 
-// TestWhatNATSHoldsIsAskedOfTheLeader where the stream allows to ask any replica too, as one does that is made by NATS' own
-// command: one that is behind would say that it has no such message.
-func TestWhatNATSHoldsIsAskedOfTheLeader(t *testing.T) {
+// TestRightsThatNATSMustGive are few. What it holds is asked of the stream's leader, where the stream allows to ask any
+// replica too, as one does that is made by NATS' own command: one that is behind would say that it has no such message.
+func TestRightsThatNATSMustGive(t *testing.T) {
 	t.Parallel()
 
-	s := guarded(t, &natsserver.Options{Users: []*natsserver.User{{Username: "suite", Password: rightSecret, Permissions: &natsserver.Permissions{
-		Publish: &natsserver.SubjectPermission{Deny: []string{"$JS.API.DIRECT.>"}},
-	}}}})
-	s.Username, s.Password, s.Create = "suite", secret.New(rightSecret), false
+	operator := &natsserver.User{Username: "operator", Password: rightSecret}
+	suite := &natsserver.User{Username: "suite", Password: rightSecret, Permissions: &natsserver.Permissions{
+		Publish:   &natsserver.SubjectPermission{Allow: []string{"ces.>", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*"}},
+		Subscribe: &natsserver.SubjectPermission{Allow: []string{"_INBOX.>"}},
+	}}
 
+	s := guarded(t, &natsserver.Options{Users: []*natsserver.User{operator, suite}})
+	s.Username, s.Password, s.Create = operator.Username, secret.New(rightSecret), false
 	makeStream(t, s, party, 1)
+
+	s.Username = suite.Username
 	require.NoError(t, openGuarded(t, s))
 }

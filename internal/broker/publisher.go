@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canton-exchange/suite/internal/clock"
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/canton-exchange/suite/internal/store"
@@ -125,6 +126,9 @@ type line struct {
 	party    ident.Party
 	logger   *slog.Logger
 	pause    *pause
+	// told is the last place that the broker acknowledged to this line: wherever the log does not have it, it is another
+	// history.
+	told event.Place
 }
 
 func newLine(p *Publisher, broker Broker, treasury store.TreasuryID, party ident.Party) *line {

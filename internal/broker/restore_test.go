@@ -158,6 +158,33 @@ func isPutBack(t *testing.T, p place, others int) {
 	require.Equal(t, append(sequences(1, 10), sequences(7, end)...), p.read())
 }
 
+// TestADatabaseThatIsPutBackUnderAForgetfulBroker stops the publisher too: it knows itself what it told.
+func TestADatabaseThatIsPutBackUnderAForgetfulBroker(t *testing.T) {
+	t.Parallel()
+	onKafka(t, func(t *testing.T, s kafka.Settings) {
+		t.Helper()
+
+		for _, others := range []int{0, 4} {
+			w := newWorld(t)
+			w.happen(party, 10)
+
+			registry, stop := w.start(nil, kafkaBroker(t, s))
+			w.untilTold("kafka", party, 10)
+			truncate(t, s, partitionOf(t, s))
+			require.Equal(t, broker.Place{}, lastOf(t, s))
+			w.putBack(party, 6)
+
+			if others > 0 {
+				w.happen(party, others)
+			}
+
+			untilHalted(t, registry)
+			stop()
+			require.Equal(t, broker.Place{}, lastOf(t, s))
+		}
+	})
+}
+
 // TestAHistoryThatEndsTheSame is another one all the same, if anything before is not as it was told.
 func TestAHistoryThatEndsTheSame(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,7 @@ func (l *line) hold(ctx context.Context, lease store.SinkLease) error {
 			return err
 		}
 
-		at = after
+		at, l.told = after, after
 		if err := l.advance(ctx, lease, at); err != nil {
 			return err
 		}

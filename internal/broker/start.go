@@ -32,12 +32,12 @@ func (e *HaltError) Error() string {
 }
 
 // start says after which event to go on, by what the database noted, what it keeps, and what the broker holds. same
-// says that the broker's last event is the database's at this place, as far as that can be told.
+// says that what the broker was told is what the log has, as far as that can be known.
 func start(told int64, head store.EventHead, has Place, same bool) (after int64, why reason) {
 	after = told
 
 	switch {
-	case told > head.Seq, has.Last.Seq > head.Seq, !same: // what is common to both ends with what was told, or before
+	case told > head.Seq, !same: // what is common to both ends with what was told, or before
 		return max(min(told, head.Seq), head.Pruned), diverged
 	case has.Last.Seq > 0:
 		after = has.Last.Seq
@@ -69,9 +69,15 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 		return event.Place{}, err
 	}
 
-	same, err := l.same(ctx, head, has.Last)
-	if err != nil {
-		return event.Place{}, err
+	same := true
+
+	for _, place := range []event.Place{has.Last, l.told} {
+		here, err := l.holds(ctx, head, place)
+		if err != nil {
+			return event.Place{}, err
+		}
+
+		same = same && here
 	}
 
 	after, why := start(lease.Seq, head, has, same)
@@ -86,11 +92,13 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 	return l.Tail.Find(ctx, l.treasury, event.Place{Seq: after})
 }
 
-// same reports whether the broker's last event is the log's at this place, as far as that can be told: of what is not
-// kept any more, nothing can.
-func (l *line) same(ctx context.Context, head store.EventHead, last event.Place) (bool, error) {
+// holds reports whether the log has a place that the broker was told, as far as that can be known: of what is not kept
+// any more, nothing can.
+func (l *line) holds(ctx context.Context, head store.EventHead, last event.Place) (bool, error) {
 	switch {
-	case last.Seq < head.Pruned, last.Seq > head.Seq:
+	case last.Seq > head.Seq:
+		return false, nil
+	case last.Seq < head.Pruned:
 		return true, nil
 	case last.Seq == head.Seq:
 		return last.Same(head.Place()), nil

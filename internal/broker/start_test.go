@@ -36,7 +36,7 @@ func TestWherePublishingStarts(t *testing.T) {
 		"a new broker":                                  {told: 20, has: holds(0), after: 20},
 		"a broker made anew":                            {told: 50, has: holds(0), after: 20},
 		"a broker made anew, and a part forgotten":      {told: 10, has: holds(0), after: 20, why: gone},
-		"more than there is":                            {told: 50, has: holds(101), after: 50, why: diverged},
+		"more than there is":                            {told: 50, has: holds(101), other: true, after: 50, why: diverged},
 		"another event at this place":                   {told: 50, has: holds(50), other: true, after: 50, why: diverged},
 		"another event, and a part forgotten":           {told: 10, has: holds(50), other: true, after: 20, why: diverged},
 		"told more than there is":                       {told: 101, after: 100, why: diverged},

@@ -2,12 +2,12 @@
 // events of a treasury in their order.
 //
 // The producer is idempotent and waits for all replicas in sync: within a connection nothing is twice, and nothing is
-// overtaken. After a failure a new producer begins after the last event that is noted as acknowledged, so that events
-// can come again, in their order: who reads drops what has no higher sequence than the last one. What comes for the
-// first time always comes in order, whoever publishes, since each publisher begins at or before what is there and
-// leaves nothing out. Transactions would not change that: they join topics, while what must be joined here is a topic
-// and our database, which they cannot; and they would make all readers wait for commits and read with
-// isolation.level=read_committed.
+// overtaken. A new producer begins after the treasury's last event, which it finds at the end of its partition, or
+// after the last one that is noted as acknowledged where that is too far back. What the producer before it still had on
+// its way can come after that all the same, so that events can come again, in their order: who reads drops what has no
+// higher sequence than the last one. What comes for the first time always comes in order, whoever publishes, since each
+// publisher begins at or before what is there and leaves nothing out. Transactions would keep the one before out, and
+// make all readers wait for commits and read with isolation.level=read_committed.
 package kafka
 
 import (
