@@ -36,6 +36,12 @@ func scenes() []scene {
 	}
 }
 
+// A server takes no streams that could become larger than its disk: they may be as large as they must.
+const (
+	leastStream = 256 << 20
+	mostEvent   = 2048
+)
+
 // never are what cmd/events says for which no fault of a campaign is the reason.
 func never() []string { return []string{"panic", "DATA RACE"} }
 
@@ -80,7 +86,8 @@ func (c *Campaign) beginAll(ctx context.Context) error {
 			"CES_DATABASE_URL=" + c.postgres.DSN("postgres"), "CES_ADMIN_ADDR=127.0.0.1:0", "CES_EVENTS_SECRET=" + secretText,
 			"CES_EVENTS_PLAIN_HTTP=true", "CES_EVENTS_ALLOW_NETWORKS=127.0.0.0/8", "CES_EVENTS_TIMEOUT=1s",
 			"CES_EVENTS_NATS_URL=nats://127.0.0.1:" + strconv.Itoa(c.natsPort), "CES_EVENTS_NATS_TOKEN=" + natsToken,
-			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h", "CES_EVENTS_RETENTION=2h", clockFile + "=" + c.clockOf(instance(i)),
+			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h", "CES_EVENTS_RETENTION=2h",
+			"CES_EVENTS_NATS_MAX_BYTES=" + strconv.Itoa(leastStream+c.cfg.Events*mostEvent), clockFile + "=" + c.clockOf(instance(i)),
 		}, never())
 		if err != nil {
 			return err
