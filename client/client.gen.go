@@ -1142,7 +1142,10 @@ type SubscriptionChange struct {
 	Accounts *[]Account `json:"accounts,omitempty"`
 
 	// Batch How many events one request has at most; 1 if not said.
-	Batch       *int     `json:"batch,omitempty"`
+	Batch *int `json:"batch,omitempty"`
+
+	// From The place after which it goes on, such as the `sequence` of an event, or `now`. What lies between is not told, or told again; what waits for another try stays.
+	From        *string  `json:"from,omitempty"`
 	Instruments *[]Token `json:"instruments,omitempty"`
 
 	// MaxBacklog From how many events behind on people are warned; 100000 if not said.
@@ -1151,7 +1154,9 @@ type SubscriptionChange struct {
 
 	// Ordered Strict order: what fails holds up what comes after it.
 	Ordered *bool `json:"ordered,omitempty"`
-	Paused  *bool `json:"paused,omitempty"`
+
+	// Paused true pauses it; false has it go on, also when it was disabled: its receiver is asked again first.
+	Paused *bool `json:"paused,omitempty"`
 
 	// PerSecond How many requests a second it takes; 50 if not said.
 	PerSecond *int      `json:"perSecond,omitempty"`
@@ -2369,7 +2374,7 @@ type ClientInterface interface {
 
 	// CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
 	//
-	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2378,7 +2383,7 @@ type ClientInterface interface {
 
 	// CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
 	//
-	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3363,7 +3368,7 @@ func (c *Client) ListSubscriptions(ctx context.Context, treasury TreasuryParam, 
 
 // CreateSubscriptionWithBody Have events told to a URL. Its secret is in the answer and nowhere else.
 //
-// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -3382,7 +3387,7 @@ func (c *Client) CreateSubscriptionWithBody(ctx context.Context, treasury Treasu
 
 // CreateSubscription Have events told to a URL. Its secret is in the answer and nowhere else.
 //
-// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8304,7 +8309,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
 	//
-	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8313,7 +8318,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
 	//
-	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+	// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12389,7 +12394,7 @@ func (c *ClientWithResponses) ListSubscriptionsWithResponse(ctx context.Context,
 
 // CreateSubscriptionWithBodyWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
 //
-// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12404,7 +12409,7 @@ func (c *ClientWithResponses) CreateSubscriptionWithBodyWithResponse(ctx context
 
 // CreateSubscriptionWithResponse Have events told to a URL. Its secret is in the answer and nowhere else.
 //
-// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury.
+// The URL is asked first whether it wants them; until it has said so, the subscription is `pending`. It is told what its filters choose: an empty list, or none, chooses all. The secret signs each request (Standard Webhooks). An answer that is repeated by `Idempotency-Key` does not have it. At most 100 subscriptions of one key and treasury. It belongs to the key that made it and ends with that key's rights; with a token of an identity provider none is made (403 `key_needed`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

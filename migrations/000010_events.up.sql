@@ -63,6 +63,8 @@ CREATE TABLE subscriptions (
     state           text        NOT NULL CHECK (state IN ('pending', 'active', 'paused', 'disabled')),
     reason          text        NOT NULL DEFAULT '',
     secret_no       integer     NOT NULL DEFAULT 1,
+    salt            uuid        NOT NULL DEFAULT gen_random_uuid(),
+    previous_salt   uuid,
     previous_until  timestamptz,
     cursor_seq      bigint      NOT NULL CHECK (cursor_seq >= 0),
     tries           integer     NOT NULL DEFAULT 0,
@@ -83,6 +85,7 @@ COMMENT ON COLUMN subscriptions.types IS 'Types of events, or beginnings of them
 COMMENT ON COLUMN subscriptions.withheld IS 'What its events do not say: memo, counterparty.';
 COMMENT ON COLUMN subscriptions.ordered IS 'Strict order: what fails holds up what comes after it. Otherwise each event is delivered by itself.';
 COMMENT ON COLUMN subscriptions.secret_no IS 'Which of the secrets made for it signs; the one before it signs too until previous_until. The secrets themselves are nowhere.';
+COMMENT ON COLUMN subscriptions.salt IS 'What makes this secret another one than all that were before, also after the database was put back. It is no secret.';
 COMMENT ON COLUMN subscriptions.cursor_seq IS 'All events up to this one were delivered, or have a row of subscription_failures.';
 
 CREATE TABLE subscription_failures (

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 
 	"github.com/canton-exchange/suite/internal/api"
-	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/eventlog"
 	"github.com/canton-exchange/suite/internal/service"
 	"github.com/canton-exchange/suite/internal/store"
@@ -52,9 +51,10 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 
 	tail := eventlog.NewTail(db, s.Logger)
+	now := store.NewServerTime(db, s.Logger) // what it writes, programs on other machines go by
 
 	handler, err := api.NewHandler(&cfg.API, api.Parts{
-		DB: db, Events: tail, Secret: keys, Clock: clock.System{}, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics),
+		DB: db, Events: tail, Secret: keys, Clock: now, Logger: s.Logger, Metrics: api.NewMetrics(s.Metrics),
 		Random: rand.Reader,
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	s.Health.Register("database", db.Ping)
 
 	return s.Run(ctx, s.Admin(cfg.AdminConfig, reference...), service.Runner{Name: "keeping", Run: handler.Run},
-		service.Runner{Name: "events", Run: tail.Run},
+		service.Runner{Name: "events", Run: tail.Run}, service.Runner{Name: "clock", Run: now.Follow},
 		service.Runner{Name: "api", Run: func(ctx context.Context) error { return listen(ctx, s, &cfg, handler) }})
 }
 

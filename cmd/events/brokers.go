@@ -24,7 +24,7 @@ type brokersConfig struct {
 // publishing makes the publisher to the brokers that are set; a runner is only there if there is one. stop is for when
 // all runners have ended.
 func publishing(
-	ctx context.Context, s *service.Service, cfg brokersConfig, db *store.DB, tail *eventlog.Tail,
+	ctx context.Context, s *service.Service, cfg brokersConfig, db *store.DB, tail *eventlog.Tail, now clock.Clock,
 ) (runners []service.Runner, stop func(), err error) {
 	stop = func() {}
 
@@ -64,7 +64,7 @@ func publishing(
 	}
 
 	publisher := &broker.Publisher{
-		DB: db, Tail: tail, Brokers: brokers, Clock: clock.System{}, Logger: s.Logger, Config: cfg.Broker, Owner: owner(),
+		DB: db, Tail: tail, Brokers: brokers, Clock: now, Logger: s.Logger, Config: cfg.Broker, Owner: owner(),
 		Metrics: broker.NewMetrics(s.Metrics),
 	}
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/service"
 )
 
@@ -28,7 +29,7 @@ func TestBrokersAreThoseThatAreSet(t *testing.T) {
 
 		s := &service.Service{Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
 
-		runners, stop, err := publishing(t.Context(), s, cfg, nil, nil)
+		runners, stop, err := publishing(t.Context(), s, cfg, nil, nil, clock.System{})
 		require.NoError(t, err, name)
 		require.Len(t, runners, c.runners, name)
 		stop()

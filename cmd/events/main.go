@@ -50,21 +50,22 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 	}
 	defer db.Close()
 
+	now := store.NewServerTime(db, s.Logger)
 	sequencer := &eventlog.Sequencer{
-		DB: db, Signer: keys.Signer(), Clock: clock.System{}, Logger: s.Logger, Retention: cfg.Log.Retention,
+		DB: db, Signer: keys.Signer(), Clock: now, Logger: s.Logger, Retention: cfg.Log.Retention,
 		Metrics: eventlog.NewMetrics(s.Metrics),
 	}
 
-	stall := &eventlog.StallWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Metrics: sequencer.Metrics}
-	lag := &eventlog.LagWatch{DB: db, Clock: clock.System{}, Logger: s.Logger, Most: cfg.Log.MaxLag}
+	stall := &eventlog.StallWatch{DB: db, Clock: now, Logger: s.Logger, Metrics: sequencer.Metrics}
+	lag := &eventlog.LagWatch{DB: db, Clock: now, Logger: s.Logger, Most: cfg.Log.MaxLag}
 	tail := eventlog.NewTail(db, s.Logger)
 
-	dispatcher, err := webhooks(s, cfg, db, tail)
+	dispatcher, err := webhooks(s, cfg, db, tail, now)
 	if err != nil {
 		return service.UsageError(err)
 	}
 
-	publishers, stop, err := publishing(ctx, s, cfg.Brokers, db, tail)
+	publishers, stop, err := publishing(ctx, s, cfg.Brokers, db, tail, now)
 	if err != nil {
 		return err
 	}
@@ -72,8 +73,7 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 
 	s.Health.Register("database", db.Ping)
 
-	return s.Run(ctx, append([]service.Runner{
-		s.Admin(cfg.AdminConfig),
+	runners := append([]service.Runner{
 		{Name: "sequencer", Run: sequencer.Run},
 		{Name: "lag", Run: lag.Run},
 		{Name: "stall", Run: stall.Run},
@@ -81,16 +81,26 @@ func run(ctx context.Context, s *service.Service, cfg config) error {
 		{Name: "tail", Run: tail.Run},
 		{Name: "webhooks", Run: dispatcher.Run},
 		{Name: "subscriptions", Run: dispatcher.Watch},
-	}, publishers...)...)
+	}, publishers...)
+
+	for i := range runners { // what is old, or late, nobody knows before the time
+		runners[i].Run = now.Then(runners[i].Run)
+	}
+
+	return s.Run(ctx, append([]service.Runner{
+		s.Admin(cfg.AdminConfig), {Name: "clock", Run: now.Follow},
+	}, runners...)...)
 }
 
-func webhooks(s *service.Service, cfg config, db *store.DB, tail *eventlog.Tail) (*webhook.Dispatcher, error) {
+func webhooks(
+	s *service.Service, cfg config, db *store.DB, tail *eventlog.Tail, now clock.Clock,
+) (*webhook.Dispatcher, error) {
 	keys, err := cfg.Log.Open()
 	if err != nil {
 		return nil, err
 	}
 
-	sender, err := webhook.NewSender(cfg.Webhooks, *keys, clock.System{}, rand.Reader)
+	sender, err := webhook.NewSender(cfg.Webhooks, *keys, now, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +108,7 @@ func webhooks(s *service.Service, cfg config, db *store.DB, tail *eventlog.Tail)
 	drain := cfg.ShutdownTimeout - cfg.ShutdownTimeout/drainParts
 
 	return webhook.New(cfg.Webhooks, drain, webhook.Parts{
-		DB: db, Tail: tail, Sender: sender, Clock: clock.System{}, Logger: s.Logger,
+		DB: db, Tail: tail, Sender: sender, Clock: now, Logger: s.Logger,
 		Metrics: webhook.NewMetrics(s.Metrics), Random: rand.Reader,
 	})
 }

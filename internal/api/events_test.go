@@ -205,6 +205,13 @@ func TestEventsThatAreGone(t *testing.T) {
 	require.Equal(t, "c d", w.pull(key, "after=2").subjects(t))
 	require.Equal(t, "c d", w.pull(key, "").subjects(t), "without a place it begins where it can")
 
+	// Where the last event that is not kept was, says what follows: of another history it is none.
+	wrong := strings.Repeat("f", 32)
+	for _, place := range []string{"2-" + wrong, "4-" + wrong} {
+		w.get(of(treasury, "/events?wait=5&after=")+place, key).is(http.StatusConflict, "events_forked")
+		w.get(of(treasury, "/events/stream?after=")+place, key).is(http.StatusConflict, "events_forked")
+	}
+
 	prune(2) // what is still in memory may be told all the same
 	require.Equal(t, int64(4), w.pull(key, "").Last)
 }
@@ -229,6 +236,7 @@ func TestPlacesOfAnotherHistory(t *testing.T) {
 	e, err := told.next()
 	require.NoError(t, err)
 	require.Equal(t, lost, e.id)
+	require.Equal(t, "a b c d", w.pull(key, "after=0-"+strings.Repeat("f", 32)).subjects(t), "before all there is one place")
 
 	waiting := make(chan *reply, 1)
 

@@ -355,3 +355,22 @@ func TestRatesOfTokens(t *testing.T) {
 	w.get("/v1/keys", p.token(jwt.SigningMethodES256, "ec", ec, jwt.MapClaims{"jti": "2"})).is(http.StatusTooManyRequests)
 	w.get("/v1/keys", p.token(jwt.SigningMethodES256, "ec", ec, jwt.MapClaims{"sub": "ann"})).is(http.StatusOK)
 }
+
+// TestSubscriptionsBelongToKeys: what an identity provider says of a person cannot be asked when they have left.
+func TestSubscriptionsBelongToKeys(t *testing.T) {
+	t.Parallel()
+
+	p := newProvider(t)
+	ec := ecKey(t)
+	p.publish("ec", ec.Public())
+
+	w := p.begin()
+	person := p.token(jwt.SigningMethodES256, "ec", ec, jwt.MapClaims{"scope": "read webhooks admin"})
+
+	require.Contains(t, w.post(of(treasury, "/subscriptions"), person, aSubscription).is(http.StatusForbidden, "key_needed").text("detail"), "API key")
+	require.Zero(t, w.count("SELECT count(*) FROM subscriptions"))
+
+	// Whose it is, a person with the scope admin may look after all the same.
+	id := w.subscribe(w.key("read", "webhooks"), aSubscription)
+	w.ask(http.MethodPatch, sub(id, ""), person, `{"paused": true}`).is(http.StatusOK)
+}

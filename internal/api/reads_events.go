@@ -102,7 +102,17 @@ func (s *scan) page(ctx context.Context, most int) (matching []store.LoggedEvent
 	case len(events) == 0:
 		return nil, false, s.still(ctx)
 	case !events[0].Follows(s.at): // nothing, until it is known which history is the right one
-		return nil, false, s.find(ctx, s.at)
+		if err := s.find(ctx, s.at); err != nil {
+			return nil, false, err
+		}
+
+		if events, err = s.DB.EventsAfter(ctx, s.treasury, s.at.Seq, scanPage); err != nil || len(events) == 0 {
+			return nil, false, err
+		}
+
+		if !events[0].Follows(s.at) {
+			return nil, false, eventsForked(s.at)
+		}
 	}
 
 	for i := range events {
@@ -123,7 +133,7 @@ func (s *scan) page(ctx context.Context, most int) (matching []store.LoggedEvent
 // still is an error if nobody can go on from the place any more. As long as it is the last one known, that is not
 // asked.
 func (s *scan) still(ctx context.Context) error {
-	if last := s.Events.Last(s.treasury); last.Seq > 0 && last.Same(s.at) {
+	if last, known := s.Events.Last(s.treasury); known && last.Same(s.at) {
 		return nil
 	}
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -58,6 +59,11 @@ func (s *Service) CreateSubscription(
 	whose, err := s.owned(ctx, r.Treasury)
 	if err != nil {
 		return nil, err
+	}
+
+	if !strings.HasPrefix(whose.Owner, "k_") {
+		return nil, problem(http.StatusForbidden, "key_needed", "A subscription belongs to a key, with which it ends: what "+
+			"an identity provider says of you ends with your token. Make it with an API key. Nothing was done.")
 	}
 
 	b := r.Body
@@ -141,7 +147,7 @@ func (s *Service) told(
 	ctx context.Context, whose store.Owned, id string, secret *event.Secret,
 ) (server.NewSubscription, error) {
 	seen, err := s.DB.SeeSubscription(ctx, whose, id)
-	revealed := secret.WebhookSecret(id, seen.SecretNo).Reveal()
+	revealed := secret.WebhookSecret(id, seen.Salt).Reveal()
 
 	return server.NewSubscription{Subscription: subscriptionOf(seen), Secret: &revealed}, err
 }
@@ -235,8 +241,19 @@ func (s *Service) UpdateSubscription(
 		return nil, err
 	}
 
+	var after *int64
+
+	if r.Body.From != nil {
+		at, err := s.beginAfter(ctx, whose.Treasury, r.Body.From)
+		if err != nil {
+			return nil, err
+		}
+
+		after = &at
+	}
+
 	state := stateAfter(&held, draft.URL != held.URL, r.Body.Paused)
-	if err := s.DB.ChangeSubscription(ctx, held.ID, &draft, state, d.Now); err != nil {
+	if err := s.DB.ChangeSubscription(ctx, &held, &draft, state, after, d.Now); err != nil {
 		return nil, err
 	}
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/canton-exchange/suite/internal/event"
@@ -43,6 +44,17 @@ func (w *world) subscribe(key, body string) string {
 
 func sub(id, rest string) string { return of(treasury, "/subscriptions/%s", id) + rest }
 
+// secretOf is what its owner was told.
+func (w *world) secretOf(id string) string {
+	w.t.Helper()
+
+	var salt uuid.UUID
+
+	require.NoError(w.t, w.pool.QueryRow(w.t.Context(), "SELECT salt FROM subscriptions WHERE subscription_id = $1", id).Scan(&salt))
+
+	return w.secret.WebhookSecret(id, salt).Reveal()
+}
+
 // TestASubscriptionsLife: made, seen, changed, paused, resumed, moved, ended, and each of these in the audit log.
 func TestASubscriptionsLife(t *testing.T) {
 	t.Parallel()
@@ -53,7 +65,7 @@ func TestASubscriptionsLife(t *testing.T) {
 
 	made := w.post(of(treasury, "/subscriptions"), key, aSubscription, "Idempotency-Key", "once").is(http.StatusCreated)
 	id := made.text("subscription", "subscriptionId")
-	require.Equal(t, w.secret.WebhookSecret(id, 1).Reveal(), made.text("secret"))
+	require.Equal(t, w.secretOf(id), made.text("secret"))
 
 	again := w.post(of(treasury, "/subscriptions"), key, aSubscription, "Idempotency-Key", "once").is(http.StatusCreated)
 	require.Equal(t, id, again.text("subscription", "subscriptionId"))
@@ -94,14 +106,43 @@ func TestASubscriptionsLife(t *testing.T) {
 	require.Equal(t, "pending ", resumed.text("state")+" "+resumed.text("reason"))
 	require.EqualValues(t, 2, resumed.member("cursor"), "nothing is lost meanwhile")
 
+	// It goes on from another place, if its owner wants; a disabled one stays so until somebody says that it goes on.
+	dispatcher("active")
+	before := epoch()
+	require.EqualValues(t, 3, change(`{"from": "now"}`).member("cursor"))
+	require.Equal(t, before+1, epoch(), "whoever tells it goes by the place that it had")
+	require.EqualValues(t, 1, change(`{"from": "1"}`).member("cursor"))
+	require.Equal(t, "active", w.get(sub(id, ""), key).text("state"))
+	w.ask(http.MethodPatch, sub(id, ""), key, `{"from": "4"}`).is(http.StatusUnprocessableEntity, "sequence_not_reached")
+	dispatcher("disabled")
+	require.Equal(t, "disabled x", change(`{"from": "2"}`).text("state")+" "+w.get(sub(id, ""), key).text("reason"))
+	require.Equal(t, "pending", change(`{"from": "2", "paused": false}`).text("state"))
+	require.EqualValues(t, 2, w.get(sub(id, ""), key).member("cursor"))
+
+	// What failed in one order says nothing about the other.
+	dispatcher("active")
+	require.EqualValues(t, 3, change(`{"ordered": true}`).member("tries"))
+	require.EqualValues(t, 0, change(`{"ordered": false}`).member("tries"))
+	require.EqualValues(t, 0, change(`{"ordered": true}`).member("tries"))
+
 	rotated := w.post(sub(id, "/rotate-secret"), key, `{"overlapSeconds": 60}`).is(http.StatusCreated)
-	require.Equal(t, w.secret.WebhookSecret(id, 2).Reveal(), rotated.text("secret"))
+	require.Equal(t, w.secretOf(id), rotated.text("secret"))
+	require.NotEqual(t, made.text("secret"), rotated.text("secret"))
+	require.Equal(t, 1, w.count("SELECT count(*) FROM subscriptions WHERE secret_no = 2 AND previous_salt IS NOT NULL"))
+
+	_, err := w.pool.Exec(t.Context(), "UPDATE subscriptions SET secret_no = 1, salt = previous_salt, previous_salt = NULL") // put back
+	require.NoError(t, err)
+
+	fresh := w.post(sub(id, "/rotate-secret"), key, `{"overlapSeconds": 60}`).is(http.StatusCreated)
+	require.NotEqual(t, rotated.text("secret"), fresh.text("secret"), "what was revoked is not made again")
 	require.Equal(t, "2026-03-01T12:01:00Z", rotated.text("subscription", "previousSecretUntil"))
 
 	tested := w.post(sub(id, "/test"), key, "").is(http.StatusOK).text("eventId")
 	w.number()
 
-	e, err := event.Parse(w.get(of(treasury, "/events/%s", tested), key).is(http.StatusOK).body)
+	var e event.Cloud
+
+	e, err = event.Parse(w.get(of(treasury, "/events/%s", tested), key).is(http.StatusOK).body)
 	require.NoError(t, err)
 	require.Equal(t, event.TestType+" "+id, e.Type+" "+e.Subject)
 	change(`{"paused": true}`)
@@ -111,11 +152,11 @@ func TestASubscriptionsLife(t *testing.T) {
 	w.get(sub(id, ""), key).is(http.StatusNotFound, "not_found")
 	w.ask(http.MethodDelete, sub(id, ""), key, "").is(http.StatusNotFound, "not_found")
 
-	for action, n := range map[string]int{"create": 1, "update": 9, "rotate": 1, "test": 1, "delete": 1} {
+	for action, n := range map[string]int{"create": 1, "update": 16, "rotate": 2, "test": 1, "delete": 1} {
 		require.Equal(t, n, w.count("SELECT count(*) FROM audit_log WHERE action = $1 AND subject = $2 AND actor = $3 AND treasury_id IS NOT NULL", "subscription."+action, id, keyIDOf(key)), action)
 	}
 
-	require.Len(t, w.get("/v1/audit?subject="+id, auditor).member("items"), 13)
+	require.Len(t, w.get("/v1/audit?subject="+id, auditor).member("items"), 21)
 }
 
 // TestWhoseSubscriptions: they are their maker's and an administrator's, whatever a key's successor is called, and of one

@@ -114,10 +114,11 @@ func TestShortSecretsAreRefused(t *testing.T) {
 	_, err := event.NewSecret(secret.New(strings.Repeat("x", event.MinSecret-1)))
 	require.ErrorContains(t, err, "31 bytes")
 
-	one, other := keys(t, "a").WebhookSecret("sub_a", 1).Reveal(), keys(t, "a").WebhookSecret("sub_a", 2).Reveal()
+	salt := uuid.UUID{1}
+	one, other := keys(t, "a").WebhookSecret("sub_a", salt).Reveal(), keys(t, "a").WebhookSecret("sub_a", uuid.UUID{2}).Reveal()
 	require.NotEqual(t, one, other)
-	require.NotEqual(t, one, keys(t, "a").WebhookSecret("sub_b", 1).Reveal())
-	require.Equal(t, one, keys(t, "a").WebhookSecret("sub_a", 1).Reveal())
+	require.NotEqual(t, one, keys(t, "a").WebhookSecret("sub_b", salt).Reveal())
+	require.Equal(t, one, keys(t, "a").WebhookSecret("sub_a", salt).Reveal())
 	require.True(t, strings.HasPrefix(one, "whsec_"))
 }
 

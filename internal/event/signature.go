@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/canton-exchange/suite/internal/secret"
 	"github.com/canton-exchange/suite/internal/strictjson"
 )
@@ -55,10 +57,10 @@ func (s Secret) WebhookSigner() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(s.derive("webhooks", ed25519.SeedSize))
 }
 
-// WebhookSecret is the n-th secret of a subscription.
-func (s Secret) WebhookSecret(subscription string, n int) secret.String {
+// WebhookSecret is the secret of a subscription with this salt.
+func (s Secret) WebhookSecret(subscription string, salt uuid.UUID) secret.String {
 	return secret.New("whsec_" + base64.StdEncoding.EncodeToString(
-		s.derive(fmt.Sprintf("webhook %s %d", subscription, n), webhookSecretBytes)))
+		s.derive("webhook "+subscription+" "+salt.String(), webhookSecretBytes)))
 }
 
 // Signer signs events.

@@ -125,13 +125,15 @@ func (s *Sequencer) Step(ctx context.Context) (int, error) {
 
 // Keep forgets events that are older than they are kept, until ctx ends.
 func (s *Sequencer) Keep(ctx context.Context) error {
-	for sleep(ctx, pruning) {
+	for {
 		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
 			s.Logger.ErrorContext(ctx, "old events could not be forgotten", slog.Any("error", err))
 		}
-	}
 
-	return nil
+		if !sleep(ctx, pruning) {
+			return nil
+		}
+	}
 }
 
 // Prune forgets what is too old now.

@@ -20,7 +20,9 @@ type StallWatch struct {
 	Logger  *slog.Logger
 	Metrics *Metrics
 
-	said bool
+	first int64 // the event that waits
+	since time.Time
+	said  bool
 }
 
 // Run watches until ctx ends.
@@ -38,14 +40,19 @@ func (w *StallWatch) Run(ctx context.Context) error {
 
 // Look looks once.
 func (w *StallWatch) Look(ctx context.Context) error {
-	since, err := w.DB.OutboxWaitsSince(ctx)
+	first, err := w.DB.OutboxWaits(ctx)
 	if err != nil {
 		return err
 	}
 
-	waited := time.Duration(0)
-	if since != nil {
-		waited = max(0, w.Clock.Now().Sub(*since))
+	// By when it was seen first: when it was written, other machines' clocks say.
+	if now := w.Clock.Now(); first == 0 || first != w.first {
+		w.first, w.since = first, now
+	}
+
+	waited := max(0, w.Clock.Now().Sub(w.since))
+	if first == 0 {
+		waited = 0
 	}
 
 	w.Metrics.waiting.Set(waited.Seconds())
@@ -60,12 +67,12 @@ func (w *StallWatch) Look(ctx context.Context) error {
 		return nil
 	}
 
-	w.said = true
-
 	holder, err := w.DB.OldestTransaction(ctx)
 	if err != nil {
 		return err
 	}
+
+	w.said = true
 
 	w.Logger.ErrorContext(ctx, "events get no places, and nobody is told anything new; if a transaction does not end, "+
 		"end it: SELECT pg_terminate_backend(PID)", slog.Duration("waiting", waited), slog.Any("oldest_transaction", holder))

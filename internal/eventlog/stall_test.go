@@ -47,7 +47,9 @@ func TestWhoHoldsEventsUpIsNamed(t *testing.T) {
 	require.NoError(t, err)
 
 	look(0)
+	w.clock.Advance(-time.Hour) // whoever wrote it has another clock
 	w.write(1)
+	w.clock.Advance(time.Hour)
 	look(0)
 	w.clock.Advance(59 * time.Second)
 	look(59)

@@ -31,6 +31,7 @@ type Tail struct {
 	heads  map[store.TreasuryID]event.Place
 	known  map[store.TreasuryID]*newest
 	change chan struct{} // closed when there is something new, or the tail ends
+	looked bool          // at least once
 	ended  bool
 }
 
@@ -113,7 +114,8 @@ func (t *Tail) Follow(ctx context.Context) error {
 		}
 	}
 
-	changed := false
+	changed := !t.looked
+	t.looked = true
 
 	for treasury, head := range heads {
 		changed = changed || !t.heads[treasury].Same(head)
@@ -206,12 +208,12 @@ func (t *Tail) Head(treasury store.TreasuryID) int64 {
 	return t.heads[treasury].Seq
 }
 
-// Last is the place of the last event, as it was a moment ago.
-func (t *Tail) Last(treasury store.TreasuryID) event.Place {
+// Last is the place of the last event, as it was a moment ago; it is not known before it was looked for once.
+func (t *Tail) Last(treasury store.TreasuryID) (last event.Place, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	return t.heads[treasury]
+	return t.heads[treasury], t.looked
 }
 
 // Find looks whether a place is in a treasury's events, and gives it with its chain, as store.DB's EventPlace does.

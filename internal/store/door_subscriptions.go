@@ -32,6 +32,7 @@ type SeenSubscription struct {
 	// Tokens are those of the filter.
 	Tokens        []ident.Instrument
 	SecretNo      int
+	Salt          uuid.UUID // of that secret
 	PreviousUntil *time.Time
 	// Cursor is how far it was told, Head how far the treasury's events go.
 	Cursor, Head int64
@@ -54,6 +55,8 @@ const (
 	SubscriptionPending = "pending"
 	SubscriptionActive  = "active"
 	SubscriptionPaused  = "paused"
+
+	subscriptionDisabled = "disabled" // by the dispatcher
 )
 
 // MaxSubscriptions is how many one owner has of a treasury.
@@ -212,23 +215,30 @@ func seenSubscription(r *dbsqlc.DoorSubscriptionPageRow, tokens map[int32]ident.
 				Types: r.Types, Accounts: r.Accounts, Subjects: r.Subjects, InstrumentNos: r.InstrumentNos,
 			},
 		},
-		ID: r.SubscriptionID, Owner: r.Owner, State: r.State, Reason: r.Reason, SecretNo: int(r.SecretNo),
+		ID: r.SubscriptionID, Owner: r.Owner, State: r.State, Reason: r.Reason, SecretNo: int(r.SecretNo), Salt: r.Salt,
 		Tokens:        mapped(r.InstrumentNos, func(no int32) ident.Instrument { return tokens[no] }),
 		PreviousUntil: r.PreviousUntil, Cursor: r.CursorSeq, Head: r.Head, Waiting: r.Waiting, Dead: r.Dead,
 		Tries: int(r.Tries), FailingSince: r.FailingSince, CreatedAt: r.CreatedAt, ChangedAt: r.ChangedAt,
 	}
 }
 
-// ChangeSubscription stores what an owner says of it now. With a state, it begins anew in that one.
+// ChangeSubscription stores what an owner says of it now. With a state, it begins anew in that one, with a place it
+// goes on after that one.
 func (db *DB) ChangeSubscription(
-	ctx context.Context, id string, draft *SubscriptionDraft, state string, now time.Time,
+	ctx context.Context, held *SeenSubscription, draft *SubscriptionDraft, state string, after *int64, now time.Time,
 ) error {
+	// A disabled one that goes on from elsewhere stays as it is, with its reason, until somebody says that it goes on.
+	anew := state != "" || (after != nil && held.State != subscriptionDisabled)
+	if state == "" {
+		state = held.State
+	}
+
 	return wrap("change subscription", db.queries.DoorSubscriptionChange(ctx, db.exec, dbsqlc.DoorSubscriptionChangeParams{
-		SubscriptionID: id, Name: draft.Name, Url: draft.URL, Types: texts(draft.Filter.Types),
+		SubscriptionID: held.ID, Name: draft.Name, Url: draft.URL, Types: texts(draft.Filter.Types),
 		Accounts: texts(draft.Filter.Accounts), Subjects: texts(draft.Filter.Subjects),
 		InstrumentNos: numbers(draft.Filter.InstrumentNos), Withheld: texts(draft.Withheld), Ordered: draft.Ordered,
 		Batch: integer(draft.Batch), PerSecond: integer(draft.PerSecond), MaxBacklog: draft.MaxBacklog, Now: now,
-		Anew: state != "", State: state,
+		Anew: anew, State: state, CursorSeq: after,
 	}))
 }
 

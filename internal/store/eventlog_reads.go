@@ -105,7 +105,9 @@ var ErrEventsForked = errors.New("the place is in another history of events")
 // EventPlace looks whether a place is in a treasury's events, and gives it with its chain; without one only where the
 // event before it is not kept any more. ErrEventsGone and ErrEventsForked say that nobody can go on from it.
 func (db *DB) EventPlace(ctx context.Context, treasury TreasuryID, p event.Place) (event.Place, error) {
-	row, err := db.queries.EventLogPlace(ctx, db.exec, dbsqlc.EventLogPlaceParams{TreasuryID: int32(treasury), Seq: p.Seq})
+	row, err := db.queries.EventLogPlace(ctx, db.exec, dbsqlc.EventLogPlaceParams{
+		TreasuryID: int32(treasury), Seq: p.Seq, NextSeq: p.Seq + 1,
+	})
 	if notThere(err) {
 		row, err = dbsqlc.EventLogPlaceRow{}, nil // nothing has happened there yet
 	}
@@ -117,8 +119,12 @@ func (db *DB) EventPlace(ctx context.Context, treasury TreasuryID, p event.Place
 		return event.Place{}, ErrEventsGone
 	case p.Seq > row.Head:
 		return event.Place{}, ErrEventsForked
-	case row.Chain == nil: // at the edge of what is kept, or before all
-		return p, nil
+	case p.Seq == 0: // before all, in every history
+		return event.Place{}, nil
+	case row.Chain == nil && p.Seq < row.Head: // at the edge of what is kept
+		return p, edge(p, row)
+	case row.Chain == nil:
+		row.Chain = row.HeadChain
 	}
 
 	here := event.Chain(row.Chain)
@@ -127,6 +133,19 @@ func (db *DB) EventPlace(ctx context.Context, treasury TreasuryID, p event.Place
 	}
 
 	return event.Place{Seq: p.Seq, Chain: &here}, nil
+}
+
+// edge is an error if what follows a place that is not kept any more does not follow from it.
+func edge(p event.Place, row dbsqlc.EventLogPlaceRow) error {
+	if p.Chain == nil || row.NextChain == nil {
+		return nil
+	}
+
+	if p.Chain.Next(p.Seq+1, row.NextID.Bytes) != event.Chain(row.NextChain) {
+		return ErrEventsForked
+	}
+
+	return nil
 }
 
 // EventHeads reads the last event's place of every treasury that has events.

@@ -225,3 +225,34 @@ func seqs(events []store.LoggedEvent) []int64 {
 
 	return slices.Clip(all)
 }
+
+// TestNoGapIsForgottenIntoTheLog: an event that was numbered while a clock was ahead keeps those after it.
+func TestNoGapIsForgottenIntoTheLog(t *testing.T) {
+	t.Parallel()
+
+	l := begin(t)
+
+	for i, at := range []time.Time{now(), now().Add(time.Hour), now(), now()} {
+		l.exec(`INSERT INTO events (treasury_id, event_id, type, subject, update_no, payload, created_at) VALUES ($1, gen_random_uuid(), 't', $2, 0, '{}', now())`,
+			int32(l.treasury), fmt.Sprint(i))
+
+		require.Eventually(t, func() bool {
+			n, err := l.db.NumberEvents(t.Context(), 3, at, told, once)
+			require.NoError(t, err)
+
+			return n == 1
+		}, patience, pollInterval)
+	}
+
+	n, err := l.db.PruneEvents(t.Context(), l.treasury, now().Add(time.Minute), 100)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+
+	rest, err := l.db.EventsAfter(t.Context(), l.treasury, 0, 100)
+	require.NoError(t, err)
+	require.Equal(t, []int64{2, 3, 4}, seqs(rest))
+
+	n, err = l.db.PruneEvents(t.Context(), l.treasury, now().Add(2*time.Hour), 100)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, n)
+}

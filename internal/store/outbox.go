@@ -10,18 +10,14 @@ import (
 	"github.com/canton-exchange/suite/internal/memo"
 )
 
-// OutboxWaitsSince is since when the next event of the outbox waits for its place; nil if none does.
-func (db *DB) OutboxWaitsSince(ctx context.Context) (*time.Time, error) {
-	since, err := db.queries.OutboxWaits(ctx, db.exec)
+// OutboxWaits is the number of the next event of the outbox that waits for its place; 0 if none does.
+func (db *DB) OutboxWaits(ctx context.Context) (int64, error) {
+	no, err := db.queries.OutboxWaits(ctx, db.exec)
 	if notThere(err) {
-		return nil, nil //nolint:nilnil // nothing waits
+		return 0, nil
 	}
 
-	if err != nil {
-		return nil, fmt.Errorf("look what waits in the outbox: %w", err)
-	}
-
-	return &since, nil
+	return no, wrap("look what waits in the outbox", err)
 }
 
 // Transaction is one that is open in the database server. What this role may not see of it is empty.

@@ -14,7 +14,8 @@ import (
 	"github.com/canton-exchange/suite/internal/store/dbsqlc"
 )
 
-// ErrSubscriptionMoved means that another one delivers for a subscription by now, or that somebody has changed it.
+// ErrSubscriptionMoved means that another one delivers for a subscription by now, that somebody has changed it, or that
+// the database was put back since it was taken up.
 var ErrSubscriptionMoved = errors.New("the subscription has moved on")
 
 // PushJob is a subscription in one worker's hands until its lease ends.
@@ -28,8 +29,10 @@ type PushJob struct {
 	// Pending says that its receiver has not proved yet that it wants to be told.
 	Pending          bool
 	Batch, PerSecond int
-	SecretNo         int
-	PreviousUntil    *time.Time
+	// Salt is of the secret that signs, PreviousSalt of the one before it, which signs too until PreviousUntil.
+	Salt          uuid.UUID
+	PreviousSalt  *uuid.UUID
+	PreviousUntil *time.Time
 	// Cursor is the last event that is done with.
 	Cursor int64
 	// Tries and FailingSince are of what holds the line up, LastTried is the last event of the batch that did.
@@ -41,13 +44,14 @@ type PushJob struct {
 	ChangedAt time.Time
 }
 
-// ClaimPushes takes up subscriptions that have something to be told, at most so many. held are those that the owner has
-// in hand.
+// ClaimPushes takes up subscriptions that have something to be told, at most so many: of those that are in trouble,
+// since their last tries failed, or of the others. held are those that the owner has in hand.
 func (db *DB) ClaimPushes(
-	ctx context.Context, owner string, held []string, now time.Time, lease time.Duration, most int,
+	ctx context.Context, owner string, held []string, troubled bool, now time.Time, lease time.Duration, most int,
 ) ([]PushJob, error) {
 	rows, err := db.queries.PushClaim(ctx, db.exec, dbsqlc.PushClaimParams{
 		LeaseOwner: owner, LeaseSeconds: seconds(lease), Now: now, Held: append([]string{}, held...), Most: integer(most),
+		Troubled: troubled,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim subscriptions: %w", err)
@@ -62,9 +66,10 @@ func pushJobOf(r dbsqlc.PushClaimRow) PushJob {
 		Filter: event.Filter{
 			Types: r.Types, Accounts: r.Accounts, Subjects: r.Subjects, InstrumentNos: r.InstrumentNos,
 		},
-		Pending: r.State == "pending", Batch: int(r.Batch), PerSecond: int(r.PerSecond), SecretNo: int(r.SecretNo),
-		PreviousUntil: r.PreviousUntil, Cursor: r.CursorSeq, Tries: int(r.Tries), FailingSince: r.FailingSince,
-		LastTried: r.LastTried, Epoch: r.LeaseEpoch, ChangedAt: r.ChangedAt,
+		Pending: r.State == "pending", Batch: int(r.Batch), PerSecond: int(r.PerSecond), Salt: r.Salt,
+		PreviousSalt: r.PreviousSalt, PreviousUntil: r.PreviousUntil, Cursor: r.CursorSeq, Tries: int(r.Tries),
+		FailingSince: r.FailingSince,
+		LastTried:    r.LastTried, Epoch: r.LeaseEpoch, ChangedAt: r.ChangedAt,
 	}
 }
 
@@ -118,7 +123,9 @@ type PushFailure struct {
 
 // PushProgress is what became of deliveries.
 type PushProgress struct {
-	Cursor       int64
+	Cursor int64
+	// Chain is that of the event at Cursor; nil where it is as it was when it was taken up.
+	Chain        *event.Chain
 	Tries        int
 	FailingSince *time.Time
 	NextAt       time.Time
@@ -132,10 +139,15 @@ type PushProgress struct {
 // affair by now.
 func (db *DB) SavePush(ctx context.Context, j *PushJob, p PushProgress) error {
 	return wrap("store deliveries of subscription "+j.ID, db.inTx(ctx, func(tx pgx.Tx) error {
-		changed, err := db.queries.PushSave(ctx, tx, dbsqlc.PushSaveParams{
+		params := dbsqlc.PushSaveParams{
 			CursorSeq: p.Cursor, Tries: integer(p.Tries), FailingSince: p.FailingSince, NextAt: p.NextAt,
 			SubscriptionID: j.ID, LeaseEpoch: j.Epoch, ChangedAt: j.ChangedAt,
-		})
+		}
+		if p.Chain != nil {
+			params.Chain = p.Chain[:]
+		}
+
+		changed, err := db.queries.PushSave(ctx, tx, params)
 		if err := moved(changed, err); err != nil {
 			return err
 		}

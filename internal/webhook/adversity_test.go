@@ -164,7 +164,7 @@ func TestOneAtATime(t *testing.T) {
 	r := receive(t, func(int, request, http.ResponseWriter) int {
 		most.Store(max(most.Load(), underWay.Add(1)))
 
-		others, err := w.db.ClaimPushes(t.Context(), "another instance", nil, w.clock.Now(), time.Minute, 10)
+		others, err := w.db.ClaimPushes(t.Context(), "another instance", nil, false, w.clock.Now(), time.Minute, 10)
 		if err != nil || len(others) > 0 {
 			most.Store(100)
 		}
@@ -402,20 +402,21 @@ func TestTheOwnersRights(t *testing.T) {
 		keys func(w *world)
 		lost bool
 	}{
-		"a key":            {func(w *world) { key(w, first, "{read}", "", "", "") }, false},
-		"of this treasury": {func(w *world) { key(w, first, "{read}", "{"+string(party)+"}", "", "") }, false},
-		"of another":       {func(w *world) { key(w, first, "{read}", "{other::1220}", "", "") }, true},
+		"a key":            {func(w *world) { key(w, first, "{read,webhooks}", "", "", "") }, false},
+		"of this treasury": {func(w *world) { key(w, first, "{read,webhooks}", "{"+string(party)+"}", "", "") }, false},
+		"of another":       {func(w *world) { key(w, first, "{read,webhooks}", "{other::1220}", "", "") }, true},
 		"without reading":  {func(w *world) { key(w, first, "{withdrawals}", "", "", "") }, true},
-		"revoked":          {func(w *world) { key(w, first, "{read}", "", "", "revoked_at = now()") }, true},
-		"expired":          {func(w *world) { key(w, first, "{read}", "", "", "expires_at = now() - interval '1 second'") }, true},
+		"without webhooks": {func(w *world) { key(w, first, "{read}", "", "", "") }, true},
+		"revoked":          {func(w *world) { key(w, first, "{read,webhooks}", "", "", "revoked_at = now()") }, true},
+		"expired":          {func(w *world) { key(w, first, "{read,webhooks}", "", "", "expires_at = now() - interval '1 second'") }, true},
 		"no such key":      {func(*world) {}, true},
 		"rotated": {func(w *world) {
-			key(w, second, "{read}", "", "", "")
-			key(w, first, "{read}", "", second, "expires_at = now() - interval '1 second'")
+			key(w, second, "{read,webhooks}", "", "", "")
+			key(w, first, "{read,webhooks}", "", second, "expires_at = now() - interval '1 second'")
 		}, false},
 		"rotated and revoked": {func(w *world) {
-			key(w, second, "{read}", "", "", "revoked_at = now()")
-			key(w, first, "{read}", "", second, "expires_at = now() - interval '1 second'")
+			key(w, second, "{read,webhooks}", "", "", "revoked_at = now()")
+			key(w, first, "{read,webhooks}", "", second, "expires_at = now() - interval '1 second'")
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 // verifies reports whether the official library takes a request for one that was signed with the n-th secret.
 func (w *world) verifies(r request, subscription string, n int) bool {
-	official, err := standardwebhooks.NewWebhook(w.keys.WebhookSecret(subscription, n).Reveal())
+	official, err := standardwebhooks.NewWebhook(w.keys.WebhookSecret(subscription, salt(n)).Reveal())
 	require.NoError(w.t, err)
 
 	return official.VerifyIgnoringTimestamp(r.body, r.header) == nil // the test's clock runs ahead
@@ -30,7 +30,7 @@ func TestDeliveriesAreSigned(t *testing.T) {
 
 	w := begin(t)
 	r := receive(t, nil)
-	id := w.subscribe(r.URL, "secret_no = 3, previous_until = now() + interval '1 hour'")
+	id := w.subscribe(r.URL, rotated(3))
 	w.start()
 	w.tell(1)
 	w.eventually(func() bool { return len(r.requests()) == 1 })
@@ -47,7 +47,7 @@ func TestDeliveriesAreSigned(t *testing.T) {
 
 	require.False(t, w.verifies(got, "sub_anotherone00", 3))
 
-	official, err := standardwebhooks.NewWebhook(w.keys.WebhookSecret(id, 3).Reveal())
+	official, err := standardwebhooks.NewWebhook(w.keys.WebhookSecret(id, salt(3)).Reveal())
 	require.NoError(t, err)
 	require.NoError(t, official.Verify(got.body, got.header), "the time as well")
 

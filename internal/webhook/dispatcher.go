@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +34,8 @@ const (
 	saveTimeout = 5 * time.Second
 
 	identityBytes = 8
+	// slowPlaces is how many receivers that let us wait there may be for each that answers.
+	slowPlaces = 4
 )
 
 // Why subscriptions are disabled.
@@ -62,15 +63,14 @@ type Parts struct {
 type Dispatcher struct {
 	Parts
 
-	workers int
+	lanes   lanes
 	timeout time.Duration
 	// drain is how long attempts under way may go on when the service ends.
 	drain time.Duration
 	// identity tells instances apart.
 	identity string
 
-	mu       sync.Mutex
-	held     map[string]bool
+	mu       sync.Mutex // of limiters
 	limiters map[string]*rate.Limiter
 	running  sync.WaitGroup
 }
@@ -87,8 +87,11 @@ func New(settings Settings, drain time.Duration, parts Parts) (*Dispatcher, erro
 	}
 
 	return &Dispatcher{
-		Parts: parts, workers: settings.Workers, timeout: settings.Timeout, drain: drain,
-		identity: hex.EncodeToString(random), held: map[string]bool{}, limiters: map[string]*rate.Limiter{},
+		Parts: parts, timeout: settings.Timeout, drain: drain,
+		lanes: lanes{
+			most: map[lane]int{swift: settings.Workers, slow: slowPlaces * settings.Workers}, held: map[string]lane{},
+		},
+		identity: hex.EncodeToString(random), limiters: map[string]*rate.Limiter{},
 	}, nil
 }
 
@@ -142,20 +145,32 @@ func (d *Dispatcher) draining(ctx context.Context) (context.Context, context.Can
 	}
 }
 
-// round takes up what is due. It reports whether all hands were full already.
+// round takes up what is due in both lanes. It reports whether one of them was full already.
 func (d *Dispatcher) round(ctx, hard context.Context, turn <-chan struct{}) (bool, error) {
-	d.mu.Lock()
-	held := slices.Collect(maps.Keys(d.held))
-	d.mu.Unlock()
+	full := false
 
-	room := d.workers - len(held)
-	if room <= 0 {
+	for _, of := range []lane{swift, slow} {
+		filled, err := d.fill(ctx, hard, turn, of)
+		if err != nil {
+			return false, err
+		}
+
+		full = full || filled
+	}
+
+	return full, nil
+}
+
+// fill takes up what is due in a lane. It reports whether that was full already.
+func (d *Dispatcher) fill(ctx, hard context.Context, turn <-chan struct{}, of lane) (bool, error) {
+	room, held := d.lanes.room(of)
+	if room == 0 {
 		return true, nil
 	}
 
 	at := d.Clock.Now()
 
-	jobs, err := d.DB.ClaimPushes(ctx, d.identity, held, at, lease, room)
+	jobs, err := d.DB.ClaimPushes(ctx, d.identity, held, bool(of), at, lease, room)
 	if err != nil || len(jobs) == 0 {
 		return false, err
 	}
@@ -172,16 +187,18 @@ func (d *Dispatcher) round(ctx, hard context.Context, turn <-chan struct{}) (boo
 
 	for i := range jobs {
 		if !slices.Contains(ended, jobs[i].ID) {
-			d.start(hard, turn, jobs[i], at.Add(lease))
+			d.start(hard, turn, jobs[i], of, at.Add(lease))
 		}
 	}
 
 	return false, nil
 }
 
-func (d *Dispatcher) start(ctx context.Context, turn <-chan struct{}, job store.PushJob, until time.Time) {
+func (d *Dispatcher) start(
+	ctx context.Context, turn <-chan struct{}, job store.PushJob, in lane, until time.Time,
+) {
+	d.lanes.enter(job.ID, in)
 	d.mu.Lock()
-	d.held[job.ID] = true
 
 	limiter := d.limiters[job.ID]
 	if limiter == nil || limiter.Limit() != rate.Limit(job.PerSecond) {
@@ -190,23 +207,16 @@ func (d *Dispatcher) start(ctx context.Context, turn <-chan struct{}, job store.
 	}
 	d.mu.Unlock()
 
-	w := &worker{Dispatcher: d, job: job, turn: turn, until: until, limiter: limiter}
+	w := &worker{Dispatcher: d, job: job, turn: turn, taken: d.Clock.Now(), until: until, limiter: limiter}
 	w.progress = store.PushProgress{
 		Cursor: job.Cursor, Tries: job.Tries, FailingSince: job.FailingSince, NextAt: d.Clock.Now(),
 	}
 
 	d.running.Go(func() {
-		defer d.leave(job.ID)
+		defer d.lanes.leave(job.ID)
 
 		w.run(ctx)
 	})
-}
-
-func (d *Dispatcher) leave(id string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-
-	delete(d.held, id)
 }
 
 // disownerless ends subscriptions whose owners may not read any more; nil for all of them.

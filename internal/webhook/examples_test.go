@@ -44,7 +44,7 @@ func TestTheExampleInGo(t *testing.T) {
 				tries int
 			)
 
-			handler, err := example.Handler(w.keys.WebhookSecret("sub_000000000001", 1).Reveal(), func(e example.Event) error {
+			handler, err := example.Handler(w.keys.WebhookSecret("sub_000000000001", salt(1)).Reveal(), func(e example.Event) error {
 				mu.Lock()
 				defer mu.Unlock()
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -28,13 +29,25 @@ func (w *worker) sendAll(ctx context.Context, batches [][]store.LoggedEvent) []s
 
 	close(next)
 
-	var running sync.WaitGroup
+	var (
+		running sync.WaitGroup
+		line    standing
+	)
 
 	for range min(abreast, len(batches)) {
 		running.Go(func() {
 			for i := range next {
 				all[i].batch = batches[i]
-				all[i].result, all[i].err = w.attempt(ctx, batches[i])
+
+				if line.still() {
+					all[i].err = errAtEnd // it comes again when the receiver is asked again
+
+					continue
+				}
+
+				if all[i].result, all[i].err = w.attempt(ctx, batches[i]); all[i].err == nil {
+					line.saw(all[i].result)
+				}
 			}
 		})
 	}
@@ -42,6 +55,30 @@ func (w *worker) sendAll(ctx context.Context, batches [][]store.LoggedEvent) []s
 	running.Wait()
 
 	return all
+}
+
+// standing is whether a receiver takes nothing at all, so that it is left alone instead of being asked for each event.
+type standing struct {
+	mu            sync.Mutex
+	taken, failed int
+}
+
+func (s *standing) saw(r Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if r.Outcome == Failed {
+		s.failed++
+	} else {
+		s.taken++
+	}
+}
+
+func (s *standing) still() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.taken == 0 && s.failed >= abreast
 }
 
 // apart delivers events each by itself. What fails waits for another try, and the others go on.
@@ -78,17 +115,21 @@ func (w *worker) apart(ctx context.Context, events []store.LoggedEvent) error {
 	case err != nil:
 		return err
 	case done == len(all):
-		w.moveTo(events[len(events)-1].Seq)
+		w.moveTo(events[len(events)-1].Place())
 
 		return w.breathe(t)
 	case done > 0:
 		w.moveTo(all[done-1].last())
 	}
 
+	if err := w.breathe(t); err != nil {
+		return err
+	}
+
 	return all[done].err
 }
 
-func (s *sent) last() int64 { return s.batch[len(s.batch)-1].Seq }
+func (s *sent) last() event.Place { return s.batch[len(s.batch)-1].Place() }
 
 // breathe leaves a receiver alone that took nothing, or that asks for it.
 func (w *worker) breathe(t tally) error {
@@ -224,7 +265,15 @@ func (w *worker) repeat(ctx context.Context) error {
 	batches, before := w.due(due)
 
 	t, err := w.settle(ctx, w.sendAll(ctx, batches), before)
-	if err != nil {
+
+	switch {
+	case errors.Is(err, errAtEnd): // over, or the receiver took nothing: then it is left alone
+		if off := w.breathe(t); off != nil {
+			return off
+		}
+
+		return err
+	case err != nil:
 		return err
 	}
 

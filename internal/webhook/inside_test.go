@@ -110,7 +110,7 @@ func TestANameThatLeadsElsewhereTheSecondTime(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, guarded.check(found[0]))
 
-	to := Receiver{ID: "sub_000000000001", URL: "http://receiver.example:" + port, SecretNo: 1}
+	to := Receiver{ID: "sub_000000000001", URL: "http://receiver.example:" + port, Salt: uuid.UUID{1}}
 	result, err := s.Send(t.Context(), to, []store.LoggedEvent{{ID: uuid.UUID{1}, Body: []byte("{}")}})
 	require.NoError(t, err)
 	require.Equal(t, Failed, result.Outcome)
@@ -168,7 +168,7 @@ func TestACertificateCounts(t *testing.T) {
 
 	s := testSender(t, newHTTPClient(newGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), nil, nil))
 	events := []store.LoggedEvent{{ID: uuid.UUID{1}, Body: []byte("{}")}}
-	to := Receiver{ID: "sub_000000000001", URL: server.URL, SecretNo: 1}
+	to := Receiver{ID: "sub_000000000001", URL: server.URL, Salt: uuid.UUID{1}}
 
 	result, err := s.Send(t.Context(), to, events)
 	require.NoError(t, err)
@@ -192,7 +192,7 @@ func TestNothingOfTheAddressIsTold(t *testing.T) {
 	t.Parallel()
 
 	s := testSender(t, newHTTPClient(newGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), nil, nil))
-	to := Receiver{ID: "sub_000000000001", URL: "http://127.0.0.1:1/?key=hunter2", SecretNo: 1}
+	to := Receiver{ID: "sub_000000000001", URL: "http://127.0.0.1:1/?key=hunter2", Salt: uuid.UUID{1}}
 	result, err := s.Send(t.Context(), to, []store.LoggedEvent{{ID: uuid.UUID{1}, Body: []byte("{}")}})
 	require.NoError(t, err)
 	require.Contains(t, result.Detail, "refused")
@@ -213,7 +213,7 @@ func TestOurOwnEnd(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	s := testSender(t, newHTTPClient(newGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), nil, nil))
-	_, err := s.Send(ctx, Receiver{ID: "sub_000000000001", URL: server.URL, SecretNo: 1}, []store.LoggedEvent{{ID: uuid.UUID{1}, Body: []byte("{}")}})
+	_, err := s.Send(ctx, Receiver{ID: "sub_000000000001", URL: server.URL, Salt: uuid.UUID{1}}, []store.LoggedEvent{{ID: uuid.UUID{1}, Body: []byte("{}")}})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -233,7 +233,7 @@ func TestCut(t *testing.T) {
 				seqs = append(seqs, e.Seq)
 			}
 
-			batches, through, events = append(batches, seqs), append(through, to), rest
+			batches, through, events = append(batches, seqs), append(through, to.Seq), rest
 		}
 
 		return batches, through

@@ -12,15 +12,15 @@ import (
 
 // cut takes the next batch off events: those that the subscription wants, up to its size and maxBody. through is the
 // last event that is done with when the batch is.
-func (w *worker) cut(events []store.LoggedEvent) (batch, rest []store.LoggedEvent, through int64) {
+func (w *worker) cut(events []store.LoggedEvent) (batch, rest []store.LoggedEvent, through event.Place) {
 	const around = 64 // a comma, and what an event that lacks something says of it
 
-	through, size := w.progress.Cursor, 2
+	size := 2
 
 	for i, e := range events {
 		if !w.wants(e.About) {
 			if len(batch) == 0 {
-				through = e.Seq
+				through = e.Place()
 			}
 
 			continue
@@ -33,7 +33,7 @@ func (w *worker) cut(events []store.LoggedEvent) (batch, rest []store.LoggedEven
 			return batch, events[i:], through
 		}
 
-		batch, through = append(batch, e), e.Seq
+		batch, through = append(batch, e), e.Place()
 	}
 
 	return batch, nil, through
@@ -45,7 +45,7 @@ func (w *worker) wants(e event.About) bool { return w.job.Filter.Meant(e, w.job.
 // inOrder delivers events one batch after the other. What fails holds up what comes after it: the same batch comes
 // again, and the cursor does not move.
 func (w *worker) inOrder(ctx context.Context, events []store.LoggedEvent) error {
-	end := events[len(events)-1].Seq
+	end := events[len(events)-1].Place()
 
 	for len(events) > 0 {
 		batch, rest, through := w.cut(events)

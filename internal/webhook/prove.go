@@ -14,7 +14,11 @@ func (w *worker) challenge(ctx context.Context) error {
 		return err
 	}
 
+	answered := w.timed()
 	result, err := w.Sender.Challenge(ctx, w.receiver())
+
+	answered()
+
 	if err != nil {
 		return err
 	}

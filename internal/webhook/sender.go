@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/canton-exchange/suite/internal/clock"
 	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/memo"
@@ -49,8 +51,9 @@ const (
 type Receiver struct {
 	// ID is the subscription's.
 	ID, URL string
-	// SecretNo is the secret that signs; the one before it signs too until PreviousUntil.
-	SecretNo      int
+	// Salt is of the secret that signs; the one before it signs too until PreviousUntil.
+	Salt          uuid.UUID
+	PreviousSalt  *uuid.UUID
 	PreviousUntil *time.Time
 	// Batched receivers get lists.
 	Batched bool

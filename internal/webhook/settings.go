@@ -17,7 +17,7 @@ import (
 // Settings are the environment variables of a program that sends webhooks.
 type Settings struct {
 	Timeout       time.Duration `env:"CES_EVENTS_TIMEOUT" default:"10s" help:"How long a webhook's receiver may take for one answer, up to 20s."`
-	Workers       int           `env:"CES_EVENTS_WORKERS" default:"128" help:"How many subscriptions are delivered at once, 1 to 1024. Those that have nothing to be told give way to others."`
+	Workers       int           `env:"CES_EVENTS_WORKERS" default:"128" help:"How many subscriptions whose receivers answer are delivered at once, 1 to 1024, and four times as many of those that let us wait or failed last. Those that have nothing to be told give way to others."`
 	AllowNetworks string        `env:"CES_EVENTS_ALLOW_NETWORKS" help:"Networks, separated by commas, of receivers that are not on the public internet, such as 10.1.0.0/16; webhooks reach no other address that is not public."`
 	PlainHTTP     bool          `env:"CES_EVENTS_PLAIN_HTTP" help:"Send webhooks to http:// addresses too, where anybody on the way reads and changes them: for trials."`
 	CAFile        string        `env:"CES_EVENTS_TLS_CA_FILE" help:"PEM file of certificates that are trusted for receivers besides the system's."`

@@ -42,15 +42,15 @@ func (s *Sender) sign(header http.Header, to Receiver, id string, at time.Time, 
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	content := append([]byte(id+"."+timestamp+"."), body...)
 
-	numbers := []int{to.SecretNo}
-	if to.PreviousUntil != nil && at.Before(*to.PreviousUntil) && to.SecretNo > 1 {
-		numbers = append(numbers, to.SecretNo-1)
+	salts := []uuid.UUID{to.Salt}
+	if to.PreviousUntil != nil && at.Before(*to.PreviousUntil) && to.PreviousSalt != nil {
+		salts = append(salts, *to.PreviousSalt)
 	}
 
-	signatures := make([]string, 0, len(numbers)+1)
+	signatures := make([]string, 0, len(salts)+1)
 
-	for _, n := range numbers {
-		signed, err := hmacOf(s.keys.WebhookSecret(to.ID, n), content)
+	for _, salt := range salts {
+		signed, err := hmacOf(s.keys.WebhookSecret(to.ID, salt), content)
 		if err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func rotation(t *testing.T, script string) {
 
 	w := begin(t)
 	before, after := w.node(script, "sub_000000000001", 1), w.node(script, "sub_000000000001", 2)
-	id := w.subscribe(before.url, "secret_no = 2, previous_until = now() + interval '1 hour'")
+	id := w.subscribe(before.url, rotated(2))
 	w.tell(1)
 	w.start()
 	w.eventually(func() bool { return w.cursor(id) == 1 })
@@ -124,7 +124,7 @@ func changed(t *testing.T, script string) {
 
 	w := begin(t)
 	r := receive(t, nil)
-	id := w.subscribe(r.URL, "secret_no = 2, previous_until = now() + interval '1 hour'")
+	id := w.subscribe(r.URL, rotated(2))
 	w.tell(1)
 	w.start()
 	w.eventually(func() bool { return w.cursor(id) == 1 })
@@ -213,7 +213,7 @@ func recorded(t *testing.T, script string) {
 		require.NoError(t, err)
 		t.Cleanup(sender.CloseIdle)
 
-		got, err := sender.Challenge(t.Context(), webhook.Receiver{ID: "sub_000000000001", URL: r.url, SecretNo: 1})
+		got, err := sender.Challenge(t.Context(), webhook.Receiver{ID: "sub_000000000001", URL: r.url, Salt: salt(1)})
 		require.NoError(t, err)
 
 		if want == "" {
@@ -249,7 +249,7 @@ func brokenOff(t *testing.T, script string) {
 	_, answer = r.post(request{header: http.Header{}, body: make([]byte, 8<<20+1)})
 	require.Equal(t, "Error: the body is too large", answer)
 
-	got, err := w.sender(settings()).Challenge(t.Context(), webhook.Receiver{ID: "sub_000000000001", URL: r.url, SecretNo: 1})
+	got, err := w.sender(settings()).Challenge(t.Context(), webhook.Receiver{ID: "sub_000000000001", URL: r.url, Salt: salt(1)})
 	require.NoError(t, err)
 	require.Equal(t, webhook.Delivered, got.Outcome, got.Detail)
 	t.Log("taken: what comes after a body that broke off, and one that was too large")
@@ -316,7 +316,7 @@ func (w *world) node(script, subscription string, n int) *node {
 	ctx, cancel := context.WithTimeout(w.t.Context(), nodeLimit)
 
 	r := &node{t: w.t}
-	r.program = exec.CommandContext(ctx, "node", script, w.keys.WebhookSecret(subscription, n).Reveal(), "0")
+	r.program = exec.CommandContext(ctx, "node", script, w.keys.WebhookSecret(subscription, salt(n)).Reveal(), "0")
 	r.program.Stderr = os.Stderr
 	output, err := r.program.StdoutPipe()
 	require.NoError(w.t, err)

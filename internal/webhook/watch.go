@@ -80,7 +80,7 @@ func (d *Dispatcher) forgetLimiters() {
 	now := d.Clock.Now()
 
 	for id, limiter := range d.limiters {
-		if !d.held[id] && limiter.TokensAt(now) >= float64(limiter.Burst()) {
+		if !d.lanes.has(id) && limiter.TokensAt(now) >= float64(limiter.Burst()) {
 			delete(d.limiters, id)
 		}
 	}

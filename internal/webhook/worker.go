@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/canton-exchange/suite/internal/event"
 	"github.com/canton-exchange/suite/internal/store"
 )
 
@@ -24,6 +25,10 @@ const (
 	saveEvery = 100 * time.Millisecond
 	// look is how often a worker that has nothing to tell looks what else there may be.
 	look = time.Second
+	// staleAfter is how old settings may be that an attempt goes by, and for how long a lease is lost unnoticed.
+	staleAfter = 2 * time.Second
+	// slowAfter is how long a receiver may let us wait until others need not wait for it.
+	slowAfter = 500 * time.Millisecond
 	// maxWaiting is how many events wait for another try at most; with more the receiver is told nothing new.
 	maxWaiting = 1000
 )
@@ -51,6 +56,7 @@ type worker struct {
 	told    bool // that events became dead letters
 	limiter *rate.Limiter
 
+	taken time.Time // when it was taken up
 	lease sync.Mutex
 	until time.Time
 	fresh time.Time // when the lease was last renewed
@@ -154,6 +160,8 @@ func (w *worker) read(ctx context.Context) ([]store.LoggedEvent, error) {
 		return nil, err
 	case len(events) > 0 && events[0].Seq != after+1:
 		return nil, errEventsGone
+	case len(events) > 0 && !events[0].Follows(event.Place{Seq: after, Chain: w.progress.Chain}):
+		return nil, store.ErrSubscriptionMoved // the database was put back: where to go on, it says
 	case len(events) > 0 || w.Tail.Head(w.job.Treasury) <= after:
 		return events, nil
 	}
@@ -203,12 +211,23 @@ func (w *worker) attempt(ctx context.Context, events []store.LoggedEvent) (Resul
 		return Result{}, err
 	}
 
+	answered := w.timed()
 	result, err := w.Sender.Send(ctx, w.receiver(), events)
+
+	answered()
+
 	if err == nil {
 		w.Metrics.attempted(result, events)
 	}
 
 	return result, err
+}
+
+// timed gives up the place among the swift when a receiver lets us wait. Call what it returns when it has answered.
+func (w *worker) timed() func() {
+	timer := time.AfterFunc(slowAfter, func() { w.lanes.slowDown(w.job.ID) })
+
+	return func() { timer.Stop() }
 }
 
 // admitted waits for the subscription's turn, and sees that the lease lasts until the answer.
@@ -221,7 +240,9 @@ func (w *worker) admitted(ctx context.Context) error {
 		return errAtEnd
 	}
 
-	return w.renew(ctx, func(now time.Time) bool { return w.until.Sub(now) < w.timeout+leaseMargin })
+	return w.renew(ctx, func(now time.Time) bool {
+		return w.until.Sub(now) < w.timeout+leaseMargin || now.Sub(laterOf(w.taken, w.fresh)).Abs() >= staleAfter
+	})
 }
 
 // delay is how long the next request has to wait, so that there are no more in a second than the subscription wants.
@@ -233,7 +254,7 @@ func (w *worker) delay() time.Duration {
 
 func (w *worker) receiver() Receiver {
 	return Receiver{
-		ID: w.job.ID, URL: w.job.URL, SecretNo: w.job.SecretNo, PreviousUntil: w.job.PreviousUntil,
+		ID: w.job.ID, URL: w.job.URL, Salt: w.job.Salt, PreviousSalt: w.job.PreviousSalt, PreviousUntil: w.job.PreviousUntil,
 		Batched: w.job.Batch > 1, Withheld: w.job.Withheld,
 	}
 }
@@ -272,10 +293,10 @@ func (w *worker) storing(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 }
 
-// moveTo notes that all up to an event is done with.
-func (w *worker) moveTo(seq int64) {
-	if seq > w.progress.Cursor {
-		w.progress.Cursor = seq
+// moveTo notes that all up to a place is done with.
+func (w *worker) moveTo(at event.Place) {
+	if at.Seq > w.progress.Cursor {
+		w.progress.Cursor, w.progress.Chain = at.Seq, at.Chain
 		w.touch()
 	}
 }

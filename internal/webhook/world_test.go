@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -218,11 +219,19 @@ func (w *world) eventually(holds func() bool) {
 }
 
 // subscribe makes a subscription as the API does. More is SQL that sets what is to be different.
+// salt is of the n-th secret.
+func salt(n int) uuid.UUID { return uuid.UUID{byte(n)} }
+
+// rotated are the columns of a subscription whose secret is the n-th, while the one before it counts as well.
+func rotated(n int) string {
+	return fmt.Sprintf("secret_no = %d, salt = '%s', previous_salt = '%s', previous_until = now() + interval '1 hour'", n, salt(n), salt(n-1))
+}
+
 func (w *world) subscribe(url, more string) string {
 	w.n++
 	id := fmt.Sprintf("sub_%012d", w.n)
-	w.exec(`INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, ordered, batch, per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at)
-		VALUES ($1, $2, 'operator', 'test', $3, true, 1, 1000, 1000000, 'active', 0, $4, $4, $4)`, id, int32(w.treasury), url, w.clock.Now())
+	w.exec(`INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, ordered, batch, per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at, salt)
+		VALUES ($1, $2, 'operator', 'test', $3, true, 1, 1000, 1000000, 'active', 0, $4, $4, $4, $5)`, id, int32(w.treasury), url, w.clock.Now(), salt(1))
 
 	if more != "" {
 		w.exec("UPDATE subscriptions SET "+more+" WHERE subscription_id = $1", id)

@@ -16,7 +16,7 @@ VALUES (@subscription_id, @treasury_id, @owner, @name, @url, @types, @accounts, 
 -- name: DoorSubscriptionPage :many
 -- DoorSubscriptionPage reads subscriptions of an owner, or of all, the newest first.
 SELECT s.subscription_id, s.owner, s.name, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second, s.max_backlog,
-    s.state, s.reason, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
+    s.state, s.reason, s.secret_no, s.salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
     (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'waiting') AS waiting,
     (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'dead') AS dead
 FROM subscriptions s LEFT JOIN event_heads h USING (treasury_id)
@@ -29,7 +29,8 @@ SELECT FROM subscriptions WHERE treasury_id = @treasury_id AND subscription_id =
 
 -- name: DoorSubscriptionChange :exec
 -- DoorSubscriptionChange sets what an owner may. A state or URL that is another one takes the work from whoever is at it,
--- so that what they find of the old one says nothing about the new one. changed_at tells all settings apart that there were.
+-- so that what they find of the old one says nothing about the new one; so does another place to go on from. What failed in
+-- one order says nothing about the other. changed_at tells all settings apart that there were.
 UPDATE subscriptions SET name = @name, url = @url, types = @types, accounts = @accounts, subjects = @subjects, instrument_nos = @instrument_nos,
     withheld = @withheld, ordered = @ordered, batch = @batch, per_second = @per_second, max_backlog = @max_backlog,
     changed_at = greatest(@now, changed_at + interval '1 microsecond'),
@@ -37,12 +38,14 @@ UPDATE subscriptions SET name = @name, url = @url, types = @types, accounts = @a
     lease_owner = CASE WHEN @anew::boolean THEN '' ELSE lease_owner END,
     lease_until = CASE WHEN @anew::boolean THEN '-infinity' ELSE lease_until END,
     state = CASE WHEN @anew::boolean THEN @state::text ELSE state END, reason = CASE WHEN @anew::boolean THEN '' ELSE reason END,
-    tries = CASE WHEN @anew::boolean THEN 0 ELSE tries END, next_at = CASE WHEN @anew::boolean THEN @now ELSE next_at END,
-    failing_since = CASE WHEN @anew::boolean THEN NULL ELSE failing_since END
+    tries = CASE WHEN @anew::boolean OR ordered <> @ordered THEN 0 ELSE tries END,
+    next_at = CASE WHEN @anew::boolean OR ordered <> @ordered THEN @now ELSE next_at END,
+    failing_since = CASE WHEN @anew::boolean OR ordered <> @ordered THEN NULL ELSE failing_since END,
+    cursor_seq = coalesce(sqlc.narg(cursor_seq), cursor_seq), warned_backlog = warned_backlog AND sqlc.narg(cursor_seq)::bigint IS NULL
 WHERE subscription_id = @subscription_id;
 
 -- name: DoorSubscriptionRotate :exec
-UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = @previous_until, changed_at = greatest(@now, changed_at + interval '1 microsecond')
+UPDATE subscriptions SET secret_no = secret_no + 1, previous_salt = salt, salt = gen_random_uuid(), previous_until = @previous_until, changed_at = greatest(@now, changed_at + interval '1 microsecond')
 WHERE subscription_id = @subscription_id;
 
 -- name: DoorSubscriptionDelete :exec

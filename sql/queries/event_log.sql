@@ -97,10 +97,12 @@ WHERE treasury_id = @treasury_id AND seq > @after ORDER BY seq LIMIT @most;
 SELECT seq, chain, pruned_seq FROM event_heads WHERE treasury_id = @treasury_id;
 
 -- name: EventLogPlace :one
--- EventLogPlace is the chain of the event at a place, where it is kept, and how far the events go.
-SELECT h.seq AS head, h.pruned_seq, l.chain
+-- EventLogPlace is the chain of the event at a place, where it is kept, how far the events go, and what follows: by that a
+-- place can be known whose own event is not kept any more.
+SELECT h.seq AS head, h.chain AS head_chain, h.pruned_seq, l.chain, n.event_id AS next_id, n.chain AS next_chain
 FROM event_heads h
-LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, @seq::bigint)
+LEFT JOIN event_log l ON l.treasury_id = h.treasury_id AND l.seq = @seq
+LEFT JOIN event_log n ON n.treasury_id = h.treasury_id AND n.seq = @next_seq
 WHERE h.treasury_id = @treasury_id;
 
 -- name: EventLogHeads :many
@@ -111,10 +113,13 @@ SELECT seq, event_id, type, subject, account, instrument_no, body, chain FROM ev
 
 -- name: EventLogPrune :one
 -- EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
--- outbox without one of the log would be numbered again in another life of the database.
+-- outbox without one of the log would be numbered again in another life of the database. What comes after one that is kept
+-- is kept too, whatever the clock was when it was numbered: there is no gap.
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-    WHERE l.treasury_id = @treasury_id AND l.logged_at < @before ORDER BY l.seq LIMIT @most
+    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < @before) OVER (ORDER BY l.seq) AS all_old
+        FROM event_log l WHERE l.treasury_id = @treasury_id ORDER BY l.seq LIMIT @most
+    ) AS o WHERE o.all_old
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 ), outbox AS (
@@ -126,9 +131,9 @@ WITH old AS (
 SELECT count(*)::bigint AS pruned FROM gone;
 
 -- name: OutboxWaits :one
--- OutboxWaits is since when the next event of the outbox waits for its place; there is no row if none does. In a database
--- that was just put back that is not known.
-SELECT e.created_at FROM events e, event_sequencer s
+-- OutboxWaits is the next event of the outbox that waits for its place; there is no row if none does. In a database that was
+-- just put back that is not known.
+SELECT e.event_no FROM events e, event_sequencer s
 WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
     AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
 ORDER BY e.xid, e.event_no LIMIT 1;

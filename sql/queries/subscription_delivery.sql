@@ -3,13 +3,13 @@
 
 -- name: PushClaim :many
 -- PushClaim takes up subscriptions that have something to be told and are in nobody's hands, those first that were left
--- longest ago. What this instance holds according to the table, but does not know of, it lost by a failure.
+-- longest ago: of those whose last tries failed, or of the others. What this instance holds according to the table, but does not know of, it lost by a failure.
 UPDATE subscriptions s SET lease_owner = @lease_owner, lease_epoch = s.lease_epoch + 1,
     lease_until = clock_timestamp() + make_interval(secs => @lease_seconds::integer)
 FROM (
     SELECT d.subscription_id FROM subscriptions d
     LEFT JOIN event_heads h ON h.treasury_id = d.treasury_id
-    WHERE d.state IN ('pending', 'active') AND d.next_at <= @now AND d.subscription_id <> ALL (@held::text[])
+    WHERE d.state IN ('pending', 'active') AND d.next_at <= @now AND d.subscription_id <> ALL (@held::text[]) AND (d.tries > 0) = @troubled::boolean
       AND (d.lease_until <= clock_timestamp() OR d.lease_owner = @lease_owner)
       AND (d.state = 'pending' OR h.seq > d.cursor_seq
         OR EXISTS (SELECT FROM subscription_failures f WHERE f.subscription_id = d.subscription_id AND f.state = 'waiting' AND f.next_at <= @now))
@@ -17,7 +17,7 @@ FROM (
 ) AS due
 WHERE s.subscription_id = due.subscription_id
 RETURNING s.subscription_id, s.treasury_id, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second,
-    s.state, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
+    s.state, s.salt, s.previous_salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
     coalesce((SELECT a.last_seq FROM subscription_attempts a WHERE a.subscription_id = s.subscription_id AND s.ordered AND s.tries > 0
         AND a.first_seq > s.cursor_seq ORDER BY a.attempt_no DESC LIMIT 1), 0)::bigint AS last_tried;
 
@@ -31,8 +31,12 @@ UPDATE subscriptions SET lease_until = clock_timestamp(), lease_owner = ''
 WHERE subscription_id = @subscription_id AND lease_epoch = @lease_epoch;
 
 -- name: PushSave :execrows
-UPDATE subscriptions SET cursor_seq = @cursor_seq, tries = @tries, failing_since = sqlc.narg(failing_since), next_at = @next_at
-WHERE subscription_id = @subscription_id AND lease_epoch = @lease_epoch AND changed_at = @changed_at AND state = 'active';
+-- PushSave stores how far a subscription was told. A place of another history, from before the database was put back, is none.
+UPDATE subscriptions s SET cursor_seq = @cursor_seq, tries = @tries, failing_since = sqlc.narg(failing_since), next_at = @next_at
+WHERE s.subscription_id = @subscription_id AND s.lease_epoch = @lease_epoch AND s.changed_at = @changed_at AND s.state = 'active'
+  AND (s.cursor_seq = @cursor_seq
+    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = @cursor_seq AND l.chain = coalesce(sqlc.narg(chain), l.chain))
+    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= @cursor_seq));
 
 -- name: PushPostpone :execrows
 -- PushPostpone says when a receiver is challenged again.
@@ -90,8 +94,8 @@ FROM disabled d
 LEFT JOIN event_heads h ON h.treasury_id = d.treasury_id;
 
 -- name: PushOwnersLost :many
--- PushOwnersLost finds subscriptions of keys whose line has no key any more that may read the treasury. Whoever is not a key
--- has rights that are not in this database.
+-- PushOwnersLost finds subscriptions of keys whose line has no key any more that may read the treasury and have webhooks.
+-- Nobody but keys makes any by the API: whose rights are an identity provider's, we could not ask for ever.
 WITH RECURSIVE line AS (
     SELECT DISTINCT s.owner AS origin, k.key_id, k.successor, 1 AS steps FROM subscriptions s JOIN api_keys k ON k.key_id = s.owner
     WHERE s.state IN ('pending', 'active') AND (@subscription_ids::text[] IS NULL OR s.subscription_id = ANY (@subscription_ids))
@@ -105,7 +109,7 @@ WHERE s.state IN ('pending', 'active') AND s.owner ~ '^k_[a-z0-9]{12}$'
   AND NOT EXISTS (
     SELECT FROM line l JOIN api_keys k ON k.key_id = l.key_id
     WHERE l.origin = s.owner AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @now)
-      AND 'read' = ANY (k.scopes) AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
+      AND ARRAY['read', 'webhooks'] <@ k.scopes AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
 ORDER BY s.subscription_id;
 
 -- name: PushWarn :many

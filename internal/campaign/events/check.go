@@ -52,6 +52,10 @@ func (c *Campaign) check(ctx context.Context) ([]verdict.Violation, error) {
 		}
 	}
 
+	if err := k.ledger(ctx); err != nil {
+		return nil, err
+	}
+
 	for _, r := range c.receivers {
 		for _, complaint := range r.broken {
 			k.reportf(receiversFind, "%s (%s): %s", r.id, r.name, complaint)
@@ -74,10 +78,15 @@ func (c *Campaign) check(ctx context.Context) ([]verdict.Violation, error) {
 
 func (k *checker) numbers(ctx context.Context, treasury int) error {
 	id := int32(k.ids[treasury])
+	written := "campaign.written"
 
-	wrong := k.count(ctx, `SELECT (SELECT count(*) FROM campaign.written w WHERE treasury_id = $1 AND (SELECT count(*) FROM event_log l
+	if treasury == treasuries { // ingestion's: what it wrote, the ledger says
+		written = "events"
+	}
+
+	wrong := k.count(ctx, fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]s w WHERE treasury_id = $1 AND (SELECT count(*) FROM event_log l
 			WHERE (l.treasury_id, l.event_id) = (w.treasury_id, w.event_id)) <> 1)
-		+ (SELECT count(*) FROM event_log l WHERE treasury_id = $1 AND NOT EXISTS (SELECT FROM campaign.written w WHERE w.event_id = l.event_id))`, id)
+		+ (SELECT count(*) FROM event_log l WHERE treasury_id = $1 AND NOT EXISTS (SELECT FROM %[1]s w WHERE w.event_id = l.event_id))`, written), id)
 	if wrong != 0 {
 		k.reportf(numberedOnce, "%d of %s are wrong", wrong, k.parties[treasury])
 	}

@@ -1,7 +1,7 @@
-// Package events is the campaign against the telling of events: writers whose transactions overlap and are cut, two
-// instances of cmd/events that are killed, a broker and a database that crash, and receivers that are slow, dead, lie and
-// talk too much. What was written is compared with what every receiver and the broker have. Nothing that customers run
-// imports it.
+// Package events is the campaign against the telling of events: writers whose transactions overlap and are cut, ingestion
+// and two instances of cmd/events that are killed and whose clocks jump, a broker and a database that crash, and
+// receivers that are slow, dead, lie and talk too much. What was written, and what was paid on the ledger, is compared
+// with what every receiver and the broker have. Nothing that customers run imports it.
 package events
 
 import (
@@ -56,6 +56,10 @@ type Report struct {
 	LostToNaive int
 	Kills       map[string]int
 	Scenes      map[string]int
+	// Jumps is how often a clock jumped.
+	Jumps int
+	// Deposits is how many were paid on the ledger.
+	Deposits int
 	// PeakMiB is the most memory that an instance of cmd/events had.
 	PeakMiB int64
 	Took    time.Duration
@@ -81,6 +85,7 @@ type Campaign struct {
 	parties  []ident.Party
 	ids      []store.TreasuryID
 
+	network   *network
 	receivers []*receiver
 	hall      *hall
 	fleet     [2]*program.Life
@@ -95,9 +100,15 @@ type Campaign struct {
 	mu      sync.Mutex // of report
 }
 
-// Build makes the programs that a campaign kills.
-func Build(ctx context.Context, dir, overlay string) error {
-	if err := program.Build(ctx, dir, overlay, "events"); err != nil {
+// Build makes the programs that a campaign kills, with clocks that can be set and with what else is edited. root is the
+// module's.
+func Build(ctx context.Context, root, dir string, edits ...program.Edit) error {
+	overlay, err := program.Overlay(root, dir, append(wrongClocks(), edits...))
+	if err != nil {
+		return err
+	}
+
+	if err := program.Build(ctx, dir, overlay, "events", ingestion); err != nil {
 		return err
 	}
 
@@ -111,7 +122,9 @@ func Open(ctx context.Context, cfg Config) (*Campaign, error) {
 		report: Report{Seed: cfg.Seed, Kills: map[string]int{}, Scenes: map[string]int{}},
 	}
 
-	for _, start := range []func(context.Context) error{c.openDatabase, c.openReceivers, c.openPrograms, c.openWriters} {
+	for _, start := range []func(context.Context) error{
+		c.openDatabase, c.openNetwork, c.openReceivers, c.openPrograms, c.openWriters,
+	} {
 		if err := start(ctx); err != nil {
 			return nil, errors.Join(err, c.Close(context.WithoutCancel(ctx)))
 		}
@@ -227,7 +240,7 @@ func (c *Campaign) Run(ctx context.Context) (Report, error) {
 	c.enough()
 	c.writing.Wait()
 
-	err := c.drain(ctx)
+	err := errors.Join(c.network.stopPaying(), c.drain(ctx))
 
 	c.report.Written, c.report.Took = c.written.Load(), c.cfg.Clock.Now().Sub(c.began).Round(time.Second)
 	for _, r := range c.receivers {
@@ -253,6 +266,10 @@ func (c *Campaign) Close(ctx context.Context) error {
 	}
 
 	var failures []error
+
+	if c.network != nil {
+		failures = append(failures, c.network.close())
+	}
 
 	if c.hall != nil {
 		failures = append(failures, c.hall.close(ctx))

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "ces-events-programs-")
 	if err == nil && *programs == "" {
 		*programs = dir
-		err = Build(context.Background(), dir, "")
+		err = Build(context.Background(), root(), dir)
 	}
 
 	if err != nil {
@@ -55,6 +56,16 @@ func TestMain(m *testing.M) {
 	}
 
 	os.Exit(code)
+}
+
+// root is the module's.
+func root() string {
+	path, err := filepath.Abs("../../..")
+	if err != nil {
+		return "../../.."
+	}
+
+	return path
 }
 
 // TestEventsCampaign is the promise "every event to every entitled subscriber at least once, in order where promised".

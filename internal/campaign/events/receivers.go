@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/canton-exchange/suite/internal/campaign/chance"
@@ -160,7 +161,7 @@ func (c *Campaign) openReceivers(ctx context.Context) error {
 				rng: chance.Source(c.cfg.Seed, fmt.Sprintf("receiver %d %d", i, treasury)),
 			}
 
-			if r.webhook, err = standardwebhooks.NewWebhook(c.keys.WebhookSecret(r.id, 1).Reveal()); err != nil {
+			if r.webhook, err = standardwebhooks.NewWebhook(c.keys.WebhookSecret(r.id, uuid.UUID{1}).Reveal()); err != nil {
 				return fmt.Errorf("make a receiver: %w", err)
 			}
 
@@ -168,10 +169,10 @@ func (c *Campaign) openReceivers(ctx context.Context) error {
 			mux.HandleFunc("POST /"+r.id, func(w http.ResponseWriter, q *http.Request) { c.hall.receive(r, w, q) })
 
 			_, err := c.pool.Exec(ctx, `INSERT INTO subscriptions (subscription_id, treasury_id, owner, name, url, types, accounts, withheld, ordered, batch,
-					per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at)
-				VALUES ($1, $2, 'campaign', $3, $4, $5, $6, $7, $8, $9, 1000, 1000000000, 'active', 0, $10, $10, $10)`,
+					per_second, max_backlog, state, cursor_seq, next_at, created_at, changed_at, salt)
+				VALUES ($1, $2, 'campaign', $3, $4, $5, $6, $7, $8, $9, 1000, 1000000000, 'active', 0, $10, $10, $10, $11)`,
 				r.id, int32(c.ids[treasury]), m.name, c.hall.url+"/"+r.id, append([]string{}, m.types...), append([]string{}, m.accounts...),
-				append([]string{}, m.withheld...), m.ordered, m.batch, c.cfg.Clock.Now())
+				append([]string{}, m.withheld...), m.ordered, m.batch, c.cfg.Clock.Now(), uuid.UUID{1})
 			if err != nil {
 				return fmt.Errorf("subscribe: %w", err)
 			}

@@ -31,6 +31,8 @@ func scenes() []scene {
 		{"the broker is killed", 2, (*Campaign).killBroker},
 		{"the database crashes", 1, (*Campaign).crash},
 		{"writers are cut", 2, (*Campaign).cutWriters},
+		{"ingestion is killed", 3, (*Campaign).killIngestion},
+		{"clocks jump", 4, (*Campaign).jump},
 	}
 }
 
@@ -78,14 +80,14 @@ func (c *Campaign) beginAll(ctx context.Context) error {
 			"CES_DATABASE_URL=" + c.postgres.DSN("postgres"), "CES_ADMIN_ADDR=127.0.0.1:0", "CES_EVENTS_SECRET=" + secretText,
 			"CES_EVENTS_PLAIN_HTTP=true", "CES_EVENTS_ALLOW_NETWORKS=127.0.0.0/8", "CES_EVENTS_TIMEOUT=1s",
 			"CES_EVENTS_NATS_URL=nats://127.0.0.1:" + strconv.Itoa(c.natsPort), "CES_EVENTS_NATS_TOKEN=" + natsToken,
-			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h",
+			"CES_EVENTS_NATS_CREATE=true", "CES_EVENTS_MAX_LAG=24h", "CES_EVENTS_RETENTION=2h", clockFile + "=" + c.clockOf(instance(i)),
 		}, never())
 		if err != nil {
 			return err
 		}
 	}
 
-	return nil
+	return c.beginIngestion(ctx)
 }
 
 // kill ends an instance as kill -9 does.
@@ -239,7 +241,8 @@ func (c *Campaign) drain(ctx context.Context) error {
 			return err
 		}
 
-		now := c.count(ctx, `SELECT (SELECT count(*) FROM campaign.written) - (SELECT coalesce(sum(seq), 0) FROM event_heads)
+		behind := c.behind(ctx)
+		now := behind + c.count(ctx, `SELECT (SELECT count(*) FROM events) - (SELECT coalesce(sum(seq), 0) FROM event_heads)
 			+ (SELECT sum(h.seq - s.cursor_seq) FROM subscriptions s JOIN event_heads h USING (treasury_id))
 			+ (SELECT coalesce(sum(h.seq - coalesce(k.seq, 0)), 0) FROM event_heads h LEFT JOIN event_sinks k ON k.treasury_id = h.treasury_id)
 			+ (SELECT count(*) FROM subscription_failures)`)
@@ -254,7 +257,8 @@ func (c *Campaign) drain(ctx context.Context) error {
 		case now != left:
 			left, since = now, c.cfg.Clock.Now()
 		case c.cfg.Clock.Now().Sub(since) > cmp.Or(c.cfg.Standstill, standstill):
-			return fmt.Errorf("%d are left to be told, and nothing moves:\n%s\n%s", now, c.fleet[0].Log(), c.fleet[1].Log())
+			return fmt.Errorf("%d are left to be told, ingestion is %d behind, and nothing moves:\n%s\n%s\n%s", now, behind,
+				c.fleet[0].Log(), c.fleet[1].Log(), c.network.ingest.Log())
 		}
 
 		pause(ctx, 200*time.Millisecond)

@@ -50,7 +50,7 @@ func (c *Campaign) openWriters(ctx context.Context) error {
 // write makes one transaction. Sometimes it stays open for a while after it has its numbers, and sometimes it ends
 // without a commit.
 func (c *Campaign) write(ctx context.Context, rng *rand.Rand) {
-	n, treasury := 1+rng.IntN(mostAtOnce), c.ids[rng.IntN(len(c.ids))]
+	n, treasury := 1+rng.IntN(mostAtOnce), c.ids[rng.IntN(treasuries)]
 	open, give := time.Duration(rng.IntN(40))*time.Millisecond, rng.IntN(12) == 0
 
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {

@@ -305,9 +305,11 @@ UPDATE subscriptions SET name = $1, url = $2, types = $3, accounts = $4, subject
     lease_owner = CASE WHEN $13::boolean THEN '' ELSE lease_owner END,
     lease_until = CASE WHEN $13::boolean THEN '-infinity' ELSE lease_until END,
     state = CASE WHEN $13::boolean THEN $14::text ELSE state END, reason = CASE WHEN $13::boolean THEN '' ELSE reason END,
-    tries = CASE WHEN $13::boolean THEN 0 ELSE tries END, next_at = CASE WHEN $13::boolean THEN $12 ELSE next_at END,
-    failing_since = CASE WHEN $13::boolean THEN NULL ELSE failing_since END
-WHERE subscription_id = $15
+    tries = CASE WHEN $13::boolean OR ordered <> $8 THEN 0 ELSE tries END,
+    next_at = CASE WHEN $13::boolean OR ordered <> $8 THEN $12 ELSE next_at END,
+    failing_since = CASE WHEN $13::boolean OR ordered <> $8 THEN NULL ELSE failing_since END,
+    cursor_seq = coalesce($15, cursor_seq), warned_backlog = warned_backlog AND $15::bigint IS NULL
+WHERE subscription_id = $16
 `
 
 type DoorSubscriptionChangeParams struct {
@@ -325,11 +327,13 @@ type DoorSubscriptionChangeParams struct {
 	Now            time.Time
 	Anew           bool
 	State          string
+	CursorSeq      *int64
 	SubscriptionID string
 }
 
 // DoorSubscriptionChange sets what an owner may. A state or URL that is another one takes the work from whoever is at it,
-// so that what they find of the old one says nothing about the new one. changed_at tells all settings apart that there were.
+// so that what they find of the old one says nothing about the new one; so does another place to go on from. What failed in
+// one order says nothing about the other. changed_at tells all settings apart that there were.
 //
 //	UPDATE subscriptions SET name = $1, url = $2, types = $3, accounts = $4, subjects = $5, instrument_nos = $6,
 //	    withheld = $7, ordered = $8, batch = $9, per_second = $10, max_backlog = $11,
@@ -338,9 +342,11 @@ type DoorSubscriptionChangeParams struct {
 //	    lease_owner = CASE WHEN $13::boolean THEN '' ELSE lease_owner END,
 //	    lease_until = CASE WHEN $13::boolean THEN '-infinity' ELSE lease_until END,
 //	    state = CASE WHEN $13::boolean THEN $14::text ELSE state END, reason = CASE WHEN $13::boolean THEN '' ELSE reason END,
-//	    tries = CASE WHEN $13::boolean THEN 0 ELSE tries END, next_at = CASE WHEN $13::boolean THEN $12 ELSE next_at END,
-//	    failing_since = CASE WHEN $13::boolean THEN NULL ELSE failing_since END
-//	WHERE subscription_id = $15
+//	    tries = CASE WHEN $13::boolean OR ordered <> $8 THEN 0 ELSE tries END,
+//	    next_at = CASE WHEN $13::boolean OR ordered <> $8 THEN $12 ELSE next_at END,
+//	    failing_since = CASE WHEN $13::boolean OR ordered <> $8 THEN NULL ELSE failing_since END,
+//	    cursor_seq = coalesce($15, cursor_seq), warned_backlog = warned_backlog AND $15::bigint IS NULL
+//	WHERE subscription_id = $16
 func (q *Queries) DoorSubscriptionChange(ctx context.Context, db DBTX, arg DoorSubscriptionChangeParams) error {
 	_, err := db.Exec(ctx, doorSubscriptionChange,
 		arg.Name,
@@ -357,6 +363,7 @@ func (q *Queries) DoorSubscriptionChange(ctx context.Context, db DBTX, arg DoorS
 		arg.Now,
 		arg.Anew,
 		arg.State,
+		arg.CursorSeq,
 		arg.SubscriptionID,
 	)
 	return err
@@ -466,7 +473,7 @@ func (q *Queries) DoorSubscriptionLock(ctx context.Context, db DBTX, arg DoorSub
 
 const doorSubscriptionPage = `-- name: DoorSubscriptionPage :many
 SELECT s.subscription_id, s.owner, s.name, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second, s.max_backlog,
-    s.state, s.reason, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
+    s.state, s.reason, s.secret_no, s.salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
     (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'waiting') AS waiting,
     (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'dead') AS dead
 FROM subscriptions s LEFT JOIN event_heads h USING (treasury_id)
@@ -502,6 +509,7 @@ type DoorSubscriptionPageRow struct {
 	State          string
 	Reason         string
 	SecretNo       int32
+	Salt           uuid.UUID
 	PreviousUntil  *time.Time
 	CursorSeq      int64
 	Tries          int32
@@ -516,7 +524,7 @@ type DoorSubscriptionPageRow struct {
 // DoorSubscriptionPage reads subscriptions of an owner, or of all, the newest first.
 //
 //	SELECT s.subscription_id, s.owner, s.name, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second, s.max_backlog,
-//	    s.state, s.reason, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
+//	    s.state, s.reason, s.secret_no, s.salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.created_at, s.changed_at, coalesce(h.seq, 0)::bigint AS head,
 //	    (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'waiting') AS waiting,
 //	    (SELECT count(*) FROM subscription_failures f WHERE f.subscription_id = s.subscription_id AND f.state = 'dead') AS dead
 //	FROM subscriptions s LEFT JOIN event_heads h USING (treasury_id)
@@ -557,6 +565,7 @@ func (q *Queries) DoorSubscriptionPage(ctx context.Context, db DBTX, arg DoorSub
 			&i.State,
 			&i.Reason,
 			&i.SecretNo,
+			&i.Salt,
 			&i.PreviousUntil,
 			&i.CursorSeq,
 			&i.Tries,
@@ -578,7 +587,7 @@ func (q *Queries) DoorSubscriptionPage(ctx context.Context, db DBTX, arg DoorSub
 }
 
 const doorSubscriptionRotate = `-- name: DoorSubscriptionRotate :exec
-UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
+UPDATE subscriptions SET secret_no = secret_no + 1, previous_salt = salt, salt = gen_random_uuid(), previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
 WHERE subscription_id = $3
 `
 
@@ -590,7 +599,7 @@ type DoorSubscriptionRotateParams struct {
 
 // DoorSubscriptionRotate
 //
-//	UPDATE subscriptions SET secret_no = secret_no + 1, previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
+//	UPDATE subscriptions SET secret_no = secret_no + 1, previous_salt = salt, salt = gen_random_uuid(), previous_until = $1, changed_at = greatest($2, changed_at + interval '1 microsecond')
 //	WHERE subscription_id = $3
 func (q *Queries) DoorSubscriptionRotate(ctx context.Context, db DBTX, arg DoorSubscriptionRotateParams) error {
 	_, err := db.Exec(ctx, doorSubscriptionRotate, arg.PreviousUntil, arg.Now, arg.SubscriptionID)

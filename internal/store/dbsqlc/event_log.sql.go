@@ -12,6 +12,7 @@ import (
 	"github.com/canton-exchange/suite/internal/amount"
 	"github.com/canton-exchange/suite/internal/ident"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const eventHeadMove = `-- name: EventHeadMove :exec
@@ -229,74 +230,93 @@ func (q *Queries) EventLogPage(ctx context.Context, db DBTX, arg EventLogPagePar
 }
 
 const eventLogPlace = `-- name: EventLogPlace :one
-SELECT h.seq AS head, h.pruned_seq, l.chain
+SELECT h.seq AS head, h.chain AS head_chain, h.pruned_seq, l.chain, n.event_id AS next_id, n.chain AS next_chain
 FROM event_heads h
-LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
-WHERE h.treasury_id = $2
+LEFT JOIN event_log l ON l.treasury_id = h.treasury_id AND l.seq = $1
+LEFT JOIN event_log n ON n.treasury_id = h.treasury_id AND n.seq = $2
+WHERE h.treasury_id = $3
 `
 
 type EventLogPlaceParams struct {
 	Seq        int64
+	NextSeq    int64
 	TreasuryID int32
 }
 
 type EventLogPlaceRow struct {
 	Head      int64
+	HeadChain []byte
 	PrunedSeq int64
 	Chain     []byte
+	NextID    pgtype.UUID
+	NextChain []byte
 }
 
-// EventLogPlace is the chain of the event at a place, where it is kept, and how far the events go.
+// EventLogPlace is the chain of the event at a place, where it is kept, how far the events go, and what follows: by that a
+// place can be known whose own event is not kept any more.
 //
-//	SELECT h.seq AS head, h.pruned_seq, l.chain
+//	SELECT h.seq AS head, h.chain AS head_chain, h.pruned_seq, l.chain, n.event_id AS next_id, n.chain AS next_chain
 //	FROM event_heads h
-//	LEFT JOIN event_log l ON (l.treasury_id, l.seq) = (h.treasury_id, $1::bigint)
-//	WHERE h.treasury_id = $2
+//	LEFT JOIN event_log l ON l.treasury_id = h.treasury_id AND l.seq = $1
+//	LEFT JOIN event_log n ON n.treasury_id = h.treasury_id AND n.seq = $2
+//	WHERE h.treasury_id = $3
 func (q *Queries) EventLogPlace(ctx context.Context, db DBTX, arg EventLogPlaceParams) (EventLogPlaceRow, error) {
-	row := db.QueryRow(ctx, eventLogPlace, arg.Seq, arg.TreasuryID)
+	row := db.QueryRow(ctx, eventLogPlace, arg.Seq, arg.NextSeq, arg.TreasuryID)
 	var i EventLogPlaceRow
-	err := row.Scan(&i.Head, &i.PrunedSeq, &i.Chain)
+	err := row.Scan(
+		&i.Head,
+		&i.HeadChain,
+		&i.PrunedSeq,
+		&i.Chain,
+		&i.NextID,
+		&i.NextChain,
+	)
 	return i, err
 }
 
 const eventLogPrune = `-- name: EventLogPrune :one
 WITH old AS (
-    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-    WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
+    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < $1) OVER (ORDER BY l.seq) AS all_old
+        FROM event_log l WHERE l.treasury_id = $2 ORDER BY l.seq LIMIT $3
+    ) AS o WHERE o.all_old
 ), gone AS (
     DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 ), outbox AS (
     DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 ), head AS (
     UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
-    WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
+    WHERE h.treasury_id = $2 AND EXISTS (SELECT FROM gone)
 )
 SELECT count(*)::bigint AS pruned FROM gone
 `
 
 type EventLogPruneParams struct {
-	TreasuryID int32
 	Before     time.Time
+	TreasuryID int32
 	Most       int32
 }
 
 // EventLogPrune forgets what is older than it is kept, the outbox's row with it, at most so many at once. A row of the
-// outbox without one of the log would be numbered again in another life of the database.
+// outbox without one of the log would be numbered again in another life of the database. What comes after one that is kept
+// is kept too, whatever the clock was when it was numbered: there is no gap.
 //
 //	WITH old AS (
-//	    SELECT l.treasury_id, l.seq, l.event_id, l.event_no FROM event_log l
-//	    WHERE l.treasury_id = $1 AND l.logged_at < $2 ORDER BY l.seq LIMIT $3
+//	    SELECT o.treasury_id, o.seq, o.event_id, o.event_no FROM (
+//	        SELECT l.treasury_id, l.seq, l.event_id, l.event_no, bool_and(l.logged_at < $1) OVER (ORDER BY l.seq) AS all_old
+//	        FROM event_log l WHERE l.treasury_id = $2 ORDER BY l.seq LIMIT $3
+//	    ) AS o WHERE o.all_old
 //	), gone AS (
 //	    DELETE FROM event_log l USING old WHERE (l.treasury_id, l.seq) = (old.treasury_id, old.seq) RETURNING l.seq
 //	), outbox AS (
 //	    DELETE FROM events e USING old WHERE e.event_no = old.event_no AND e.event_id = old.event_id
 //	), head AS (
 //	    UPDATE event_heads h SET pruned_seq = greatest(h.pruned_seq, (SELECT max(gone.seq) FROM gone))
-//	    WHERE h.treasury_id = $1 AND EXISTS (SELECT FROM gone)
+//	    WHERE h.treasury_id = $2 AND EXISTS (SELECT FROM gone)
 //	)
 //	SELECT count(*)::bigint AS pruned FROM gone
 func (q *Queries) EventLogPrune(ctx context.Context, db DBTX, arg EventLogPruneParams) (int64, error) {
-	row := db.QueryRow(ctx, eventLogPrune, arg.TreasuryID, arg.Before, arg.Most)
+	row := db.QueryRow(ctx, eventLogPrune, arg.Before, arg.TreasuryID, arg.Most)
 	var pruned int64
 	err := row.Scan(&pruned)
 	return pruned, err
@@ -605,24 +625,24 @@ func (q *Queries) OutboxOfAnotherLife(ctx context.Context, db DBTX, arg OutboxOf
 }
 
 const outboxWaits = `-- name: OutboxWaits :one
-SELECT e.created_at FROM events e, event_sequencer s
+SELECT e.event_no FROM events e, event_sequencer s
 WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
     AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
 ORDER BY e.xid, e.event_no LIMIT 1
 `
 
-// OutboxWaits is since when the next event of the outbox waits for its place; there is no row if none does. In a database
-// that was just put back that is not known.
+// OutboxWaits is the next event of the outbox that waits for its place; there is no row if none does. In a database that was
+// just put back that is not known.
 //
-//	SELECT e.created_at FROM events e, event_sequencer s
+//	SELECT e.event_no FROM events e, event_sequencer s
 //	WHERE s.identity = database_identity() AND (e.xid, e.event_no) > (s.xid, s.event_no)
 //	    AND NOT EXISTS (SELECT FROM event_log l WHERE (l.treasury_id, l.event_id) = (e.treasury_id, e.event_id))
 //	ORDER BY e.xid, e.event_no LIMIT 1
-func (q *Queries) OutboxWaits(ctx context.Context, db DBTX) (time.Time, error) {
+func (q *Queries) OutboxWaits(ctx context.Context, db DBTX) (int64, error) {
 	row := db.QueryRow(ctx, outboxWaits)
-	var created_at time.Time
-	err := row.Scan(&created_at)
-	return created_at, err
+	var event_no int64
+	err := row.Scan(&event_no)
+	return event_no, err
 }
 
 const sequencerAdvance = `-- name: SequencerAdvance :exec

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -112,15 +113,15 @@ UPDATE subscriptions s SET lease_owner = $1, lease_epoch = s.lease_epoch + 1,
 FROM (
     SELECT d.subscription_id FROM subscriptions d
     LEFT JOIN event_heads h ON h.treasury_id = d.treasury_id
-    WHERE d.state IN ('pending', 'active') AND d.next_at <= $3 AND d.subscription_id <> ALL ($4::text[])
+    WHERE d.state IN ('pending', 'active') AND d.next_at <= $3 AND d.subscription_id <> ALL ($4::text[]) AND (d.tries > 0) = $5::boolean
       AND (d.lease_until <= clock_timestamp() OR d.lease_owner = $1)
       AND (d.state = 'pending' OR h.seq > d.cursor_seq
         OR EXISTS (SELECT FROM subscription_failures f WHERE f.subscription_id = d.subscription_id AND f.state = 'waiting' AND f.next_at <= $3))
-    ORDER BY d.lease_until, d.subscription_id LIMIT $5 FOR UPDATE OF d SKIP LOCKED
+    ORDER BY d.lease_until, d.subscription_id LIMIT $6 FOR UPDATE OF d SKIP LOCKED
 ) AS due
 WHERE s.subscription_id = due.subscription_id
 RETURNING s.subscription_id, s.treasury_id, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second,
-    s.state, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
+    s.state, s.salt, s.previous_salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
     coalesce((SELECT a.last_seq FROM subscription_attempts a WHERE a.subscription_id = s.subscription_id AND s.ordered AND s.tries > 0
         AND a.first_seq > s.cursor_seq ORDER BY a.attempt_no DESC LIMIT 1), 0)::bigint AS last_tried
 `
@@ -130,6 +131,7 @@ type PushClaimParams struct {
 	LeaseSeconds int32
 	Now          time.Time
 	Held         []string
+	Troubled     bool
 	Most         int32
 }
 
@@ -146,7 +148,8 @@ type PushClaimRow struct {
 	Batch          int32
 	PerSecond      int32
 	State          string
-	SecretNo       int32
+	Salt           uuid.UUID
+	PreviousSalt   *uuid.UUID
 	PreviousUntil  *time.Time
 	CursorSeq      int64
 	Tries          int32
@@ -159,22 +162,22 @@ type PushClaimRow struct {
 // How webhooks are delivered. Leases are by the database's clock, on which all instances agree. Every change is guarded by
 // the epoch of the lease and by changed_at: who has lost the lease, or holds settings that are old by now, changes nothing.
 // PushClaim takes up subscriptions that have something to be told and are in nobody's hands, those first that were left
-// longest ago. What this instance holds according to the table, but does not know of, it lost by a failure.
+// longest ago: of those whose last tries failed, or of the others. What this instance holds according to the table, but does not know of, it lost by a failure.
 //
 //	UPDATE subscriptions s SET lease_owner = $1, lease_epoch = s.lease_epoch + 1,
 //	    lease_until = clock_timestamp() + make_interval(secs => $2::integer)
 //	FROM (
 //	    SELECT d.subscription_id FROM subscriptions d
 //	    LEFT JOIN event_heads h ON h.treasury_id = d.treasury_id
-//	    WHERE d.state IN ('pending', 'active') AND d.next_at <= $3 AND d.subscription_id <> ALL ($4::text[])
+//	    WHERE d.state IN ('pending', 'active') AND d.next_at <= $3 AND d.subscription_id <> ALL ($4::text[]) AND (d.tries > 0) = $5::boolean
 //	      AND (d.lease_until <= clock_timestamp() OR d.lease_owner = $1)
 //	      AND (d.state = 'pending' OR h.seq > d.cursor_seq
 //	        OR EXISTS (SELECT FROM subscription_failures f WHERE f.subscription_id = d.subscription_id AND f.state = 'waiting' AND f.next_at <= $3))
-//	    ORDER BY d.lease_until, d.subscription_id LIMIT $5 FOR UPDATE OF d SKIP LOCKED
+//	    ORDER BY d.lease_until, d.subscription_id LIMIT $6 FOR UPDATE OF d SKIP LOCKED
 //	) AS due
 //	WHERE s.subscription_id = due.subscription_id
 //	RETURNING s.subscription_id, s.treasury_id, s.url, s.types, s.accounts, s.subjects, s.instrument_nos, s.withheld, s.ordered, s.batch, s.per_second,
-//	    s.state, s.secret_no, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
+//	    s.state, s.salt, s.previous_salt, s.previous_until, s.cursor_seq, s.tries, s.failing_since, s.lease_epoch, s.changed_at,
 //	    coalesce((SELECT a.last_seq FROM subscription_attempts a WHERE a.subscription_id = s.subscription_id AND s.ordered AND s.tries > 0
 //	        AND a.first_seq > s.cursor_seq ORDER BY a.attempt_no DESC LIMIT 1), 0)::bigint AS last_tried
 func (q *Queries) PushClaim(ctx context.Context, db DBTX, arg PushClaimParams) ([]PushClaimRow, error) {
@@ -183,6 +186,7 @@ func (q *Queries) PushClaim(ctx context.Context, db DBTX, arg PushClaimParams) (
 		arg.LeaseSeconds,
 		arg.Now,
 		arg.Held,
+		arg.Troubled,
 		arg.Most,
 	)
 	if err != nil {
@@ -205,7 +209,8 @@ func (q *Queries) PushClaim(ctx context.Context, db DBTX, arg PushClaimParams) (
 			&i.Batch,
 			&i.PerSecond,
 			&i.State,
-			&i.SecretNo,
+			&i.Salt,
+			&i.PreviousSalt,
 			&i.PreviousUntil,
 			&i.CursorSeq,
 			&i.Tries,
@@ -437,7 +442,7 @@ WHERE s.state IN ('pending', 'active') AND s.owner ~ '^k_[a-z0-9]{12}$'
   AND NOT EXISTS (
     SELECT FROM line l JOIN api_keys k ON k.key_id = l.key_id
     WHERE l.origin = s.owner AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
-      AND 'read' = ANY (k.scopes) AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
+      AND ARRAY['read', 'webhooks'] <@ k.scopes AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
 ORDER BY s.subscription_id
 `
 
@@ -451,8 +456,8 @@ type PushOwnersLostRow struct {
 	ChangedAt      time.Time
 }
 
-// PushOwnersLost finds subscriptions of keys whose line has no key any more that may read the treasury. Whoever is not a key
-// has rights that are not in this database.
+// PushOwnersLost finds subscriptions of keys whose line has no key any more that may read the treasury and have webhooks.
+// Nobody but keys makes any by the API: whose rights are an identity provider's, we could not ask for ever.
 //
 //	WITH RECURSIVE line AS (
 //	    SELECT DISTINCT s.owner AS origin, k.key_id, k.successor, 1 AS steps FROM subscriptions s JOIN api_keys k ON k.key_id = s.owner
@@ -467,7 +472,7 @@ type PushOwnersLostRow struct {
 //	  AND NOT EXISTS (
 //	    SELECT FROM line l JOIN api_keys k ON k.key_id = l.key_id
 //	    WHERE l.origin = s.owner AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
-//	      AND 'read' = ANY (k.scopes) AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
+//	      AND ARRAY['read', 'webhooks'] <@ k.scopes AND (k.treasuries IS NULL OR t.party = ANY (k.treasuries)))
 //	ORDER BY s.subscription_id
 func (q *Queries) PushOwnersLost(ctx context.Context, db DBTX, arg PushOwnersLostParams) ([]PushOwnersLostRow, error) {
 	rows, err := db.Query(ctx, pushOwnersLost, arg.SubscriptionIds, arg.Now)
@@ -571,8 +576,11 @@ func (q *Queries) PushRenew(ctx context.Context, db DBTX, arg PushRenewParams) (
 }
 
 const pushSave = `-- name: PushSave :execrows
-UPDATE subscriptions SET cursor_seq = $1, tries = $2, failing_since = $3, next_at = $4
-WHERE subscription_id = $5 AND lease_epoch = $6 AND changed_at = $7 AND state = 'active'
+UPDATE subscriptions s SET cursor_seq = $1, tries = $2, failing_since = $3, next_at = $4
+WHERE s.subscription_id = $5 AND s.lease_epoch = $6 AND s.changed_at = $7 AND s.state = 'active'
+  AND (s.cursor_seq = $1
+    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = $1 AND l.chain = coalesce($8, l.chain))
+    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= $1))
 `
 
 type PushSaveParams struct {
@@ -583,12 +591,16 @@ type PushSaveParams struct {
 	SubscriptionID string
 	LeaseEpoch     int64
 	ChangedAt      time.Time
+	Chain          []byte
 }
 
-// PushSave
+// PushSave stores how far a subscription was told. A place of another history, from before the database was put back, is none.
 //
-//	UPDATE subscriptions SET cursor_seq = $1, tries = $2, failing_since = $3, next_at = $4
-//	WHERE subscription_id = $5 AND lease_epoch = $6 AND changed_at = $7 AND state = 'active'
+//	UPDATE subscriptions s SET cursor_seq = $1, tries = $2, failing_since = $3, next_at = $4
+//	WHERE s.subscription_id = $5 AND s.lease_epoch = $6 AND s.changed_at = $7 AND s.state = 'active'
+//	  AND (s.cursor_seq = $1
+//	    OR EXISTS (SELECT FROM event_log l WHERE l.treasury_id = s.treasury_id AND l.seq = $1 AND l.chain = coalesce($8, l.chain))
+//	    OR EXISTS (SELECT FROM event_heads h WHERE h.treasury_id = s.treasury_id AND h.pruned_seq >= $1))
 func (q *Queries) PushSave(ctx context.Context, db DBTX, arg PushSaveParams) (int64, error) {
 	result, err := db.Exec(ctx, pushSave,
 		arg.CursorSeq,
@@ -598,6 +610,7 @@ func (q *Queries) PushSave(ctx context.Context, db DBTX, arg PushSaveParams) (in
 		arg.SubscriptionID,
 		arg.LeaseEpoch,
 		arg.ChangedAt,
+		arg.Chain,
 	)
 	if err != nil {
 		return 0, err
