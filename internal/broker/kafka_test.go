@@ -49,7 +49,7 @@ func trueKafka(t *testing.T) kafka.Settings {
 	defer client.Close()
 
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = s.Topic, 3, 1
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = s.Topic, 3, -1
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.Topics = append(request.Topics, topic)
 	response, err := request.RequestWith(t.Context(), client)

@@ -72,7 +72,7 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 	same := true
 
 	for _, place := range []event.Place{has.Last, l.told} {
-		here, err := l.holds(ctx, head, place)
+		here, err := l.holds(ctx, place)
 		if err != nil {
 			return event.Place{}, err
 		}
@@ -94,27 +94,15 @@ func (l *line) place(ctx context.Context, sink Sink, lease store.SinkLease) (eve
 
 // holds reports whether the log has a place that the broker was told, as far as that can be known: of what is not kept
 // any more, nothing can.
-func (l *line) holds(ctx context.Context, head store.EventHead, last event.Place) (bool, error) {
+func (l *line) holds(ctx context.Context, place event.Place) (bool, error) {
+	_, err := l.DB.EventPlace(ctx, l.treasury, place)
+
 	switch {
-	case last.Seq > head.Seq:
+	case errors.Is(err, store.ErrEventsForked):
 		return false, nil
-	case last.Seq < head.Pruned:
+	case errors.Is(err, store.ErrEventsGone):
 		return true, nil
-	case last.Seq == head.Seq:
-		return last.Same(head.Place()), nil
-	case last.Seq == head.Pruned: // it is gone, but what comes after it is there
-		next, err := l.DB.EventsAfter(ctx, l.treasury, last.Seq, 1)
-		if err != nil {
-			return false, err
-		}
-
-		return len(next) == 0 || next[0].Seq != last.Seq+1 || next[0].Follows(last), nil
+	default:
+		return true, err
 	}
-
-	_, err := l.DB.EventPlace(ctx, l.treasury, last)
-	if errors.Is(err, store.ErrEventsForked) {
-		return false, nil
-	}
-
-	return true, err
 }
