@@ -35,7 +35,7 @@ func requireComesUp(ctx context.Context, t *testing.T, c *Campaign) {
 	l, err := c.start(ctx, c.direct)
 	require.NoError(t, err)
 
-	came := c.await(ctx, patience, func() bool {
+	came := c.await(ctx, standstill, func() bool {
 		var no int64
 
 		err := db.Pool().QueryRow(ctx, "SELECT update_no FROM ingestion_cursors").Scan(&no)
