@@ -21,6 +21,8 @@ const (
 	noGap         = "the places of a treasury have no gap"
 	toldAll       = "every subscriber was told everything that it may know"
 	toldNoMore    = "nobody was told what they did not ask for"
+	toldTrue      = "what everybody was told is what the log has, byte for byte"
+	punctuality   = "leases, pauses and times are as they should be, whatever the machines' clocks show"
 	receiversFind = "receivers find nothing wrong: signatures, order, and what comes again is the same"
 	brokerHasAll  = "the broker has every event once, in order"
 	naiveLoses    = "a reader of a plain sequence loses events"
@@ -54,6 +56,12 @@ func (c *Campaign) check(ctx context.Context) ([]verdict.Violation, error) {
 
 	if err := k.ledger(ctx); err != nil {
 		return nil, err
+	}
+
+	c.punctual(ctx)
+
+	for what, n := range c.late {
+		k.reportf(punctuality, "%d %s", n, what)
 	}
 
 	for _, r := range c.receivers {
@@ -96,50 +104,9 @@ func (k *checker) numbers(ctx context.Context, treasury int) error {
 		k.reportf(noGap, "%d places of %s", gaps, k.parties[treasury])
 	}
 
-	return nil
-}
-
-// told holds what every receiver has against the log.
-func (k *checker) told(ctx context.Context, treasury int) error {
-	rows, err := k.pool.Query(ctx, "SELECT seq, type, account FROM event_log WHERE treasury_id = $1", int32(k.ids[treasury]))
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-
-	var (
-		seq   int64
-		about event.About
-	)
-
-	lacks, more, n := map[*receiver]int{}, map[*receiver]int{}, 0
-
-	_, err = pgx.ForEachRow(rows, []any{&seq, &about.Type, &about.Account}, func() error {
-		n++
-
-		for _, r := range k.receivers {
-			wants := r.treasury == treasury && event.Filter{Types: r.types, Accounts: r.accounts}.Matches(about)
-			_, has := r.seen[seq]
-
-			switch {
-			case wants && !has:
-				lacks[r]++
-			case r.treasury == treasury && has && !wants:
-				more[r]++
-			}
-		}
-
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-
-	for r, n := range lacks {
-		k.reportf(toldAll, "%s (%s) lacks %d", r.id, r.name, n)
-	}
-
-	for r, n := range more {
-		k.reportf(toldNoMore, "%s (%s) has %d", r.id, r.name, n)
+	dated := k.count(ctx, "SELECT count(*) FROM event_log WHERE treasury_id = $1 AND campaign.impossible(logged_at)", id)
+	if dated != 0 {
+		k.reportf(punctuality, "%d events of %s have a time that cannot be", dated, k.parties[treasury])
 	}
 
 	return nil

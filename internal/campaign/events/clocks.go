@@ -93,3 +93,31 @@ func (c *Campaign) jump(ctx context.Context) error {
 func instance(i int) string { return fmt.Sprintf("events-%d", i) }
 
 const ingestion = "ingest"
+
+// punctual looks whether leases and pauses are as long as they should be, whatever the machines' clocks show: a lease of a minute
+// is no longer, a receiver is tried again when its pause is over, and what is dated is dated by the database's clock. It
+// says nothing while the database is away.
+func (c *Campaign) punctual(ctx context.Context) {
+	for what, query := range map[string]string{
+		"leases that last too long": `SELECT (SELECT count(*) FROM subscriptions WHERE lease_until > clock_timestamp() + interval '61 s')
+			+ (SELECT count(*) FROM event_sinks WHERE lease_until > clock_timestamp() + interval '61 s')`,
+		"pauses that last too long": `SELECT (SELECT count(*) FROM subscriptions WHERE ordered AND next_at > clock_timestamp() + campaign.pause(tries))
+			+ (SELECT count(*) FROM subscription_failures WHERE state = 'waiting' AND next_at > clock_timestamp() + campaign.pause(tries))`,
+		"times that were not yet, or before the campaign": `SELECT (SELECT count(*) FROM subscriptions WHERE campaign.impossible(failing_since))
+			+ (SELECT count(*) FROM subscription_failures WHERE campaign.impossible(first_failed_at))
+			+ (SELECT count(*) FROM event_sinks WHERE campaign.impossible(changed_at))
+			+ (SELECT count(*) FROM subscription_attempts WHERE campaign.impossible(at))`,
+	} {
+		if n := c.count(ctx, query); n > 0 && c.late[what] == 0 {
+			c.late[what] = n
+		}
+	}
+}
+
+// measures are what punctual measures with. Pauses are those of the documentation, spread by a quarter.
+const measures = `
+	CREATE TABLE campaign.began AS SELECT clock_timestamp() AS at;
+	CREATE FUNCTION campaign.impossible(t timestamptz) RETURNS boolean LANGUAGE sql AS $$
+		SELECT t < at - interval '2 s' OR t > clock_timestamp() + interval '2 s' FROM campaign.began $$;
+	CREATE FUNCTION campaign.pause(tries integer) RETURNS interval LANGUAGE sql AS $$
+		SELECT make_interval(secs => (ARRAY[5, 15, 60, 300, 900, 3600, 10800, 21600, 43200])[least(greatest(tries, 1), 9)] * 1.25 + 2) $$;`
