@@ -277,7 +277,7 @@ func TestTheDatabaseIsAway(t *testing.T) {
 	require.Contains(t, body, "database")
 
 	require.Eventually(t, func() bool {
-		return strings.Contains(p.log.String(), "the database cannot be asked for its time; nothing is told until it can")
+		return strings.Contains(p.log.String(), "the database cannot be asked for its time; what goes by it waits until it can")
 	}, patience, poll)
 
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))

@@ -53,12 +53,10 @@ func (f *Following) Ask(ctx context.Context, other func(context.Context) (time.T
 		return nil
 	}
 
-	if took > slowest { // to connect, mostly
-		took = 0
-		began = time.Now()
+	f.there, f.here = said, began.Add(took)
+	if took <= slowest { // somewhere between; what took longer was to connect, mostly
+		f.there = said.Add(took / 2)
 	}
-
-	f.there, f.here = said.Add(took/2), began.Add(took) // somewhere between question and answer
 
 	if first {
 		close(f.ready)

@@ -44,7 +44,7 @@ func (t *ServerTime) Follow(ctx context.Context) error {
 		}
 
 		if err != nil && !away && ctx.Err() == nil {
-			t.logger.WarnContext(ctx, "the database cannot be asked for its time; nothing is told until it can",
+			t.logger.WarnContext(ctx, "the database cannot be asked for its time; what goes by it waits until it can",
 				slog.Any("error", err))
 		}
 

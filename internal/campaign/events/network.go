@@ -204,5 +204,9 @@ func (n *network) close() error {
 	err := n.server.Close()
 	n.served.Wait()
 
-	return err //nolint:wrapcheck // says what it is
+	if err != nil {
+		return fmt.Errorf("close the sandbox's server: %w", err)
+	}
+
+	return nil
 }
