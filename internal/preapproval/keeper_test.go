@@ -250,6 +250,8 @@ func TestARefusalStops(t *testing.T) {
 	stingy, none := w.keep(paid("300")), w.keep(paid("0"))
 
 	w.until("both are refused", func() bool { return stingy.submitted.Load() > 0 && none.submitted.Load() > 0 })
+	stingy.looksOn() // what is under way goes by this hour's mining round: it has to end before time passes
+	none.looksOn()
 	w.untilState(deposit.PreapprovalFine, deposit.RefusedBefore)
 
 	w.pass(time.Hour)
