@@ -195,7 +195,7 @@ func (c *Campaign) memo(rng *rand.Rand) *string {
 	case n < 98:
 		return new(hostile(rng))
 	default:
-		return new(strings.Repeat("MEMO-100 ", 500+rng.IntN(6000)))
+		return new(strings.Repeat("MEMO-100 ", 500+rng.IntN(3000))) // with 60 notes less than a network takes
 	}
 }
 
